@@ -1,0 +1,43 @@
+# Every target does its own set-up: a fresh machine needs Python 3.11 with venv, make and git.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OURS := domain workflows activities console localcloud demo bench worker.py starter.py
+
+.PHONY: demo test check bench lock clean
+.DEFAULT_GOAL := demo
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	@if command -v uv >/dev/null 2>&1; then \
+		uv pip install --python $(BIN)/python --quiet --require-hashes -r requirements.lock && \
+		uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation -e .; \
+	else \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
+	fi
+	@touch $@
+
+# make demo [KEEP=1] [REPO=url-or-path TAG=tag [FROM=earlier-tag]]
+demo: $(VENV)/.installed
+	@$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(REPO),--repo "$(REPO)") $(if $(TAG),--tag "$(TAG)") $(if $(FROM),--from "$(FROM)")
+
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy $(OURS) tests
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.installed
+	@$(BIN)/python -m bench.release
+
+# Needs uv. The lock names no registry: packages come from wherever the machine is set up to get them.
+lock:
+	uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-emit-index-url \
+		--python-version 3.11 --no-header --quiet -o requirements.lock
+
+clean:
+	rm -rf $(VENV) .ovenbird .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

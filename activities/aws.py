@@ -1,0 +1,128 @@
+"""The only place that makes AWS clients, and the one table from AWS's errors to ours."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+from domain.errors import AwsRefused, Hiccup
+
+if TYPE_CHECKING:
+    from mypy_boto3_autoscaling import AutoScalingClient
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_sts import STSClient
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# Temporal retries durably, so botocore tries once; the read timeout bounds how long an abort waits for the call in flight.
+CONFIG = Config(
+    connect_timeout=5, read_timeout=10, max_pool_connections=64, retries={"mode": "standard", "total_max_attempts": 1},
+    s3={"addressing_style": "path"}, signature_version="v4",
+)  # fmt: skip
+
+# Codes after which the same call may well succeed. All else that AWS answers with a 4xx is its verdict.
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+# https://docs.aws.amazon.com/autoscaling/ec2/APIReference/CommonErrors.html
+HICCUPS = frozenset(
+    {
+        "Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "RequestThrottled",
+        "RequestThrottledException", "TooManyRequestsException", "SlowDown", "PriorRequestNotComplete",
+        "InternalError", "InternalFailure", "InternalServerError", "ServiceUnavailable", "Unavailable", "RequestTimeout",
+        "RequestExpired", "ExpiredToken", "ExpiredTokenException",
+        "ResourceContention", "ResourceContentionFault", "ScalingActivityInProgress", "ScalingActivityInProgressFault",
+        "InsufficientInstanceCapacity",
+        # Eventual consistency: what was made a moment ago is not known everywhere yet.
+        "InvalidInstanceID.NotFound", "InvalidGroup.NotFound", "InvalidAMIID.NotFound",
+    }
+)  # fmt: skip
+# The same, where the code is ValidationError or InvalidParameterValue and only the sentence tells.
+HICCUP_SENTENCES = ("Invalid IAM Instance Profile name",)
+
+
+class Aws:
+    """Clients, made once for each service and region, and shared by all threads."""
+
+    def __init__(self, session: boto3.Session | None = None) -> None:
+        self._session = session or boto3.Session()
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._lock = threading.Lock()
+
+    def ec2(self, region: str) -> EC2Client:
+        return self._client("ec2", region)  # type: ignore[no-any-return]
+
+    def autoscaling(self, region: str) -> AutoScalingClient:
+        return self._client("autoscaling", region)  # type: ignore[no-any-return]
+
+    def elbv2(self, region: str) -> ElasticLoadBalancingv2Client:
+        return self._client("elbv2", region)  # type: ignore[no-any-return]
+
+    def ssm(self, region: str) -> SSMClient:
+        return self._client("ssm", region)  # type: ignore[no-any-return]
+
+    def s3(self, region: str) -> S3Client:
+        return self._client("s3", region)  # type: ignore[no-any-return]
+
+    def sts(self, region: str) -> STSClient:
+        return self._client("sts", region)  # type: ignore[no-any-return]
+
+    def _client(self, service: str, region: str) -> Any:
+        with self._lock:
+            if (service, region) not in self._clients:
+                make: Any = self._session.client
+                self._clients[service, region] = make(service, region_name=region, config=CONFIG)
+            return self._clients[service, region]
+
+
+def code(error: ClientError) -> str:
+    return error.response.get("Error", {}).get("Code", "")
+
+
+def sentence(error: ClientError) -> str:
+    return error.response.get("Error", {}).get("Message", "") or str(error)
+
+
+def translated(function: Callable[P, R]) -> Callable[P, R]:
+    """
+    AWS's errors become ours: Hiccup is retried, AwsRefused is a verdict.
+
+    An activity that expects an error catches it itself, by its code.
+    """
+
+    @wraps(function)
+    def translating(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except ClientError as error:
+            raise translate(error) from None
+        except NoCredentialsError:
+            raise AwsRefused("the worker has no AWS credentials: give it an instance profile or AWS_PROFILE") from None
+        except BotoCoreError as error:
+            raise Hiccup(f"AWS did not answer: {error}") from None
+
+    return translating
+
+
+def translate(error: ClientError) -> Hiccup | AwsRefused:
+    words = f"{error.operation_name}: {code(error)}: {sentence(error)}"
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
+    if status >= 500 or code(error) in HICCUPS or any(known in sentence(error) for known in HICCUP_SENTENCES):
+        return Hiccup(f"AWS will be asked again: {words}")
+    return AwsRefused(f"AWS refused {words}")
+
+
+def tag_list(tags: dict[str, str]) -> list[Any]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def tag_dict(tags: Any) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in tags or []}

@@ -1,0 +1,133 @@
+"""Target groups: who is in them, who joins, who leaves; and one look at groups and targets together."""
+
+from __future__ import annotations
+
+from botocore.exceptions import ClientError
+from temporalio import activity
+
+from activities.aws import Aws, code, sentence, translated
+from activities.groups import facts
+from domain.errors import InvalidRequest
+from domain.models import Group, Model, Observation, TargetGroup, TargetState
+
+FAILURES_SHOWN = 20
+
+
+class FindTargetGroups(Model):
+    """By name or ARN, as the stack names them."""
+
+    region: str
+    names: tuple[str, ...]
+
+
+class Membership(Model):
+    region: str
+    group: str
+    target_groups: tuple[str, ...]
+
+
+class Observe(Model):
+    """`explain` names the group whose failed launches are wanted in AWS's words, where it has fewer instances than desired."""
+
+    region: str
+    groups: tuple[str, ...]
+    target_groups: tuple[str, ...] = ()
+    explain: str | None = None
+
+
+class Balancers:
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def find_target_groups(self, request: FindTargetGroups) -> list[TargetGroup]:
+        """In the order asked for. Raises InvalidRequest naming those that do not exist, or that no listener uses."""
+        elb = self._aws.elbv2(request.region)
+        arns = [name for name in request.names if name.startswith("arn:")]
+        plain = [name for name in request.names if name not in arns]
+        found = []
+        for names, kind in ((arns, "TargetGroupArns"), (plain, "Names")):
+            if names:
+                try:
+                    found += elb.describe_target_groups(**{kind: names})["TargetGroups"]  # type: ignore[arg-type]
+                except ClientError as error:
+                    if code(error) in ("TargetGroupNotFound", "ValidationError"):
+                        raise InvalidRequest(
+                            f"not all target groups of the stack exist in {request.region}: {', '.join(names)} ({sentence(error)})"
+                        ) from None
+                    raise
+        if idle := [group["TargetGroupName"] for group in found if not group.get("LoadBalancerArns")]:
+            raise InvalidRequest(f"no listener uses {', '.join(idle)}: health checks would never run; add it to a listener first")
+        return [
+            TargetGroup(arn=group["TargetGroupArn"], name=group["TargetGroupName"], load_balancers=tuple(group.get("LoadBalancerArns", [])))
+            for group in found
+        ]
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def attach(self, request: Membership) -> None:
+        """Attaching what is attached changes nothing."""
+        self._aws.autoscaling(request.region).attach_load_balancer_target_groups(
+            AutoScalingGroupName=request.group, TargetGroupARNs=list(request.target_groups)
+        )
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def detach(self, request: Membership) -> None:
+        """Draining begins at once. Content where it is detached already."""
+        try:
+            self._aws.autoscaling(request.region).detach_load_balancer_target_groups(
+                AutoScalingGroupName=request.group, TargetGroupARNs=list(request.target_groups)
+            )
+        except ClientError as error:
+            if "not part of the group" not in sentence(error):
+                raise
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def observe(self, request: Observe) -> Observation:
+        """One call for all groups and one for each target group, however many instances there are."""
+        autoscaling, elb = self._aws.autoscaling(request.region), self._aws.elbv2(request.region)
+        described = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=list(request.groups))["AutoScalingGroups"]
+        groups = {group["AutoScalingGroupName"]: facts(group) for group in described if not group.get("Status")}
+        explained = groups.get(request.explain or "")
+        waiting = explained and any(instance.lifecycle != "InService" for instance in explained.instances)
+        targets: dict[str, dict[str, TargetState]] = {}
+        # Nothing to learn from the balancer while the group itself is not complete: one call less a poll.
+        if not (explained and (waiting or len(explained.instances) < explained.desired)):
+            for arn in request.target_groups:
+                health = elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
+                targets[arn] = {
+                    item["Target"]["Id"]: TargetState(
+                        state=item["TargetHealth"].get("State", ""), reason=item["TargetHealth"].get("Reason", ""),
+                        description=item["TargetHealth"].get("Description", ""),
+                    )
+                    for item in health
+                }  # fmt: skip
+        if explained and len(explained.instances) < explained.desired:
+            groups[explained.name] = explained.model_copy(update={"failures": self._failures(request.region, explained.name)})
+        return Observation(groups={name: _with_targets(group, targets) for name, group in groups.items()}, targets=targets)
+
+    def _failures(self, region: str, group: str) -> tuple[str, ...]:
+        activities = self._aws.autoscaling(region).describe_scaling_activities(
+            AutoScalingGroupName=group, MaxRecords=FAILURES_SHOWN
+        )["Activities"]  # fmt: skip
+        return tuple(
+            activity.get("StatusMessage") or activity.get("Description", "")
+            for activity in activities
+            if activity["StatusCode"] == "Failed"
+        )
+
+
+def _with_targets(group: Group, targets: dict[str, dict[str, TargetState]]) -> Group:
+    return group.model_copy(
+        update={
+            "instances": tuple(
+                instance.model_copy(
+                    update={"targets": {arn: states[instance.id] for arn, states in targets.items() if instance.id in states}}
+                )
+                for instance in group.instances
+            )
+        }
+    )

@@ -1,0 +1,151 @@
+"""The temporary instance of a bake, and its temporary security group."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+from temporalio import activity
+
+from activities.aws import Aws, code, tag_list, translated
+from domain import names
+from domain.errors import BakeFailed, NotReady
+from domain.models import Model
+
+_GOING = ("shutting-down", "terminated")
+
+
+class EnsureSecurityGroup(Model):
+    region: str
+    name: str
+    vpc: str
+    tags: dict[str, str]
+
+
+class LaunchBuilder(Model):
+    """`token` makes a repeated launch the same launch; after `dead_man_minutes` it ends itself, whatever became of us."""
+
+    region: str
+    image: str
+    type: str
+    subnet: str
+    security_group: str
+    token: str
+    tags: dict[str, str]
+    profile: str | None = None
+    dead_man_minutes: int = 240
+
+
+class BuilderRef(Model):
+    region: str
+    id: str
+
+
+class OfRelease(Model):
+    region: str
+    release: str
+
+
+class Builders:
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def ensure_security_group(self, request: EnsureSecurityGroup) -> str:
+        """Its id. It has no ingress rule: the builder is reached through SSM, so nobody is admitted."""
+        if known := self._security_groups(request.region, "group-name", request.name, request.vpc):
+            return known[0]
+        try:
+            made = self._aws.ec2(request.region).create_security_group(
+                GroupName=request.name, VpcId=request.vpc, Description="Ovenbird: a bake's temporary instance; admits nobody",
+                TagSpecifications=[{"ResourceType": "security-group", "Tags": tag_list(request.tags)}],
+            )  # fmt: skip
+        except ClientError as error:
+            if code(error) == "InvalidGroup.Duplicate":
+                raise NotReady(f"AWS says that the security group {request.name} exists, and does not show it yet") from None
+            raise
+        return made["GroupId"]
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def launch_builder(self, request: LaunchBuilder) -> str:
+        """Its instance id, the same for the same token."""
+        more: Any = {"IamInstanceProfile": {"Name": request.profile}} if request.profile else {}
+        made = self._aws.ec2(request.region).run_instances(
+            ImageId=request.image, InstanceType=request.type, MinCount=1, MaxCount=1, SubnetId=request.subnet,  # type: ignore[arg-type]
+            SecurityGroupIds=[request.security_group], ClientToken=request.token,
+            MetadataOptions={"HttpTokens": "required", "HttpEndpoint": "enabled"},
+            InstanceInitiatedShutdownBehavior="terminate",
+            UserData=f"#!/bin/sh\nshutdown -h +{request.dead_man_minutes}\n",
+            TagSpecifications=[{"ResourceType": kind, "Tags": tag_list(request.tags)} for kind in ("instance", "volume")],
+            **more,
+        )  # fmt: skip
+        return made["Instances"][0]["InstanceId"]
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def builder_online(self, request: BuilderRef) -> None:
+        """Returns once its SSM agent answers. Raises NotReady until then, BakeFailed where the instance is gone."""
+        known = self._aws.ssm(request.region).describe_instance_information(
+            Filters=[{"Key": "InstanceIds", "Values": [request.id]}]
+        )["InstanceInformationList"]  # fmt: skip
+        if known and known[0].get("PingStatus") == "Online":
+            return
+        state = self._state(request)
+        if state in _GOING:
+            raise BakeFailed(f"the builder {request.id} is {state}: it ended before its SSM agent answered")
+        raise NotReady(f"the builder {request.id} is {state}, its SSM agent does not answer yet")
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def stop_builder(self, request: BuilderRef) -> None:
+        """Returns once it is stopped: only then is its disk at rest. Raises NotReady until then."""
+        state = self._state(request)
+        if state == "stopped":
+            return
+        if state in _GOING:
+            raise BakeFailed(f"the builder {request.id} is {state}: it ended before its image was made")
+        if state == "running":
+            self._aws.ec2(request.region).stop_instances(InstanceIds=[request.id])
+        raise NotReady(f"the builder {request.id} is {state}")
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def destroy_builders(self, request: OfRelease) -> None:
+        """All instances of this bake, found by tag, since a launch's reply may be lost. Raises NotReady until all are gone."""
+        ec2 = self._aws.ec2(request.region)
+        pages = ec2.get_paginator("describe_instances").paginate(
+            Filters=[
+                {"Name": f"tag:{names.RELEASE}", "Values": [request.release]},
+                {"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped", "shutting-down"]},
+            ]
+        )
+        left = [i for page in pages for r in page["Reservations"] for i in r["Instances"]]
+        alive = [i["InstanceId"] for i in left if i["State"]["Name"] != "shutting-down"]
+        if alive:
+            ec2.terminate_instances(InstanceIds=alive)
+        if left:
+            raise NotReady(f"{', '.join(i['InstanceId'] for i in left)} still shutting down")
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def delete_security_groups(self, request: OfRelease) -> None:
+        """All security groups of this bake, found by tag. Raises NotReady while an interface still uses one."""
+        for group in self._security_groups(request.region, f"tag:{names.RELEASE}", request.release):
+            try:
+                self._aws.ec2(request.region).delete_security_group(GroupId=group)
+            except ClientError as error:
+                if code(error) == "DependencyViolation":
+                    raise NotReady(f"the security group {group} is still used by a network interface") from None
+                if code(error) != "InvalidGroup.NotFound":
+                    raise
+
+    def _state(self, request: BuilderRef) -> str:
+        reservations = self._aws.ec2(request.region).describe_instances(InstanceIds=[request.id])["Reservations"]
+        return reservations[0]["Instances"][0]["State"]["Name"] if reservations else "unknown"
+
+    def _security_groups(self, region: str, key: str, value: str, vpc: str | None = None) -> list[str]:
+        filters: Any = [{"Name": key, "Values": [value]}] + ([{"Name": "vpc-id", "Values": [vpc]}] if vpc else [])
+        found = self._aws.ec2(region).describe_security_groups(Filters=filters)["SecurityGroups"]
+        return [group["GroupId"] for group in found]

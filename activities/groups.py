@@ -1,0 +1,240 @@
+"""Auto Scaling groups: made, sized, marked and removed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+from temporalio import activity
+
+from activities.aws import Aws, code, sentence, tag_dict, translated
+from activities.templates import VERSION
+from domain import names
+from domain.config import ScalingPolicy
+from domain.errors import Conflict, NotReady
+from domain.models import Deployment, Group, Instance, Model, State
+
+if TYPE_CHECKING:
+    from mypy_boto3_autoscaling.type_defs import AutoScalingGroupTypeDef
+
+KIND = "auto-scaling-group"
+_METRICS = {"cpu": "ASGAverageCPUUtilization", "requests": "ALBRequestCountPerTarget"}
+
+
+class OfStack(Model):
+    region: str
+    stack: str
+
+
+class EnsureGroup(Model):
+    """`launch` names the launch template (or configuration); a configuration cannot tag instances, so the group does."""
+
+    region: str
+    name: str
+    launch: str
+    configuration: bool
+    subnets: tuple[str, ...]
+    min: int
+    max: int
+    desired: int
+    health_check_grace: int
+    tags: dict[str, str]
+
+
+class PutPolicies(Model):
+    """`label` is the balancer's and target group's, which a policy on requests needs."""
+
+    region: str
+    group: str
+    policies: tuple[ScalingPolicy, ...]
+    label: str | None = None
+
+
+class Resize(Model):
+    region: str
+    group: str
+    min: int | None = None
+    max: int | None = None
+    desired: int | None = None
+
+
+class MarkGroups(Model):
+    """Tags per group; one call for all of them."""
+
+    region: str
+    tags: dict[str, dict[str, str]]
+
+
+class Pin(Model):
+    """`original` is recorded on the group before the minimum changes, so that whoever finds it can undo it."""
+
+    region: str
+    group: str
+    minimum: int
+    original: int
+
+
+class Unpin(Model):
+    region: str
+    group: str
+    original: int
+
+
+class GroupRef(Model):
+    """`release` guards the removal: only the group that this release made is ever deleted."""
+
+    region: str
+    name: str
+    release: str | None = None
+
+
+class Groups:
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def find_deployments(self, request: OfStack) -> list[Deployment]:
+        """All deployments of the stack, by tag; groups that AWS is deleting already are left out."""
+        pages = self._aws.autoscaling(request.region).get_paginator("describe_auto_scaling_groups").paginate(
+            Filters=[{"Name": f"tag:{names.STACK}", "Values": [request.stack]}]
+        )  # fmt: skip
+        groups = [facts(group) for page in pages for group in page["AutoScalingGroups"] if not group.get("Status")]
+        return [_deployment(group) for group in groups]
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def ensure_group(self, request: EnsureGroup) -> None:
+        """Raises Conflict where the name is taken by a group of another release."""
+        launch: Any = (
+            {"LaunchConfigurationName": request.launch}
+            if request.configuration
+            else {"LaunchTemplate": {"LaunchTemplateName": request.launch, "Version": VERSION}}
+        )
+        try:
+            self._aws.autoscaling(request.region).create_auto_scaling_group(
+                AutoScalingGroupName=request.name, MinSize=request.min, MaxSize=request.max, DesiredCapacity=request.desired,
+                VPCZoneIdentifier=",".join(request.subnets), HealthCheckType="ELB", HealthCheckGracePeriod=request.health_check_grace,
+                Tags=_tags(request.name, request.tags, propagate=request.configuration), **launch,
+            )  # fmt: skip
+        except ClientError as error:
+            if code(error) != "AlreadyExists":
+                raise
+            known = self._group(request.region, request.name)
+            if known is None:
+                raise NotReady(f"AWS says that the group {request.name} exists, and does not show it yet") from None
+            if known.tags.get(names.RELEASE) != request.tags[names.RELEASE]:
+                raise Conflict(f"the Auto Scaling group {request.name} exists and another release made it") from None
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def put_policies(self, request: PutPolicies) -> None:
+        """Target tracking; the same name again replaces the policy by itself."""
+        for policy in request.policies:
+            metric: Any = {"PredefinedMetricType": _METRICS[policy.metric]}
+            if policy.metric == "requests":
+                metric["ResourceLabel"] = request.label
+            self._aws.autoscaling(request.region).put_scaling_policy(
+                AutoScalingGroupName=request.group, PolicyName=names.scaling_policy(request.group, policy.metric),
+                PolicyType="TargetTrackingScaling",
+                TargetTrackingConfiguration={"PredefinedMetricSpecification": metric, "TargetValue": policy.target},
+            )  # fmt: skip
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def resize(self, request: Resize) -> None:
+        """All bounds in one call: apart, each would move the desired size on its own."""
+        sizes: Any = {"MinSize": request.min, "MaxSize": request.max, "DesiredCapacity": request.desired}
+        self._aws.autoscaling(request.region).update_auto_scaling_group(
+            AutoScalingGroupName=request.group, **{key: size for key, size in sizes.items() if size is not None}
+        )
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def mark(self, request: MarkGroups) -> None:
+        """All groups' tags in one call."""
+        tags = [tag for group, values in request.tags.items() for tag in _tags(group, values, propagate=False)]
+        self._aws.autoscaling(request.region).create_or_update_tags(Tags=tags)
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def pin_minimum(self, request: Pin) -> None:
+        """Scale-in stops, scale-out stays on."""
+        autoscaling = self._aws.autoscaling(request.region)
+        autoscaling.create_or_update_tags(Tags=_tags(request.group, {names.RESTORE_MIN: str(request.original)}, propagate=False))
+        autoscaling.update_auto_scaling_group(AutoScalingGroupName=request.group, MinSize=request.minimum)
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def unpin_minimum(self, request: Unpin) -> None:
+        autoscaling = self._aws.autoscaling(request.region)
+        autoscaling.update_auto_scaling_group(AutoScalingGroupName=request.group, MinSize=request.original)
+        autoscaling.delete_tags(Tags=_tags(request.group, {names.RESTORE_MIN: str(request.original)}, propagate=False))
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def remove_group(self, request: GroupRef) -> None:
+        """
+        To size zero, which drains it, and deleted once it is empty; content to find nothing. Never ForceDelete.
+
+        Raises NotReady until it is gone, Conflict where another release made the group.
+        """
+        autoscaling = self._aws.autoscaling(request.region)
+        group = self._group(request.region, request.name)
+        if group is None:
+            return
+        if request.release and group.tags.get(names.RELEASE) != request.release:
+            raise Conflict(f"the Auto Scaling group {request.name} is of another release and stays")
+        if group.desired or group.min:
+            autoscaling.update_auto_scaling_group(AutoScalingGroupName=request.name, MinSize=0, DesiredCapacity=0)
+        if group.instances:
+            raise NotReady(f"the group {request.name} still has {len(group.instances)} instances")
+        try:
+            autoscaling.delete_auto_scaling_group(AutoScalingGroupName=request.name)
+        except ClientError as error:
+            if code(error).startswith(("ResourceInUse", "ScalingActivityInProgress")):
+                raise NotReady(f"the group {request.name} is not empty yet: {sentence(error)}") from None
+            if "not found" not in sentence(error):
+                raise
+
+    def _group(self, region: str, name: str) -> Group | None:
+        found = self._aws.autoscaling(region).describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
+        return facts(found[0]) if found and not found[0].get("Status") else None
+
+
+def facts(group: AutoScalingGroupTypeDef) -> Group:
+    """The group as AWS describes it; what its targets say is added by who asks the balancer."""
+    template = group.get("LaunchTemplate") or group.get("MixedInstancesPolicy", {}).get("LaunchTemplate", {}).get(
+        "LaunchTemplateSpecification", {}
+    )
+    return Group(
+        name=group["AutoScalingGroupName"], min=group["MinSize"], max=group["MaxSize"], desired=group["DesiredCapacity"],
+        instances=tuple(
+            Instance(
+                id=instance["InstanceId"], lifecycle=instance["LifecycleState"], healthy=instance["HealthStatus"].lower() == "healthy",
+                zone=instance["AvailabilityZone"],
+            )
+            for instance in sorted(group.get("Instances", []), key=lambda instance: instance["InstanceId"])
+        ),
+        target_groups=tuple(group.get("TargetGroupARNs", [])),
+        suspended=tuple(sorted(process["ProcessName"] for process in group.get("SuspendedProcesses", []))),
+        tags=tag_dict(group.get("Tags")),
+        launch_template=template.get("LaunchTemplateName"),
+        launch_configuration=group.get("LaunchConfigurationName"),
+    )  # fmt: skip
+
+
+def _deployment(group: Group) -> Deployment:
+    tags = group.tags
+    return Deployment(
+        name=group.name, tag=tags.get(names.TAG, ""), commit=tags.get(names.COMMIT, ""), release=tags.get(names.RELEASE, ""),
+        state=State(tags[names.STATE]) if tags.get(names.STATE) in list(State) else None,
+        served_at=tags.get(names.SERVED_AT, ""), group=group,
+    )  # fmt: skip
+
+
+def _tags(group: str, tags: dict[str, str], *, propagate: bool) -> list[Any]:
+    return [
+        {"ResourceId": group, "ResourceType": KIND, "Key": key, "Value": value, "PropagateAtLaunch": propagate}
+        for key, value in tags.items()
+    ]

@@ -1,0 +1,203 @@
+"""Machine images and their snapshots."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+from temporalio import activity
+
+from activities.aws import Aws, code, tag_dict, tag_list, translated
+from domain import names
+from domain.config import BaseImage
+from domain.errors import BakeFailed, Conflict, InvalidRequest, NotReady
+from domain.models import Image, Model
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import ImageTypeDef
+
+_GONE = ("InvalidAMIID.NotFound", "InvalidAMIID.Unavailable")
+
+
+class FindImages(Model):
+    region: str
+    application: str
+
+
+class ResolveBaseImage(Model):
+    region: str
+    base: BaseImage
+
+
+class EnsureImage(Model):
+    region: str
+    name: str
+    instance: str
+    release: str
+    tags: dict[str, str]
+
+
+class ImageRef(Model):
+    region: str
+    id: str
+
+
+class DiscardImage(Model):
+    region: str
+    name: str
+    release: str
+
+
+class FindUsers(Model):
+    region: str
+    images: tuple[str, ...]
+
+
+class Images:
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def find_images(self, request: FindImages) -> list[Image]:
+        """All images of the application in this account, in whatever state."""
+        pages = self._aws.ec2(request.region).get_paginator("describe_images").paginate(
+            Owners=["self"], Filters=[{"Name": f"tag:{names.APPLICATION}", "Values": [request.application]}]
+        )  # fmt: skip
+        return [_image(image) for page in pages for image in page["Images"]]
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def resolve_base_image(self, request: ResolveBaseImage) -> str:
+        """The id that the configuration's base image means now. Raises InvalidRequest where it means none."""
+        base = request.base
+        if base.id:
+            return base.id
+        if base.parameter:
+            ssm = self._aws.ssm(request.region)
+            try:
+                return ssm.get_parameter(Name=base.parameter)["Parameter"]["Value"]
+            except ssm.exceptions.ParameterNotFound:
+                raise InvalidRequest(f"the base image's SSM parameter {base.parameter} does not exist in {request.region}") from None
+        assert base.name
+        assert base.owner
+        pages = self._aws.ec2(request.region).get_paginator("describe_images").paginate(
+            Owners=[base.owner], Filters=[{"Name": "name", "Values": [base.name]}, {"Name": "state", "Values": ["available"]}]
+        )  # fmt: skip
+        found = [image for page in pages for image in page["Images"]]
+        if not found:
+            raise InvalidRequest(f"no image of {base.owner} in {request.region} is called {base.name}")
+        return max(found, key=lambda image: image.get("CreationDate", ""))["ImageId"]
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def ensure_image(self, request: EnsureImage) -> str:
+        """
+        Its id. CreateImage has no client token: the name is looked up first, and adopted only where this release made it.
+
+        Raises Conflict where the name is taken by another.
+        """
+        ec2 = self._aws.ec2(request.region)
+        if known := self._named(request.region, request.name):
+            return self._adopt(known, request)
+        try:
+            made = ec2.create_image(
+                InstanceId=request.instance, Name=request.name, NoReboot=True,
+                TagSpecifications=[{"ResourceType": kind, "Tags": tag_list(request.tags)} for kind in ("image", "snapshot")],
+            )  # fmt: skip
+        except ClientError as error:
+            if code(error) != "InvalidAMIName.Duplicate":
+                raise
+            known = self._named(request.region, request.name)
+            if known is None:
+                raise NotReady(f"AWS says that the name {request.name} is taken, and does not show by what yet") from None
+            return self._adopt(known, request)
+        return made["ImageId"]
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def image_available(self, request: ImageRef) -> Image:
+        """The image once it is available. Raises NotReady until then, BakeFailed where it never will be."""
+        images = self._aws.ec2(request.region).describe_images(ImageIds=[request.id])["Images"]
+        if not images:
+            raise BakeFailed(f"the image {request.id} is gone: somebody deregistered it")
+        state = images[0].get("State", "pending")
+        if state == "available":
+            return _image(images[0])
+        if state == "pending":
+            raise NotReady(f"the image {request.id} is pending")
+        reason = images[0].get("StateReason", {}).get("Message", "AWS gives no reason")
+        raise BakeFailed(f"the image {request.id} is {state}: {reason}")
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def discard_image(self, request: DiscardImage) -> None:
+        """Removes what a failed bake made of its image, with the snapshots; content to find nothing."""
+        image = self._named(request.region, request.name)
+        if image and tag_dict(image.get("Tags")).get(names.RELEASE) == request.release:
+            self._deregister(request.region, image["ImageId"])
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def find_users(self, request: FindUsers) -> dict[str, list[str]]:
+        """Who uses these images: instances, launch templates (default and latest version), launch configurations."""
+        wanted = list(request.images)
+        users: dict[str, list[str]] = {image: [] for image in wanted}
+        ec2 = self._aws.ec2(request.region)
+        by_image: Any = [{"Name": "image-id", "Values": wanted}]
+        for reservations in ec2.get_paginator("describe_instances").paginate(Filters=by_image):
+            for instance in (i for r in reservations["Reservations"] for i in r["Instances"]):
+                if instance["State"]["Name"] not in ("terminated", "shutting-down"):
+                    users[instance["ImageId"]].append(f"instance {instance['InstanceId']}")
+        for versions in ec2.get_paginator("describe_launch_template_versions").paginate(Versions=["$Latest", "$Default"], Filters=by_image):
+            for version in versions["LaunchTemplateVersions"]:
+                users[version["LaunchTemplateData"]["ImageId"]].append(f"launch template {version['LaunchTemplateName']}")
+        autoscaling = self._aws.autoscaling(request.region)
+        for page in autoscaling.get_paginator("describe_launch_configurations").paginate():
+            for config in page["LaunchConfigurations"]:
+                if config["ImageId"] in users:
+                    users[config["ImageId"]].append(f"launch configuration {config['LaunchConfigurationName']}")
+        return users
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def delete_image(self, request: ImageRef) -> None:
+        """Disabled first, so that nothing launches it between the two calls; then deregistered with its snapshots."""
+        try:
+            self._aws.ec2(request.region).disable_image(ImageId=request.id)
+        except ClientError as error:
+            if code(error) in _GONE:
+                return
+            raise
+        self._deregister(request.region, request.id)
+
+    def _deregister(self, region: str, image: str) -> None:
+        try:
+            self._aws.ec2(region).deregister_image(ImageId=image, DeleteAssociatedSnapshots=True)
+        except ClientError as error:
+            if code(error) not in _GONE:
+                raise
+
+    def _named(self, region: str, name: str) -> ImageTypeDef | None:
+        images = self._aws.ec2(region).describe_images(Owners=["self"], Filters=[{"Name": "name", "Values": [name]}])["Images"]
+        return images[0] if images else None
+
+    @staticmethod
+    def _adopt(image: ImageTypeDef, request: EnsureImage) -> str:
+        if tag_dict(image.get("Tags")).get(names.RELEASE) != request.release:
+            raise Conflict(
+                f"the image name {request.name} is taken by {image['ImageId']}, which another bake made; deregister it if it is of no use"
+            )
+        return image["ImageId"]
+
+
+def _image(image: ImageTypeDef) -> Image:
+    tags = tag_dict(image.get("Tags"))
+    return Image(
+        id=image["ImageId"], name=image.get("Name", ""), state=image.get("State", ""), tag=tags.get(names.TAG, ""),
+        commit=tags.get(names.COMMIT, ""), recipe=tags.get(names.RECIPE, ""), base_image=tags.get(names.BASE_IMAGE, ""),
+        created_at=image.get("CreationDate", ""),
+        snapshots=tuple(
+            mapping["Ebs"]["SnapshotId"] for mapping in image.get("BlockDeviceMappings", []) if mapping.get("Ebs", {}).get("SnapshotId")
+        ),
+    )  # fmt: skip

@@ -1,0 +1,105 @@
+"""What a group launches: a launch template, or a launch configuration where the account still may."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+from temporalio import activity
+
+from activities.aws import Aws, code, sentence, tag_list, translated
+from domain.config import InstanceSettings
+from domain.errors import Conflict
+from domain.models import Model
+
+# https://docs.aws.amazon.com/autoscaling/ec2/userguide/launch-configurations.html: IMDSv2 only, as in the template.
+_METADATA: Any = {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 2}
+VERSION = "1"
+
+
+class EnsureTemplate(Model):
+    """`tags` go on the template and on every instance and volume launched from it."""
+
+    region: str
+    name: str
+    image: str
+    instance: InstanceSettings
+    tags: dict[str, str]
+    token: str
+
+
+class TemplateRef(Model):
+    region: str
+    name: str
+
+
+class Templates:
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def ensure_launch_template(self, request: EnsureTemplate) -> None:
+        """Its one version is 1. Raises Conflict where the name is taken by a template of another image."""
+        instance = request.instance
+        data: Any = {
+            "ImageId": request.image,
+            "InstanceType": instance.type,
+            "SecurityGroupIds": list(instance.security_groups),
+            "MetadataOptions": _METADATA,
+            "TagSpecifications": [{"ResourceType": kind, "Tags": tag_list(request.tags)} for kind in ("instance", "volume")],
+        }
+        if instance.profile:
+            data["IamInstanceProfile"] = {"Name": instance.profile}
+        ec2 = self._aws.ec2(request.region)
+        try:
+            ec2.create_launch_template(
+                LaunchTemplateName=request.name, ClientToken=request.token, LaunchTemplateData=data,
+                TagSpecifications=[{"ResourceType": "launch-template", "Tags": tag_list(request.tags)}],
+            )  # fmt: skip
+        except ClientError as error:
+            if code(error) != "InvalidLaunchTemplateName.AlreadyExistsException":
+                raise
+            known = ec2.describe_launch_template_versions(LaunchTemplateName=request.name, Versions=[VERSION])
+            image = known["LaunchTemplateVersions"][0]["LaunchTemplateData"].get("ImageId")
+            if image != request.image:
+                raise Conflict(f"the launch template {request.name} exists and launches {image}, not {request.image}") from None
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def delete_launch_template(self, request: TemplateRef) -> None:
+        """Content to find nothing."""
+        try:
+            self._aws.ec2(request.region).delete_launch_template(LaunchTemplateName=request.name)
+        except ClientError as error:
+            if not code(error).startswith("InvalidLaunchTemplateName.NotFound"):
+                raise
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def ensure_launch_configuration(self, request: EnsureTemplate) -> None:
+        """It cannot carry tags, so its deterministic name is the ownership. Raises Conflict as above."""
+        instance = request.instance
+        more: Any = {"IamInstanceProfile": instance.profile} if instance.profile else {}
+        autoscaling = self._aws.autoscaling(request.region)
+        try:
+            autoscaling.create_launch_configuration(
+                LaunchConfigurationName=request.name, ImageId=request.image, InstanceType=instance.type,
+                SecurityGroups=list(instance.security_groups), MetadataOptions=_METADATA, **more,
+            )  # fmt: skip
+        except ClientError as error:
+            if code(error) != "AlreadyExists":
+                raise
+            known = autoscaling.describe_launch_configurations(LaunchConfigurationNames=[request.name])["LaunchConfigurations"]
+            if not known or known[0]["ImageId"] != request.image:
+                raise Conflict(f"the launch configuration {request.name} exists and does not launch {request.image}") from None
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def delete_launch_configuration(self, request: TemplateRef) -> None:
+        """Content to find nothing."""
+        try:
+            self._aws.autoscaling(request.region).delete_launch_configuration(LaunchConfigurationName=request.name)
+        except ClientError as error:
+            if code(error) != "ValidationError" or "not found" not in sentence(error):
+                raise

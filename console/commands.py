@@ -1,0 +1,134 @@
+"""What each command does. starter.py only gives them names and options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+from console import render
+from console.codes import REFUSED_CODE, Stop
+from console.follow import follow
+from console.temporal import RPC_TIMEOUT, ask, connect, describe, ended_badly, query_status, stuck, task_queue, tell, trying_again
+from domain.config import parse
+from domain.errors import InvalidConfiguration
+from workflows.contract import PHASE, STACK, TAG, release_id
+
+
+async def release(request: dict[str, Any], *, detach: bool, wait: bool, as_json: bool) -> dict[str, Any]:
+    client = await connect()
+    stack, tag = request["stack"], request["tag"]
+    try:
+        handle = await client.start_workflow(
+            "ReleaseWorkflow", request, id=release_id(stack), task_queue=task_queue(), rpc_timeout=RPC_TIMEOUT,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL, static_summary=f"{tag} → {stack}",
+        )  # fmt: skip
+    except WorkflowAlreadyStartedError:
+        raise await _locked(client, stack) from None
+    if detach:
+        return {"accepted": handle.id, "run": handle.first_execution_run_id, "follow": f"ovenbird watch {stack}"}
+    return await follow(client, handle, render.choose_view(as_json=as_json), wait_for_approval=wait)
+
+
+async def watch(stack: str, *, as_json: bool) -> dict[str, Any]:
+    client = await connect()
+    if await describe(client, release_id(stack)) is None:
+        raise Stop(REFUSED_CODE, f"nothing was ever released to {stack}")
+    return await follow(client, client.get_workflow_handle(release_id(stack)), render.choose_view(as_json=as_json))
+
+
+async def say(stack: str, word: str, by: str, reason: str) -> dict[str, Any]:
+    return {"stack": stack, "answer": await tell(await connect(), stack, word, by, reason)}
+
+
+async def status(stack: str | None, *, as_json: bool) -> dict[str, Any] | list[dict[str, Any]]:
+    client = await connect()
+    if stack is None:
+        return await _all_running(client, as_json=as_json)
+    description = await describe(client, release_id(stack))
+    if description is None:
+        raise Stop(REFUSED_CODE, f"nothing was ever released to {stack}")
+    handle = client.get_workflow_handle(description.id, run_id=description.run_id)
+    known = await query_status(handle)
+    facts = _facts(description) | {"trying_again": trying_again(description), "stuck": await stuck(handle, description)}
+    if known is not None:
+        facts |= known.model_dump()
+    elif description.status is not WorkflowExecutionStatus.RUNNING:
+        facts |= await _outcome(handle)
+    if not as_json:
+        render.show_status(known, facts)
+    return facts
+
+
+async def plan(request: dict[str, Any]) -> dict[str, Any]:
+    made: dict[str, Any] = await ask(await connect(), "PlanWorkflow", request)
+    return made
+
+
+async def history(stack: str) -> list[dict[str, Any]]:
+    deployments: list[dict[str, Any]] = await ask(await connect(), "HistoryWorkflow", {"stack": stack})
+    return deployments
+
+
+def stacks(path: Path) -> list[dict[str, Any]]:
+    """Stops with every mistake in the file."""
+    try:
+        found = parse(path.read_text(), str(path))
+    except OSError as error:
+        raise Stop(REFUSED_CODE, f"cannot read {path}: {error.strerror}; set OVENBIRD_STACKS to where the stacks file is") from None
+    except InvalidConfiguration as error:
+        raise Stop(REFUSED_CODE, str(error)) from None
+    return [stack.model_dump(mode="json") for stack in found.values()]
+
+
+async def _locked(client: Client, stack: str) -> Stop:
+    """By whom, since when, and what to do."""
+    holder = await describe(client, release_id(stack))
+    facts = _facts(holder) if holder else {}
+    known = await query_status(client.get_workflow_handle(release_id(stack)))
+    who = known.requested_by if known and known.requested_by else "somebody"
+    what = (known.phase if known else facts.get("phase") or "under way").replace("_", " ")
+    since = f"{holder.start_time:%Y-%m-%d %H:%M:%S} UTC" if holder else "a moment ago"
+    return Stop(
+        REFUSED_CODE,
+        f"{stack} is locked: {facts.get('tag') or 'a release'} is being released by {who} since {since} ({what}).\n"
+        f"Follow it with `ovenbird watch {stack}`, or stop it with `ovenbird abort {stack}`.",
+        holder=facts,
+    )
+
+
+async def _all_running(client: Client, *, as_json: bool) -> list[dict[str, Any]]:
+    query = "WorkflowType = 'ReleaseWorkflow' AND ExecutionStatus = 'Running'"
+    rows = [
+        {
+            "stack": found.typed_search_attributes.get(STACK), "tag": found.typed_search_attributes.get(TAG),
+            "phase": found.typed_search_attributes.get(PHASE), "since": found.start_time.isoformat(timespec="seconds"),
+        }
+        async for found in client.list_workflows(query)
+    ]  # fmt: skip
+    if not as_json:
+        if not rows:
+            print("nothing is being released")
+        else:
+            render.table(["stack", "tag", "phase", "since"], [row.values() for row in rows])
+    return rows
+
+
+def _facts(description: WorkflowExecutionDescription) -> dict[str, Any]:
+    """As far as Temporal's own description goes: it needs no worker."""
+    attributes = description.typed_search_attributes
+    return {
+        "workflow_id": description.id, "run_id": description.run_id, "stack": attributes.get(STACK), "tag": attributes.get(TAG),
+        "phase": attributes.get(PHASE), "temporal_status": description.status.name if description.status else "",
+        "started": description.start_time.isoformat(timespec="seconds"),
+    }  # fmt: skip
+
+
+async def _outcome(handle: Any) -> dict[str, Any]:
+    try:
+        return {"outcome": str(await handle.result())}
+    except WorkflowFailureError as error:
+        return {"outcome": ended_badly(error).words}

@@ -1,0 +1,161 @@
+"""Talking to Temporal from a short-lived process: bounded calls, and words for everything that can be missing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import (
+    Client,
+    WorkflowExecutionDescription,
+    WorkflowFailureError,
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.envconfig import ClientConfig
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from console.codes import BY_TYPE, FAILED, REFUSED_CODE, Stop
+from domain.status import Status
+from workflows.contract import DATA_CONVERTER, TASK_QUEUE, release_id
+
+RPC_TIMEOUT = timedelta(seconds=5)
+PATIENCE_WITHOUT_WORKER = 10.0
+READ_ONLY_LIMIT = timedelta(minutes=2)
+
+
+def task_queue() -> str:
+    return os.environ.get("OVENBIRD_TASK_QUEUE", TASK_QUEUE)
+
+
+async def connect() -> Client:
+    """From Temporal's standard environment configuration. Stops with words where no server answers."""
+    config = ClientConfig.load_client_connect_config()
+    address = config.get("target_host") or "localhost:7233"
+    try:
+        connecting = Client.connect(**{"target_host": address} | config, data_converter=DATA_CONVERTER)
+        return await asyncio.wait_for(connecting, PATIENCE_WITHOUT_WORKER)
+    except (RuntimeError, TimeoutError):
+        raise Stop(
+            FAILED,
+            f"no Temporal server answers at {address}.\nSet TEMPORAL_ADDRESS or TEMPORAL_PROFILE, or start one: temporal server start-dev",
+        ) from None
+
+
+async def workers(client: Client) -> int:
+    """How many workers asked for work in the last minutes, as Temporal sees it."""
+    answer = await client.workflow_service.describe_task_queue(
+        DescribeTaskQueueRequest(
+            namespace=client.namespace, task_queue=TaskQueue(name=task_queue()), task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW
+        ),
+        timeout=RPC_TIMEOUT,
+    )
+    return len(answer.pollers)
+
+
+def no_worker(what: str) -> Stop:
+    return Stop(FAILED, f"no worker polls the task queue {task_queue()!r}. {what}\nStart one: python worker.py", reason="no worker")
+
+
+async def query_status(handle: WorkflowHandle[Any, Any]) -> Status | None:
+    """None where no worker answers in time."""
+    try:
+        return Status.model_validate(await handle.query("status", rpc_timeout=RPC_TIMEOUT))
+    except WorkflowQueryFailedError as error:
+        raise Stop(FAILED, f"the release cannot say how it is: {error}") from None
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise
+        return None
+
+
+async def describe(client: Client, workflow_id: str) -> WorkflowExecutionDescription | None:
+    """The newest run of this id; None where there was none."""
+    try:
+        return await client.get_workflow_handle(workflow_id).describe(rpc_timeout=RPC_TIMEOUT)
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return None
+        raise
+    except ValueError:
+        raise Stop(
+            FAILED, f"{workflow_id} is paused by the Temporal server itself; unpause it: temporal workflow unpause -w {workflow_id}"
+        ) from None
+
+
+def trying_again(description: WorkflowExecutionDescription) -> str:
+    """What the activity under way failed with the last time, and how often it was tried."""
+    for activity in description.raw_description.pending_activities:
+        if activity.attempt > 1 and activity.last_failure.message:
+            return f"{activity.last_failure.message} (try {activity.attempt})"
+    return ""
+
+
+async def stuck(handle: WorkflowHandle[Any, Any], description: WorkflowExecutionDescription) -> str:
+    """The message of the workflow task that keeps failing: a bug, which parks the release until fixed code runs."""
+    if description.raw_description.pending_workflow_task.attempt <= 1:
+        return ""
+    message = ""
+    async for event in handle.fetch_history_events():
+        if event.HasField("workflow_task_failed_event_attributes"):
+            message = event.workflow_task_failed_event_attributes.failure.message
+    return message
+
+
+async def ask(client: Client, workflow: str, request: dict[str, Any]) -> Any:
+    """Run a read-only workflow on a worker. Stops with what it was refused for, or after 10 s without a worker."""
+    workflow_id = f"{workflow.removesuffix('Workflow').lower()}-{request['stack']}-{uuid.uuid4()}"
+    handle: WorkflowHandle[Any, Any] = await client.start_workflow(
+        workflow, request, id=workflow_id, task_queue=task_queue(), execution_timeout=READ_ONLY_LIMIT, rpc_timeout=RPC_TIMEOUT
+    )
+    result = asyncio.create_task(handle.result())
+    started = time.monotonic()
+    while not (await asyncio.wait([result], timeout=1))[0]:
+        if time.monotonic() - started > PATIENCE_WITHOUT_WORKER and not await workers(client):
+            result.cancel()
+            await handle.terminate("nobody could answer", rpc_timeout=RPC_TIMEOUT)
+            raise no_worker("The question was withdrawn.")
+    try:
+        return await result
+    except WorkflowFailureError as error:
+        raise ended_badly(error) from None
+
+
+def ended_badly(error: WorkflowFailureError) -> Stop:
+    """Exit code and words of a workflow that failed."""
+    cause = error.cause
+    if isinstance(cause, ApplicationError):
+        return Stop(BY_TYPE.get(cause.type or "", FAILED), cause.message, outcome=cause.type, details=list(cause.details))
+    return Stop(
+        FAILED,
+        f"it was ended from outside ({cause}): what it made may be left; see `ovenbird history` and the groups tagged ovenbird:stack",
+    )
+
+
+async def tell(client: Client, stack: str, word: str, by: str, reason: str) -> str:
+    """An operator's word, answered. Where no worker can answer, it is left as a signal, which is never lost."""
+    handle = client.get_workflow_handle(release_id(stack))
+    message = {"by": by, "reason": reason}
+    try:
+        return str(await handle.execute_update(word, message, rpc_timeout=timedelta(seconds=10)))
+    except WorkflowUpdateFailedError as error:
+        raise Stop(REFUSED_CODE, f"refused: {error.cause}") from None
+    except WorkflowUpdateRPCTimeoutOrCancelledError:
+        pass
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise Stop(REFUSED_CODE, f"nothing is under way for {stack}") from None
+        if error.status not in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.UNAVAILABLE, RPCStatusCode.CANCELLED):
+            raise
+    await handle.signal(word, message, rpc_timeout=RPC_TIMEOUT)
+    return "kept: no worker answered within 10 s; it takes effect as soon as one does (python worker.py)"

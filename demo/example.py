@@ -1,0 +1,87 @@
+"""An example application in a git repository of its own, one tag a version."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+APP = '''"""Says which version it is. Serves HTTP on $HOST:$PORT, as ovenbird.env promises."""
+import http.server
+import json
+import os
+import pathlib
+import signal
+import socket
+import sys
+import threading
+
+VERSION = pathlib.Path(__file__).with_name("VERSION").read_text().strip()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        healthy = not pathlib.Path(__file__).with_name("SICK").exists()
+        status = 200 if self.path != "/health" or healthy else 503
+        body = json.dumps({"version": VERSION, "instance": os.environ.get("LOCALCLOUD_INSTANCE", "")}).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("X-Version", VERSION)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *words):
+        pass
+
+
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 128
+    daemon_threads = True
+
+
+server = Server((os.environ["HOST"], int(os.environ["PORT"])), Handler)
+signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+server.serve_forever()
+'''
+ENV = """# How Ovenbird builds and starts this application.
+BUILD="date -u +%Y >BUILT"
+START="python3 app.py"
+PORT=8080
+HEALTH=/health
+"""
+
+
+class Repository:
+    """A git repository in a directory, made if it is not there."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        if not (directory / ".git").exists():
+            directory.mkdir(parents=True, exist_ok=True)
+            self._git("init", "--quiet", "--initial-branch=main")
+            (directory / "app.py").write_text(APP)
+            (directory / "ovenbird.env").write_text(ENV)
+
+    @property
+    def url(self) -> str:
+        return f"file://{self.directory}"
+
+    def release(self, tag: str, *, annotated: bool = True, **files: str) -> str:
+        """Commit this version (and the files given, by name with `__` for a dot) under the tag; returns the commit."""
+        (self.directory / "VERSION").write_text(tag + "\n")
+        for name, content in files.items():
+            (self.directory / name.replace("__", ".")).write_text(content)
+        self._git("add", "--all")
+        self._git("commit", "--quiet", "--allow-empty", "--message", f"Release {tag}")
+        self._git(*(["tag", "--annotate", "--message", tag] if annotated else ["tag"]), "--", tag)
+        for name in files:
+            if not name.startswith("ovenbird"):
+                (self.directory / name.replace("__", ".")).unlink()
+        return self._git("rev-parse", "HEAD").strip()
+
+    def _git(self, *arguments: str) -> str:
+        identity = ["-c", "user.name=Ovenbird", "-c", "user.email=ovenbird@example.invalid", "-c", "tag.gpgsign=false"]
+        done = subprocess.run(["git", *identity, *arguments], cwd=self.directory, capture_output=True, text=True, check=True)
+        return done.stdout

@@ -1,0 +1,123 @@
+"""What Terraform would make before Ovenbird comes: network, balancer, bucket, base image, and the stacks file that names them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import boto3
+
+from domain import names
+
+
+@dataclass(frozen=True)
+class Infrastructure:
+    """The ids that a stacks file names, and the address that users know."""
+
+    region: str
+    vpc: str
+    subnets: tuple[str, ...]
+    security_group: str
+    base_image: str
+    bucket: str
+    target_group: str
+    target_group_arn: str
+    address: str
+
+    def stack(self, name: str, repository: str, **settings: str) -> str:
+        """One stack of the file; `settings` are further TOML lines by table ("" for the top level)."""
+        patience = settings.pop("patience", QUICK_PATIENCE)
+        more = "\n".join(
+            f"[stacks.{name}.{table}]\n{lines}" for table, lines in settings.items() if table not in ("top", "capacity", "application")
+        )
+        return f"""
+[stacks.{name}]
+region = "{self.region}"
+{settings.get("top", "")}
+
+[stacks.{name}.application]
+name = "{settings.get("application", "shop")}"
+repository = "{repository}"
+
+[stacks.{name}.network]
+vpc = "{self.vpc}"
+subnets = {list(self.subnets)}
+
+[stacks.{name}.instance]
+type = "t3.micro"
+security_groups = ["{self.security_group}"]
+
+[stacks.{name}.bake]
+base_image.id = "{self.base_image}"
+artifacts_bucket = "{self.bucket}"
+
+[stacks.{name}.capacity]
+{settings.get("capacity", "min = 2" + chr(10) + "max = 8")}
+
+[stacks.{name}.load_balancer]
+target_groups = ["{self.target_group}"]
+health_check_grace = 60
+
+[stacks.{name}.patience]
+{patience}
+{more}
+"""
+
+
+# The local cloud boots in a second: what waits minutes in production waits that long here.
+QUICK_PATIENCE = """first_look = 0.3
+poll = 1
+confirm = 0.2
+healthy = 60
+approval = 600
+soak = 1
+drain = 60"""
+
+
+def build(
+    environment: dict[str, str], *, stack: str = "demo", port: int = 8000, health: str = "/health", app_port: int = 8080
+) -> Infrastructure:
+    """Plain boto3 against whatever region the environment names: none of Ovenbird's code makes infrastructure."""
+    session = boto3.Session(
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"], aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        region_name=environment["AWS_DEFAULT_REGION"],
+    )  # fmt: skip
+    endpoint = environment["AWS_ENDPOINT_URL"]
+    region = environment["AWS_DEFAULT_REGION"]
+    ec2 = session.client("ec2", endpoint_url=endpoint)
+    cidr = environment["LOCALCLOUD_CIDR"]
+    prefix = cidr.rsplit(".", 2)[0]
+    vpc = ec2.create_vpc(CidrBlock=cidr)["Vpc"]["VpcId"]
+    subnets = tuple(
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"{prefix}.{number}.0/24", AvailabilityZone=f"{region}{zone}")["Subnet"]["SubnetId"]
+        for number, zone in ((1, "a"), (2, "b"))
+    )
+    group = ec2.create_security_group(GroupName="web", Description="web servers", VpcId=vpc)["GroupId"]
+    base = ec2.register_image(Name="base-2026.11", RootDeviceName="/dev/xvda")["ImageId"]
+    bucket = f"ovenbird-artifacts-{vpc[-8:]}"
+    s3: Any = session.client("s3", endpoint_url=endpoint)
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": region})
+    infrastructure = Infrastructure(region, vpc, subnets, group, base, bucket, "", "", "")
+    return add_balancer(environment, infrastructure, stack, port=port, health=health, app_port=app_port)
+
+
+def add_balancer(
+    environment: dict[str, str], base: Infrastructure, stack: str, *, port: int, health: str = "/health", app_port: int = 8080
+) -> Infrastructure:
+    """A balancer with one target group for one more stack."""
+    elb = boto3.client(
+        "elbv2", endpoint_url=environment["AWS_ENDPOINT_URL"], region_name=base.region,
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"], aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+    )  # fmt: skip
+    balancer = elb.create_load_balancer(Name=stack, Subnets=list(base.subnets))["LoadBalancers"][0]
+    name = names.target_group(stack)
+    arn = elb.create_target_group(
+        Name=name, Protocol="HTTP", Port=app_port, VpcId=base.vpc, HealthCheckPath=health, HealthCheckIntervalSeconds=5,
+        HealthyThresholdCount=2, UnhealthyThresholdCount=2,
+    )["TargetGroups"][0]["TargetGroupArn"]  # fmt: skip
+    elb.modify_target_group_attributes(TargetGroupArn=arn, Attributes=[{"Key": "deregistration_delay.timeout_seconds", "Value": "10"}])
+    elb.create_listener(
+        LoadBalancerArn=balancer["LoadBalancerArn"], Protocol="HTTP", Port=port,
+        DefaultActions=[{"Type": "forward", "TargetGroupArn": arn}],
+    )  # fmt: skip
+    return replace(base, target_group=name, target_group_arn=arn, address=f"http://{balancer['DNSName']}:{port}")

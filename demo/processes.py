@@ -1,0 +1,147 @@
+"""Start what the play needs, each as a process of its own: Temporal, the local cloud, a worker. Ready means that it answers."""
+
+from __future__ import annotations
+
+import os
+import queue
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+ROOT = Path(__file__).parent.parent
+PATIENCE = 30.0
+# A stock dev server adds 50 ms to each activity and a second to each timer and retry.
+FAST = ("history.transferProcessorMaxPollRPS=300", 'history.timerProcessorMaxTimeShift="10ms"')
+
+
+class Process:
+    """A child process whose output goes to a file; `ready` is the line that says so."""
+
+    def __init__(self, name: str, command: list[str], log: Path, environment: dict[str, str] | None = None) -> None:
+        self.name, self.log = name, log
+        with log.open("ab") as output:
+            self.popen = subprocess.Popen(
+                command, cwd=ROOT, env=os.environ | (environment or {}), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                start_new_session=True,
+            )  # fmt: skip
+
+    def wait_for(self, pattern: str, patience: float = PATIENCE) -> str:
+        """The text of the log once it holds the pattern. Raises RuntimeError with its end where it never does."""
+        deadline = time.monotonic() + patience
+        for text in self._grown():
+            if re.search(pattern, text):
+                return text
+            if self.popen.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{self.name} did not start; the end of {self.log}:\n{text[-2000:]}")
+        return ""
+
+    def kill(self) -> None:
+        self.popen.kill()
+        self.popen.wait()
+
+    def stop(self, patience: float = 20) -> None:
+        self.popen.terminate()
+        try:
+            self.popen.wait(patience)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def _grown(self) -> Iterator[str]:
+        grown: queue.Queue[None] = queue.Queue()
+        while True:
+            yield self.log.read_text(errors="replace")
+            with_timeout(grown)
+
+
+def with_timeout(grown: queue.Queue[None]) -> None:
+    """Look again in a moment: a file says nothing when it grows."""
+    try:
+        grown.get(timeout=0.05)
+    except queue.Empty:
+        return
+
+
+class Stage:
+    """Temporal and the local cloud, and any number of workers; all of them end with it."""
+
+    def __init__(self, home: Path, *, ui: bool = False, cloud: tuple[str, ...] = (), temporal_port: int = 0, ui_port: int = 0) -> None:
+        self.home = home
+        home.mkdir(parents=True, exist_ok=True)
+        self._ui, self._cloud_options = ui, cloud
+        self.temporal_port = temporal_port or free_port()
+        self.ui_port = ui_port or free_port()
+        self.environment: dict[str, str] = {}
+        self.workers: list[Process] = []
+        self._exit = ExitStack()
+        self._stop = threading.Event()
+
+    @property
+    def temporal_address(self) -> str:
+        return f"127.0.0.1:{self.temporal_port}"
+
+    def __enter__(self) -> Self:
+        try:
+            return self._start()
+        except BaseException:
+            self._exit.close()
+            raise
+
+    def _start(self) -> Self:
+        bin_directory = Path(sys.executable).parent
+        options = [f"--dynamic-config-value={value}" for value in FAST]
+        options += ["--ui-port", str(self.ui_port)] if self._ui else ["--headless"]
+        self.temporal = self._process(
+            "temporal",
+            [str(bin_directory / "temporal"), "server", "start-dev", "--ip", "127.0.0.1", "--port", str(self.temporal_port), *options],
+        )
+        cloud = self._process("localcloud", [sys.executable, "-m", "localcloud", "--home", str(self.home / "cloud"), *self._cloud_options])
+        self.cloud = cloud
+        text = cloud.wait_for("# disks and images")
+        self.environment = dict(line.removeprefix("export ").split("=", 1) for line in text.splitlines() if line.startswith("export "))
+        self.environment |= {"TEMPORAL_ADDRESS": self.temporal_address, "OVENBIRD_STACKS": str(self.home / "stacks.toml")}
+        self._until_temporal_answers()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for worker in self.workers:
+            worker.kill()
+        self._exit.close()
+
+    def start_worker(self, **environment: str) -> Process:
+        number = len(self.workers) + 1
+        worker = Process(
+            f"worker {number}", [sys.executable, "-m", "worker"], self.home / f"worker-{number}.log", self.environment | environment
+        )
+        self.workers.append(worker)
+        worker.wait_for("worker is up")
+        return worker
+
+    def _process(self, name: str, command: list[str]) -> Process:
+        process = Process(name, command, self.home / f"{name}.log", self.environment)
+        self._exit.callback(process.stop)
+        return process
+
+    def _until_temporal_answers(self) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.temporal_port), 1).close()
+                return
+            except OSError:
+                if time.monotonic() > deadline or self.temporal.popen.poll() is not None:
+                    raise RuntimeError(f"Temporal did not start; see {self.temporal.log}") from None
+                self._stop.wait(0.05)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,1 @@
+"""The words and the decisions. No I/O, no clock, no Temporal, no AWS."""

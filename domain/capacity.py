@@ -1,0 +1,26 @@
+"""How large must green be?"""
+
+from __future__ import annotations
+
+from domain.config import Capacity
+from domain.models import Group
+
+
+def needed(blue: Group | None, capacity: Capacity) -> int:
+    """
+    As large as blue is now, never below the stack's minimum; without a blue, what the stack asks of a first deployment.
+
+    Above the stack's maximum where blue is: blue's load is real, whatever the file says.
+    """
+    if blue is None:
+        return capacity.desired if capacity.desired is not None else capacity.min
+    return max(blue.desired, capacity.min)
+
+
+def bounds(size: int, capacity: Capacity) -> tuple[int, int]:
+    """
+    Minimum and maximum of a green of this size while both serve.
+
+    The minimum is pinned to the size: sharing the load with blue halves the metric, and a policy would scale green in.
+    """
+    return size, max(size, capacity.max)

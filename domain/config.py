@@ -1,0 +1,211 @@
+"""The stacks file → stacks, or one error that lists every mistake. Its manual is deploy/stacks.toml."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from domain.errors import InvalidConfiguration, UnknownStack
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+Seconds = Annotated[float, Field(ge=0)]
+
+
+class Section(BaseModel):
+    """A part of the file: an unknown key is a mistake, not a comment."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Application(Section):
+    name: Name
+    repository: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _no_secret_in_the_address(self) -> Self:
+        """It is shown, tagged and recorded everywhere."""
+        scheme, _, rest = self.repository.partition("://")
+        if rest and ":" in rest.partition("/")[0].rpartition("@")[0] and scheme != "ssh":
+            raise ValueError("repository must not contain a password or token; give the worker a git credential helper")
+        if self.repository.startswith("-"):
+            raise ValueError("repository must not begin with a hyphen")
+        return self
+
+
+class Network(Section):
+    vpc: str = Field(pattern=r"^vpc-")
+    subnets: tuple[Annotated[str, StringConstraints(pattern=r"^subnet-")], ...] = Field(min_length=1)
+
+
+class InstanceSettings(Section):
+    type: str = Field(min_length=1)
+    profile: str | None = None
+    security_groups: tuple[Annotated[str, StringConstraints(pattern=r"^sg-")], ...] = Field(min_length=1)
+
+
+class BaseImage(Section):
+    """One of: `id`; `parameter` (an SSM parameter that holds the id); `name` (a filter, newest wins) with `owner`."""
+
+    id: str | None = Field(default=None, pattern=r"^ami-")
+    parameter: str | None = None
+    name: str | None = None
+    owner: str | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if sum(way is not None for way in (self.id, self.parameter, self.name)) != 1:
+            raise ValueError("give exactly one of id, parameter and name")
+        if (self.name is None) != (self.owner is None):
+            raise ValueError("name and owner go together: a name alone could be anybody's image")
+        return self
+
+
+class Bake(Section):
+    base_image: BaseImage
+    artifacts_bucket: str = Field(min_length=3)
+    builder: Literal["native"] = "native"
+    architecture: Literal["x86_64", "arm64"] = "x86_64"
+    subnet: str | None = Field(default=None, pattern=r"^subnet-")
+    instance_type: str | None = None
+    profile: str | None = None
+    dead_man_minutes: int = Field(default=240, ge=10)
+
+
+class Capacity(Section):
+    """`desired` is for a first deployment only: after that, green is as large as blue is."""
+
+    min: int = Field(ge=0)
+    max: int = Field(ge=1)
+    desired: int | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.min <= (self.min if self.desired is None else self.desired) <= self.max:
+            raise ValueError("min, desired and max must be in order")
+        return self
+
+
+class ScalingPolicy(Section):
+    """Target tracking: average CPU in percent, or the balancer's requests per target and minute."""
+
+    metric: Literal["cpu", "requests"]
+    target: float = Field(gt=0)
+
+
+class LoadBalancer(Section):
+    target_groups: tuple[str, ...] = Field(min_length=1)
+    strategy: Literal["attach"] = "attach"
+    health_check_grace: int = Field(default=300, ge=0)
+
+
+class Patience(Section):
+    """
+    Seconds that each wait may take, and between looks.
+
+    The first look comes after `first_look`, each later one after half as long again, up to `poll`.
+    """
+
+    first_look: Seconds = 1
+    poll: Seconds = 10
+    confirm: Seconds = 5
+    provision: Seconds = 3_600
+    image: Seconds = 14_400
+    healthy: Seconds = 900
+    approval: Seconds = 604_800
+    soak: Seconds = 60
+    drain: Seconds = 4_000
+
+
+class Health(Section):
+    """`reads` in a row with the same instances healthy; more than `may_lose` instances lost halts the release."""
+
+    reads: int = Field(default=2, ge=1)
+    may_lose: int = Field(default=0, ge=0)
+
+
+class Retention(Section):
+    deployments: int = Field(default=5, ge=2)
+    unreleased_image_days: float = Field(default=14, gt=0)
+
+
+class Stack(Section):
+    name: Name
+    application: Application
+    region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
+    network: Network
+    instance: InstanceSettings
+    bake: Bake
+    capacity: Capacity
+    load_balancer: LoadBalancer
+    scaling: tuple[ScalingPolicy, ...] = ()
+    launch: Literal["template", "configuration"] = "template"
+    approval: bool = False
+    patience: Patience = Patience()
+    health: Health = Health()
+    retention: Retention = Retention()
+    tags: dict[str, Annotated[str, StringConstraints(max_length=256)]] = {}
+
+    @model_validator(mode="after")
+    def _one_policy_a_metric_and_no_tag_of_ours(self) -> Self:
+        metrics = [policy.metric for policy in self.scaling]
+        if len(metrics) != len(set(metrics)):
+            raise ValueError("scaling has two policies for one metric")
+        if any(key.startswith(("ovenbird:", "aws:")) for key in self.tags):
+            raise ValueError("tags must not begin with ovenbird: or aws:")
+        return self
+
+
+def parse(text: str, source: str = "the stacks file") -> dict[str, Stack]:
+    """
+    All stacks of a TOML document, by name; `[defaults]` fills what a stack leaves out, table by table.
+
+    Raises InvalidConfiguration with every mistake of every stack at once.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidConfiguration(f"{source} is not valid TOML: {error}") from None
+    mistakes = [
+        f"{key}: unknown table; the file holds [defaults] and [stacks.<name>]" for key in document if key not in ("defaults", "stacks")
+    ]
+    defaults, tables = document.get("defaults", {}), document.get("stacks", {})
+    if not isinstance(tables, dict) or not tables:
+        mistakes.append("stacks: at least one [stacks.<name>] is needed")
+        tables = {}
+    stacks: dict[str, Stack] = {}
+    for name, table in tables.items():
+        try:
+            stacks[name] = Stack.model_validate(_merged(defaults, table) | {"name": name})
+        except ValidationError as error:
+            mistakes += [_sentence(name, details) for details in error.errors()]
+    if mistakes:
+        count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+        raise InvalidConfiguration(f"{source} has {count}:\n" + "\n".join(f"  - {mistake}" for mistake in mistakes))
+    return stacks
+
+
+def pick(stacks: dict[str, Stack], name: str) -> Stack:
+    """Raises UnknownStack, naming those there are."""
+    if name not in stacks:
+        raise UnknownStack(f"there is no stack {name!r}; the stacks file has {', '.join(sorted(stacks))}")
+    return stacks[name]
+
+
+def _merged(defaults: Any, table: Any) -> Any:
+    if not (isinstance(defaults, dict) and isinstance(table, dict)):
+        return table
+    return defaults | {key: _merged(defaults.get(key), value) for key, value in table.items()}
+
+
+def _sentence(stack: str, details: Any) -> str:
+    place = ".".join(str(part) for part in ("stacks", stack, *details["loc"]))
+    message = details["msg"].removeprefix("Value error, ")
+    if details["type"] == "extra_forbidden":
+        message = "unknown key"
+    elif details["type"] == "missing":
+        message = "is required"
+    given = details.get("input")
+    shown = f" (it is {given!r})" if isinstance(given, str | int | float) and details["type"] != "extra_forbidden" else ""
+    return f"{place}: {message}{shown}"

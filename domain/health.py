@@ -1,0 +1,134 @@
+"""Is green fit to serve? Facts in, verdict out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from domain.models import Group, Instance, TargetState
+
+LEAVING = ("Terminating", "Terminating:Wait", "Terminating:Proceed", "Terminated")
+
+
+@dataclass(frozen=True)
+class Healthy:
+    pass
+
+
+@dataclass(frozen=True)
+class NotYet:
+    reason: str
+
+
+@dataclass(frozen=True)
+class Unhealthy:
+    reason: str
+
+
+Verdict = Healthy | NotYet | Unhealthy
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What earlier reads showed: every instance ever seen, and how many reads in a row the same ones were healthy."""
+
+    instances: frozenset[str] = frozenset()
+    healthy: frozenset[str] = frozenset()
+    streak: int = 0
+    lost: frozenset[str] = frozenset()
+
+    def with_read(self, group: Group, target_groups: tuple[str, ...]) -> Seen:
+        """One more read of the group, in order. A new set of healthy ones starts the count again."""
+        here = frozenset(i.id for i in group.instances if i.lifecycle not in LEAVING)
+        leaving = frozenset(i.id for i in group.instances if i.lifecycle in LEAVING)
+        fit = frozenset(i.id for i in group.instances if is_healthy(i, target_groups))
+        complete = len(fit) >= group.desired and fit == here
+        again = complete and fit == self.healthy
+        return replace(
+            self,
+            instances=self.instances | here,
+            healthy=fit if complete else frozenset(),
+            streak=self.streak + 1 if again else int(complete),
+            lost=self.lost | leaving | (self.instances - here),
+        )
+
+
+def is_healthy(instance: Instance, target_groups: tuple[str, ...]) -> bool:
+    """In service, and healthy in every target group: in service alone says nothing about the application."""
+    return (
+        instance.lifecycle == "InService"
+        and instance.healthy
+        and all(instance.targets.get(arn, TargetState(state="")).state == "healthy" for arn in target_groups)
+    )
+
+
+def healthy_count(group: Group, target_groups: tuple[str, ...]) -> int:
+    return sum(is_healthy(instance, target_groups) for instance in group.instances)
+
+
+def judge(
+    group: Group | None, seen: Seen, target_groups: tuple[str, ...], *, waited: float, patience: float, reads: int, may_lose: int = 0
+) -> Verdict:
+    """
+    Healthy when the same instances were healthy in every target group, as many as desired, `reads` times in a row.
+
+    `seen` includes this read. `waited` and `patience` are seconds. More than `may_lose` instances gone means that what
+    boots does not stay: waiting longer would only replace them for ever.
+    """
+    if group is None:
+        return Unhealthy("the Auto Scaling group is gone: somebody deleted it")
+    if len(seen.lost) > may_lose:
+        words = f"; AWS says: {group.failures[0]}" if group.failures else ""
+        return Unhealthy(f"{_count(len(seen.lost), 'instance')} did not stay up ({', '.join(sorted(seen.lost))}){words}")
+    if unused := _not_in_use(group):
+        return Unhealthy(f"the target group {unused} is on no listener: its health checks never run")
+    if seen.streak >= reads:
+        return Healthy()
+    reason = explain(group, target_groups)
+    if seen.streak:
+        reason = f"{reason}, {seen.streak} of {reads} reads in a row"
+    return NotYet(reason) if waited < patience else Unhealthy(f"after {waited:.0f} s {reason}")
+
+
+def still_healthy(group: Group | None, target_groups: tuple[str, ...], floor: int) -> Verdict:
+    """While it serves: at least `floor` instances healthy. Fewer is unhealthy at once, since users are already there."""
+    if group is None:
+        return Unhealthy("the Auto Scaling group is gone: somebody deleted it")
+    if healthy_count(group, target_groups) >= floor:
+        return Healthy()
+    return Unhealthy(f"while it served, {explain(group, target_groups)}")
+
+
+def explain(group: Group, target_groups: tuple[str, ...]) -> str:
+    """One line: how many are healthy, and in AWS's words what is wrong with the others."""
+    line = f"{healthy_count(group, target_groups)} of {_count(group.desired, 'instance')} healthy"
+    reasons = sorted({why for instance in group.instances if (why := _why_not(instance, target_groups))})
+    if len(group.instances) < group.desired and group.failures:
+        reasons.insert(0, group.failures[0])
+    return f"{line} ({'; '.join(reasons[:3])})" if reasons else line
+
+
+def _why_not(instance: Instance, target_groups: tuple[str, ...]) -> str:
+    if instance.lifecycle != "InService":
+        return instance.lifecycle
+    if not instance.healthy:
+        return "Auto Scaling says Unhealthy"
+    for arn in target_groups:
+        target = instance.targets.get(arn)
+        if target is None:
+            return "not registered yet"
+        if target.state != "healthy":
+            words = target.description or target.reason
+            return f"{target.state}: {words}" if words else target.state
+    return ""
+
+
+def _not_in_use(group: Group) -> str:
+    for instance in group.instances:
+        for arn, target in instance.targets.items():
+            if target.reason == "Target.NotInUse":
+                return arn.split("/")[-2] if "/" in arn else arn
+    return ""
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,48 @@
+"""Which image can be used as it is, and what makes an image the same as another?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from domain import names
+from domain.models import Image, Model
+
+
+class BakeIdentity(Model):
+    """All that decides what comes out of a bake; equal identities are the same image."""
+
+    application: str
+    tag: str
+    commit: str
+    base_image: str
+    recipe: str
+    builder: str
+    architecture: str
+    account: str
+    region: str
+
+    @property
+    def key(self) -> str:
+        return names.bake_key(
+            commit=self.commit, base_image=self.base_image, recipe=self.recipe, builder=self.builder,
+            architecture=self.architecture, account=self.account, region=self.region,
+        )  # fmt: skip
+
+    @property
+    def workflow_id(self) -> str:
+        return names.bake_workflow(self.application, self.tag, self.key)
+
+    @property
+    def image_name(self) -> str:
+        return names.image(self.application, self.tag, self.key)
+
+
+def reusable(images: Iterable[Image], identity: BakeIdentity) -> Image | None:
+    """
+    The newest available image of the same commit, base image and recipe, whatever tag it was baked for.
+
+    The recipe's hash holds builder and architecture; application, account and region are those of the list.
+    """
+    wanted = (identity.commit, identity.base_image, identity.recipe)
+    fitting = [i for i in images if i.state == "available" and (i.commit, i.base_image, i.recipe) == wanted]
+    return max(fitting, key=lambda image: image.created_at, default=None)

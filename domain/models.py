@@ -1,0 +1,173 @@
+"""The nouns: what crosses the borders between workflows, activities and people. Plain data."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Model(BaseModel):
+    """Frozen, and open to fields that a later version adds."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class StackRequest(BaseModel):
+    """What a person asks for. Unknown fields are mistakes of theirs, and refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stack: str = Field(min_length=1, max_length=60)
+
+
+class Request(StackRequest):
+    tag: str = Field(min_length=1, max_length=200)
+    requested_by: str = "unknown"
+    reason: str = ""
+
+
+class ReleaseRequest(Request):
+    """`force` releases a tag although it already serves."""
+
+    force: bool = False
+
+
+class BakeRequest(Request):
+    """`commit` is the one the release resolved; a bake by itself resolves the tag."""
+
+    commit: str | None = None
+
+
+class Image(Model):
+    """A machine image of an application; `created_at` is AWS's ISO 8601 time."""
+
+    id: str
+    name: str
+    state: str = "available"
+    tag: str = ""
+    commit: str = ""
+    recipe: str = ""
+    base_image: str = ""
+    created_at: str = ""
+    snapshots: tuple[str, ...] = ()
+
+
+class TargetGroup(Model):
+    arn: str
+    name: str
+    load_balancers: tuple[str, ...] = ()
+
+
+class Instance(Model):
+    """One member of a group; `targets` maps a target group's ARN to what it says of this instance."""
+
+    id: str
+    lifecycle: str
+    healthy: bool = True
+    zone: str = ""
+    targets: dict[str, TargetState] = {}
+
+
+class TargetState(Model):
+    """`state` in AWS's words: initial, healthy, unhealthy, draining, unused, unavailable."""
+
+    state: str
+    reason: str = ""
+    description: str = ""
+
+
+class Group(Model):
+    """An Auto Scaling group as it is now. `failures` are its failed scaling activities in AWS's own words, newest first."""
+
+    name: str
+    min: int
+    max: int
+    desired: int
+    instances: tuple[Instance, ...] = ()
+    target_groups: tuple[str, ...] = ()
+    suspended: tuple[str, ...] = ()
+    tags: dict[str, str] = {}
+    launch_template: str | None = None
+    launch_configuration: str | None = None
+    failures: tuple[str, ...] = ()
+
+
+class State(StrEnum):
+    SERVING = "serving"
+    PARKED = "parked"
+
+
+class Deployment(Model):
+    """One released version of a stack: a group, its template and its image. `served_at` is empty until it served."""
+
+    name: str
+    tag: str
+    commit: str = ""
+    release: str = ""
+    state: State | None = None
+    served_at: str = ""
+    group: Group
+
+
+class Observation(Model):
+    """One look at the world: the groups asked for (absent ones missing), and every target of the target groups."""
+
+    groups: dict[str, Group] = {}
+    targets: dict[str, dict[str, TargetState]] = {}
+
+
+class Released(Model):
+    """How a release ended well. `notes` is what an operator should know although all is well."""
+
+    stack: str
+    tag: str
+    commit: str
+    deployment: str
+    image: str
+    parked: str | None = None
+    pruned: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Plan(Model):
+    """What a release would do. `image` is reused, or `bake` is the id of the bake that would make it; `soak` in seconds."""
+
+    stack: str
+    tag: str
+    commit: str
+    image: str | None
+    bake: str | None
+    blue: str | None
+    blue_tag: str | None
+    size: int
+    launch: str
+    target_groups: tuple[str, ...]
+    approval: bool
+    soak: float
+    prune: tuple[str, ...]
+
+
+class Message(Model):
+    """What comes with a signal or update; whatever else comes with it is kept in `malformed`."""
+
+    by: str = "unknown"
+    reason: str = ""
+    malformed: str = ""
+
+    @classmethod
+    def lenient(cls, *values: Any) -> Message:
+        """Take anything: an abort must not be lost over the form of its argument."""
+        if not values or values == (None,):
+            return cls()
+        first, *rest = values
+        if isinstance(first, dict) and not rest and set(first) <= {"by", "reason"}:
+            return cls(by=str(first.get("by") or "unknown"), reason=str(first.get("reason") or ""))
+        if isinstance(first, str) and not rest:
+            return cls(reason=first)
+        known = first if isinstance(first, dict) else {}
+        return cls(by=str(known.get("by") or "unknown"), reason=str(known.get("reason") or ""), malformed=repr(values)[:500])
+
+
+Instance.model_rebuild()

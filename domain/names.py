@@ -1,0 +1,116 @@
+"""Every AWS name and tag, computed before anything exists, so that undo never waits for a reply."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html
+TARGET_GROUP_LIMIT = 32
+# The shortest of the limits of what carries a deployment's name: launch template 128, launch configuration and group 255.
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateLaunchTemplate.html
+DEPLOYMENT_LIMIT = 128
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateImage.html
+IMAGE_LIMIT = 128
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html
+SECURITY_GROUP_LIMIT = 255
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html
+TOKEN_LIMIT = 64
+# https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
+TAG_VALUE_LIMIT = 256
+HASH = 8
+
+STACK = "ovenbird:stack"
+APPLICATION = "ovenbird:application"
+TAG = "ovenbird:tag"
+COMMIT = "ovenbird:commit"
+RELEASE = "ovenbird:release"
+DEPLOYMENT = "ovenbird:deployment"
+RECIPE = "ovenbird:recipe"
+BASE_IMAGE = "ovenbird:base-image"
+STATE = "ovenbird:state"
+SERVED_AT = "ovenbird:served-at"
+RESTORE_MIN = "ovenbird:restore-min"
+RESTORE_DESIRED = "ovenbird:restore-desired"
+
+
+def digest(*parts: str) -> str:
+    """Eight hexadecimal digits that differ when any part differs, wherever one part ends and the next begins."""
+    joined = "".join(f"{len(part)}:{part}" for part in parts)
+    return hashlib.sha256(joined.encode()).hexdigest()[:HASH]
+
+
+def slug(text: str, *, also: str = "") -> str:
+    """
+    ASCII letters, digits and single hyphens (and the characters in `also`), as close to the text as they come.
+
+    Different texts may share a slug: every name below adds a digest of the texts themselves.
+    """
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    kept = re.sub(rf"[^A-Za-z0-9{re.escape(also)}]+", "-", plain)
+    return re.sub(r"-{2,}", "-", kept).strip("-" + also)
+
+
+def _joined(limit: int, head: str, middle: str, tail: str) -> str:
+    """head-middle-tail within the limit: the middle gives way first, then the head, the tail never."""
+    room = limit - len(tail) - 1
+    head = head[:room].rstrip("-.")
+    middle = middle[: max(0, room - len(head) - 1)].strip("-.")
+    return "-".join(part for part in (head, middle, tail) if part)
+
+
+def deployment(stack: str, tag: str, release: str) -> str:
+    """
+    Of the group, the launch template or configuration, and the deployment itself.
+
+    `release` tells two releases of the same tag apart; it is the workflow's original run id, which a reset keeps.
+    """
+    return _joined(DEPLOYMENT_LIMIT, slug(stack), slug(tag, also="."), digest(stack, tag, release))
+
+
+def scaling_policy(group: str, metric: str) -> str:
+    """Unique over groups: an alarm that a policy owns is found by this name alone."""
+    return f"{group}-{metric}"
+
+
+def resource_label(load_balancer: str, target_group: str) -> str:
+    """Of a scaling policy on requests, from the two ARNs: app/NAME/ID/targetgroup/NAME/ID."""
+    return f"{load_balancer.split(':loadbalancer/')[1]}/{target_group.rsplit(':', maxsplit=1)[-1]}"
+
+
+def target_group(stack: str) -> str:
+    """Letters, digits and single hyphens, 32 at most."""
+    return _joined(TARGET_GROUP_LIMIT, slug(stack), "", digest(stack))
+
+
+def bake_key(*, commit: str, base_image: str, recipe: str, builder: str, architecture: str, account: str, region: str) -> str:
+    """What makes two bakes of one application the same bake."""
+    return digest(commit, base_image, recipe, builder, architecture, account, region)
+
+
+def bake_workflow(application: str, tag: str, key: str) -> str:
+    return f"bake-{application}-{tag}-{key}"
+
+
+def image(application: str, tag: str, key: str) -> str:
+    """The one image that a bake makes; 3 to 128 of the characters that an AMI's name may hold."""
+    return "ovenbird/" + _joined(IMAGE_LIMIT - len("ovenbird/"), slug(application), slug(tag, also="."), digest(application, tag, key))
+
+
+def bake_security_group(application: str, release: str) -> str:
+    return _joined(SECURITY_GROUP_LIMIT, "ovenbird-bake", slug(application), digest(application, release))
+
+
+def token(*parts: str) -> str:
+    """A client token: ASCII, 64 characters at most, the same for the same parts."""
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:TOKEN_LIMIT]
+
+
+def tag_value(text: str) -> str:
+    """
+    The text as an AWS tag value: 256 characters at most, of letters, digits, spaces and + - = . _ : / @.
+
+    Lossy, so never an identity: the commit is.
+    """
+    return re.sub(r"[^\w\s+\-=.:/@]", "_", text)[:TAG_VALUE_LIMIT].strip()

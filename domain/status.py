@@ -1,0 +1,85 @@
+"""The whole truth about a running release, as the `status` query tells it. Published as docs/status.schema.json."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from domain.models import Model
+
+Phase = Literal[
+    "baking", "launching", "waiting_healthy", "waiting_approval", "shifting", "watching", "draining", "parking", "pruning",
+    "rolling_back", "released", "rolled_back", "dirty", "refused", "baked", "failed",
+]  # fmt: skip
+Mark = Literal["to do", "doing", "done", "skipped", "failed"]
+SYMBOLS: dict[Mark, str] = {"to do": "·", "doing": "…", "done": "✓", "skipped": "-", "failed": "✗"}
+
+
+class Bullet(Model):
+    """One sentence of the checklist; `started` and `ended` are ISO 8601, `note` is what is known of it right now."""
+
+    text: str
+    mark: Mark = "to do"
+    started: str | None = None
+    ended: str | None = None
+    note: str = ""
+
+
+class Side(Model):
+    """Blue or green."""
+
+    deployment: str
+    tag: str
+    desired: int
+    healthy: int
+    minimum: int
+    in_balancer: bool
+
+
+class Pause(Model):
+    by: str
+    reason: str
+    since: str
+
+
+class BakeLink(Model):
+    """Where the bake of this release can be followed; `log` is the key of its whole output in the artifacts bucket."""
+
+    workflow_id: str
+    log: str = ""
+
+
+class Status(Model):
+    """`weights` is the percent of the traffic by role; `by` and `reason` belong to the last word of an operator."""
+
+    workflow: Literal["release", "bake"]
+    stack: str = ""
+    tag: str = ""
+    commit: str = ""
+    phase: Phase = "baking"
+    bullets: tuple[Bullet, ...] = ()
+    blue: Side | None = None
+    green: Side | None = None
+    weights: dict[str, int] = {}
+    waiting_for: str = ""
+    can_abort: bool = True
+    paused: Pause | None = None
+    aborted: bool = False
+    requested_by: str = ""
+    by: str = ""
+    reason: str = ""
+    bake: BakeLink | None = None
+    outcome: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def checklist_markdown(status: Status) -> str:
+    """The bullets as the Temporal UI shows them: plain list items, since it renders neither boxes nor tables well."""
+    head = f"**{status.tag or '?'} → {status.stack or '?'}**: {status.phase.replace('_', ' ')}"
+    lines = [head, ""]
+    for bullet in status.bullets:
+        note = f" ({bullet.note})" if bullet.note else ""
+        lines.append(f"- {SYMBOLS[bullet.mark]} {bullet.text}{note}")
+    if status.paused:
+        lines += ["", f"**Paused** by {status.paused.by}: {status.paused.reason}"]
+    lines += ["", *(f"> {note}" for note in status.notes)] if status.notes else []
+    return "\n".join(lines)

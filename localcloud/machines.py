@@ -1,0 +1,170 @@
+"""A machine: a directory for its disk, an address of its own, and the processes that its boot starts."""
+
+from __future__ import annotations
+
+import configparser
+import contextlib
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+UNITS = Path("etc/systemd/system/multi-user.target.wants")
+_SHUTDOWN = """#!/bin/sh
+# What cloud machines understand of shutdown(8): -h +MINUTES, -h now, -c
+case "$*" in *-c*) rm -f "$DESTDIR/run/shutdown-at"; exit 0;; esac
+for word in "$@"; do case "$word" in now) minutes=0;; +*) minutes=${word#+};; esac; done
+echo $(( $(date +%s) + ${minutes:-1} * 60 )) > "$DESTDIR/run/shutdown-at"
+"""
+
+
+@dataclass(frozen=True)
+class Sickness:
+    """What a fault does to a machine at boot: `silent` starts nothing, `errors` answers 500 outside the healthy paths."""
+
+    kind: str
+    healthy_paths: tuple[str, ...] = ("/health",)
+
+
+@dataclass
+class Machine:
+    id: str
+    address: str
+    root: Path
+    on_process_group: Callable[[int], None] = lambda _pgid: None
+    running: bool = False
+    services: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def boot(self, *, user_data: bytes | None, sickness: Sickness | None = None) -> None:
+        """Start as init would: user data on the first boot only (cloud-init's rule), then every enabled unit."""
+        self.running = True
+        (self.root / "run").mkdir(parents=True, exist_ok=True)
+        shim = self.root / "run/bin/shutdown"
+        shim.parent.mkdir(exist_ok=True)
+        shim.write_text(_SHUTDOWN)
+        shim.chmod(0o755)
+        first_boot = self.root / "run" / f"booted-{self.id}"
+        if user_data and user_data.startswith(b"#!") and not first_boot.exists():
+            script = self.root / "run/user-data"
+            script.write_bytes(user_data)
+            subprocess.run(["sh", str(script)], cwd=self.root, env=self.environment(), check=False, timeout=60)
+        first_boot.touch()
+        if sickness is None:
+            self.services = [self._start(unit) for unit in self._units()]
+        elif sickness.kind == "errors":
+            sick = [sys.executable, "-S", "-E", str(Path(__file__).with_name("sick.py")), self.address]
+            ports = [self._port(unit) for unit in self._units()] or ["8080"]
+            self.services = [self._spawn([*sick, port, json.dumps(sickness.healthy_paths)]) for port in ports]
+
+    def run(self, script: Path, stdout: Path, stderr: Path) -> subprocess.Popen[bytes]:
+        """A shell script with the machine's disk as its working directory and DESTDIR."""
+        with stdout.open("wb") as out, stderr.open("wb") as err:
+            return subprocess.Popen(
+                ["sh", str(script)], cwd=self.root, env=self.environment(), stdin=subprocess.DEVNULL,
+                stdout=out, stderr=err, start_new_session=True,
+            )  # fmt: skip
+
+    def shutdown_due(self) -> bool:
+        try:
+            return time.time() >= float((self.root / "run/shutdown-at").read_text())
+        except (OSError, ValueError):
+            return False
+
+    def halt(self, *, grace: float = 5) -> None:
+        """SIGTERM, then SIGKILL after `grace` seconds, as an operating system does; returns at once."""
+        self.running = False
+        (self.root / "run/shutdown-at").unlink(missing_ok=True)
+        services, self.services = self.services, []
+        for service in services:
+            _signal(service, signal.SIGTERM)
+        threading.Thread(target=_reap, args=(services, grace), daemon=True).start()
+
+    def kill(self) -> None:
+        """As a crash: every service is gone at once, and nothing restarts it."""
+        for service in self.services:
+            _signal(service, signal.SIGKILL)
+            service.wait()
+
+    def environment(self) -> dict[str, str]:
+        keep = {key: os.environ[key] for key in ("LANG", "LC_ALL", "TZ") if key in os.environ}
+        return keep | {
+            "PATH": f"{self.root}/run/bin:{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
+            "HOME": str(self.root),
+            "DESTDIR": str(self.root),
+            "HOST": self.address,
+            "LOCALCLOUD_INSTANCE": self.id,
+        }
+
+    def _units(self) -> Iterator[configparser.SectionProxy]:
+        for path in sorted((self.root / UNITS).glob("*.service")):
+            target = path if path.exists() else self.root / str(path.readlink()).lstrip("/")
+            unit = configparser.RawConfigParser(strict=False)
+            unit.optionxform = str  # type: ignore[assignment,method-assign]
+            unit.read(target)
+            if unit.has_section("Service"):
+                yield unit["Service"]
+
+    def _variables(self, unit: configparser.SectionProxy) -> dict[str, str]:
+        """The unit's variables, below the machine's own: a unit binds 0.0.0.0, which many machines on one host cannot."""
+        pairs = shlex.split(unit.get("Environment", ""))
+        file = unit.get("EnvironmentFile", "").lstrip("-")
+        if file and (path := self.root / file.lstrip("/")).exists():
+            pairs += [line for line in path.read_text().splitlines() if "=" in line and not line.startswith("#")]
+        return dict(pair.split("=", 1) for pair in pairs) | self.environment()
+
+    def _port(self, unit: configparser.SectionProxy) -> str:
+        return self._variables(unit).get("PORT", "8080")
+
+    def _start(self, unit: configparser.SectionProxy) -> subprocess.Popen[bytes]:
+        command = shlex.split(unit["ExecStart"])
+        inside = self.root / command[0].lstrip("/")
+        if inside.exists():
+            command[0] = str(inside)
+        directory = self.root / unit.get("WorkingDirectory", "/").lstrip("/")
+        return self._spawn(command, directory, self._variables(unit))
+
+    def _spawn(self, command: list[str], directory: Path | None = None, variables: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+        log = self.root / "var/log/service.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as output:
+            try:
+                process = subprocess.Popen(
+                    command, cwd=directory or self.root, env=variables or self.environment(), stdin=subprocess.DEVNULL,
+                    stdout=output, stderr=output, start_new_session=True,
+                )  # fmt: skip
+            except OSError as error:
+                output.write(f"cannot start {command}: {error}\n".encode())
+                return subprocess.Popen(["false"])
+        self.on_process_group(process.pid)
+        return process
+
+
+def copy_disk(source: Path | None, target: Path) -> None:
+    """A real copy, without what a machine keeps in memory."""
+    if source is None or not source.exists():
+        target.mkdir(parents=True)
+        return
+    shutil.copytree(source, target, symlinks=True, ignore=lambda folder, _: ["run"] if Path(folder) == source else [])
+
+
+def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
+def _reap(services: list[subprocess.Popen[bytes]], grace: float) -> None:
+    deadline = time.monotonic() + grace
+    for service in services:
+        try:
+            service.wait(max(0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            _signal(service, signal.SIGKILL)
+            service.wait()

@@ -1,0 +1,100 @@
+"""What the parts of a region share: its lock, its clock, its machines, its faults."""
+
+from __future__ import annotations
+
+import functools
+import heapq
+import itertools
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from localcloud.faults import Faults
+from localcloud.lease import Lease
+from localcloud.machines import Machine
+from localcloud.settings import ACCOUNT, Settings
+
+TICK = 0.02
+# AWS shows a terminated instance for about an hour; a minute is long enough here and keeps describe calls fast.
+REMEMBER_TERMINATED = 60
+
+
+class Region:
+    """`lock` makes each API request and each tick atomic: moto's own requests are not."""
+
+    def __init__(self, settings: Settings, lease: Lease) -> None:
+        self.settings = settings
+        self.delays = settings.delays
+        self.lock = threading.RLock()
+        self.faults = Faults()
+        self.lease = lease
+        self.machines: dict[str, Machine] = {}
+        self.workers = ThreadPoolExecutor(8, thread_name_prefix="boot")
+        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+        self._every_tick: list[Callable[[], None]] = []
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="region", daemon=True)
+
+    def directory(self, *parts: str) -> Path:
+        path = self.settings.home.joinpath(*parts)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def later(self, seconds: float, action: Callable[[], None]) -> None:
+        """Do it under the lock, at the first tick after that many seconds."""
+        with self.lock:
+            heapq.heappush(self._due, (time.monotonic() + seconds, next(self._order), action))
+
+    def every_tick(self, action: Callable[[], None]) -> None:
+        self._every_tick.append(action)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join()
+        for machine in self.machines.values():
+            machine.halt(grace=0)
+        self.workers.shutdown(cancel_futures=True)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(TICK):
+            with self.lock:
+                while self._due and self._due[0][0] <= time.monotonic():
+                    self._guarded(heapq.heappop(self._due)[2])
+                for action in self._every_tick:
+                    self._guarded(action)
+
+    @staticmethod
+    def _guarded(action: Callable[[], None]) -> None:
+        """One broken part must not stop the region's clock; what broke is shown where its operator looks."""
+        try:
+            action()
+        except Exception:
+            traceback.print_exc()
+
+
+def backend(of: Any, region: Region) -> Any:
+    """Moto's backend of a service for this region's one account."""
+    return of[ACCOUNT][region.settings.region]
+
+
+def correct(owner: Any, name: str) -> Callable[[Callable[..., Any]], None]:
+    """Put a function around a method of moto's; it gets the original first. Fails loudly when moto has moved it."""
+
+    def decorate(function: Callable[..., Any]) -> None:
+        original = getattr(owner, name)
+
+        @functools.wraps(original)
+        def corrected(*args: Any, **kwargs: Any) -> Any:
+            return function(original, *args, **kwargs)
+
+        setattr(owner, name, corrected)
+
+    return decorate

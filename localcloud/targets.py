@@ -1,0 +1,214 @@
+"""Target health from real checks: initial, healthy, unhealthy, draining, unused, as AWS describes them."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from moto.elbv2.exceptions import TargetGroupNotFoundError
+from moto.elbv2.models import ELBv2Backend, FakeHealthStatus, FakeTargetGroup, elbv2_backends
+
+from localcloud.region import Region, backend, correct
+
+LOOK = 0.02
+FASTEST_CHECK, FASTEST_RECHECK, FASTEST_TIMEOUT = 0.05, 0.25, 0.5
+_REASONS = {
+    "Elb.RegistrationInProgress": "Target registration is in progress",
+    "Elb.InitialHealthChecking": "Initial health checks in progress",
+    "Target.FailedHealthChecks": "Health checks failed",
+    "Target.Timeout": "Request timed out",
+    "Target.DeregistrationInProgress": "Target deregistration is in progress",
+    "Target.NotInUse": "Target group is not configured to receive traffic from the load balancer",
+    "Target.NotRegistered": "Target is not registered to the target group",
+}
+
+
+@dataclass
+class Check:
+    address: str
+    port: int
+    state: str = "initial"
+    reason: str | None = "Elb.RegistrationInProgress"
+    description: str | None = None
+    passes: int = 0
+    failures: int = 0
+    due: float = 0
+    busy: bool = False
+
+
+class Targets:
+    """All registered targets and those that drain. `changed` is called whenever who may get traffic has changed."""
+
+    def __init__(self, region: Region) -> None:
+        self.region = region
+        self.changed: Callable[[], None] = lambda: None
+        self.checks: dict[tuple[str, str], Check] = {}
+        self.draining: dict[tuple[str, str], tuple[float, int]] = {}
+        self._loop = asyncio.new_event_loop()
+
+    def install(self) -> None:
+        targets = self
+
+        @correct(FakeTargetGroup, "register")
+        def register(original: Any, self: Any, wanted: list[dict[str, Any]]) -> None:
+            original(self, wanted)
+            for target in wanted:
+                instance = self.ec2_backend.get_instance_by_id(target["Id"])
+                address = instance.private_ip if instance else target["Id"]
+                key = (self.arn, target["Id"])
+                targets.draining.pop(key, None)
+                targets.checks.setdefault(key, Check(address, int(target.get("Port") or self.port)))
+            targets.changed()
+
+        @correct(FakeTargetGroup, "deregister")
+        def deregister(original: Any, self: Any, gone: list[dict[str, Any]]) -> None:
+            targets.deregister(self.arn, [target["Id"] for target in gone])
+
+        @correct(FakeTargetGroup, "deregister_terminated_instances")
+        def deregister_terminated(original: Any, self: Any, ids: list[str]) -> None:
+            targets.deregister(self.arn, ids)
+
+        @correct(ELBv2Backend, "describe_target_health")
+        def describe(original: Any, self: Any, arn: str, wanted: list[dict[str, Any]]) -> Any:
+            group = self.target_groups.get(arn)
+            if group is None:
+                raise TargetGroupNotFoundError
+            ids = [target["Id"] for target in wanted or []] or [
+                *group.targets, *(i for (of, i) in targets.draining if of == arn and i not in group.targets)
+            ]  # fmt: skip
+            return [targets._describe(self, group, target) for target in ids]
+
+        self.region.every_tick(self._end_drains)
+
+    def start(self) -> None:
+        threading.Thread(target=lambda: self._loop.run_until_complete(self._check_for_ever()), daemon=True).start()
+
+    def register(self, arn: str, instances: list[Any]) -> None:
+        group = self._group(arn)
+        if group is None:
+            return
+        new = [i for i in instances if i.id not in group.targets and i.state == "running"]
+        if new:
+            group.register([{"Id": i.id} for i in new])
+
+    def deregister(self, arn: str, ids: list[str]) -> float:
+        """Takes them out of rotation at once; how many seconds here until the deregistration delay is over."""
+        group = self._group(arn)
+        if group is None:
+            return 0
+        wait = float(group.attributes["deregistration_delay.timeout_seconds"]) * self.region.delays.scale
+        present = [target for target in ids if target in group.targets]
+        for target in present:
+            port = group.targets.pop(target)["Port"]
+            check = self.checks.pop((arn, target), None)
+            # A target that was never in rotation has nothing in flight: AWS ends its draining early.
+            if check and check.state != "initial":
+                self.draining[(arn, target)] = (time.monotonic() + wait, int(port))
+        if present:
+            self.changed()
+        return wait if present else 0
+
+    def state(self, arn: str, target: str) -> str | None:
+        check = self.checks.get((arn, target))
+        return check.state if check else None
+
+    def in_rotation(self, arn: str) -> list[Check]:
+        """The healthy ones, or all when none is: AWS fails open."""
+        checks = [check for (of, _), check in list(self.checks.items()) if of == arn]
+        return [check for check in checks if check.state == "healthy"] or checks
+
+    def _group(self, arn: str) -> Any:
+        return backend(elbv2_backends, self.region).target_groups.get(arn)
+
+    def _end_drains(self) -> None:
+        for key, (until, _) in list(self.draining.items()):
+            if time.monotonic() >= until:
+                del self.draining[key]
+
+    def _describe(self, elb: Any, group: Any, target: str) -> Any:
+        key = (group.arn, target)
+        description = None
+        if key in self.checks and target in group.targets:
+            check = self.checks[key]
+            port: Any = check.port
+            state, reason, description = check.state, check.reason, check.description
+            if not elb._any_listener_using(group.arn):
+                state, reason = "unused", "Target.NotInUse"
+        elif key in self.draining:
+            port, state, reason = self.draining[key][1], "draining", "Target.DeregistrationInProgress"
+        else:
+            port, state, reason = group.port, "unused", "Target.NotRegistered"
+        return FakeHealthStatus(target, port, str(port), state, reason, description or _REASONS.get(reason or ""))
+
+    async def _check_for_ever(self) -> None:
+        while True:
+            elb = backend(elbv2_backends, self.region)
+            for group in list(elb.target_groups.values()):
+                if not elb._any_listener_using(group.arn):
+                    continue
+                for target in list(group.targets):
+                    check = self.checks.get((group.arn, target))
+                    if check and not check.busy and time.monotonic() >= check.due:
+                        check.busy = True
+                        self._tasks.add(task := asyncio.create_task(self._check(group, check)))
+                        task.add_done_callback(self._tasks.discard)
+            await asyncio.sleep(LOOK)
+
+    _tasks: set[asyncio.Task[None]] = set()
+
+    async def _check(self, group: Any, check: Check) -> None:
+        scale = self.region.delays.scale
+        if check.state == "initial":
+            check.reason = "Elb.InitialHealthChecking"
+        ok, reason, description = await probe(
+            check.address, check.port, group.health_check_path or "/", str((group.matcher or {}).get("HttpCode", "200")),
+            max(FASTEST_TIMEOUT, float(group.health_check_timeout_seconds) * scale),
+        )  # fmt: skip
+        check.passes, check.failures = (check.passes + 1, 0) if ok else (0, check.failures + 1)
+        before = check.state
+        if ok and (check.state == "initial" or check.passes >= int(group.healthy_threshold_count)):
+            check.state, check.reason, check.description = "healthy", None, None
+        elif not ok and check.failures >= int(group.unhealthy_threshold_count):
+            check.state, check.reason, check.description = "unhealthy", reason, description
+        fastest = FASTEST_CHECK if check.state == "initial" else FASTEST_RECHECK
+        interval = max(fastest, float(group.health_check_interval_seconds) * scale)
+        check.due, check.busy = time.monotonic() + interval, False
+        if check.state != before:
+            self.changed()
+
+
+async def probe(address: str, port: int, path: str, codes: str, patience: float) -> tuple[bool, str, str | None]:
+    """One HTTP health check: passed?, AWS's reason code and description where not."""
+    request = f"GET {path} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: ELB-HealthChecker/2.0\r\nConnection: close\r\n\r\n"
+    writer = None
+    try:
+        async with asyncio.timeout(patience):
+            reader, writer = await asyncio.open_connection(address, port)
+            writer.write(request.encode())
+            status = re.match(rb"HTTP/1\.[01] (\d+)", await reader.readline())
+    except TimeoutError:
+        return False, "Target.Timeout", None
+    except OSError:
+        return False, "Target.FailedHealthChecks", None
+    finally:
+        if writer:
+            writer.close()
+    if status is None:
+        return False, "Target.FailedHealthChecks", None
+    code = int(status.group(1))
+    if _expected(code, codes):
+        return True, "", None
+    return False, "Target.ResponseCodeMismatch", f"Health checks failed with these codes: [{code}]"
+
+
+def _expected(code: int, codes: str) -> bool:
+    for part in codes.split(","):
+        low, _, high = part.partition("-")
+        if int(low) <= code <= int(high or low):
+            return True
+    return False

@@ -1,0 +1,66 @@
+"""What does this HTTP request ask of which service, and how is an error written in that service's protocol?"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs
+
+
+@dataclass(frozen=True)
+class Call:
+    service: str
+    action: str
+    protocol: str
+    parameters: dict[str, str]
+
+
+def read(environ: dict[str, Any], body: bytes) -> Call:
+    """The call that a signed AWS request makes; S3 has no action names, so its method and path stand in."""
+    credential = re.search(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
+    service = credential.group(1) if credential else "s3"
+    target = environ.get("HTTP_X_AMZ_TARGET")
+    if target:
+        return Call(service, target.rsplit(".", 1)[-1], "json", _flat(json.loads(body or b"{}")))
+    if service != "s3" and b"Action=" in body:
+        parameters = {key: values[0] for key, values in parse_qs(body.decode()).items()}
+        return Call(service, parameters.get("Action", "?"), "ec2" if service == "ec2" else "query", parameters)
+    return Call(service, f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}", "rest-xml", {})
+
+
+def error(call: Call, code: str, message: str, status: int) -> tuple[str, list[tuple[str, str]], bytes]:
+    """Status line, headers and body of an error as botocore expects it from this service."""
+    if call.protocol == "json":
+        kind, text = "application/x-amz-json-1.1", json.dumps({"__type": code, "message": message})
+    elif call.protocol == "ec2":
+        kind = "text/xml"
+        text = (
+            f"<Response><Errors><Error><Code>{code}</Code><Message>{_escape(message)}</Message></Error></Errors>"
+            "<RequestID>local</RequestID></Response>"
+        )
+    elif call.protocol == "query":
+        kind = "text/xml"
+        text = (
+            f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{_escape(message)}</Message></Error>"
+            "<RequestId>local</RequestId></ErrorResponse>"
+        )
+    else:
+        kind, text = "text/xml", f"<Error><Code>{code}</Code><Message>{_escape(message)}</Message></Error>"
+    body = text.encode()
+    return f"{status} Error", [("Content-Type", kind), ("Content-Length", str(len(body)))], body
+
+
+def error_code(body: bytes) -> str:
+    """The error code in a reply, whatever its protocol; '' where there is none."""
+    found = re.search(rb"<Code>([^<]+)</Code>|\"__type\"\s*:\s*\"([^\"]+)\"", body[:4000])
+    return (found.group(1) or found.group(2)).decode().rsplit("#", 1)[-1] if found else ""
+
+
+def _flat(value: dict[str, Any]) -> dict[str, str]:
+    return {key: item if isinstance(item, str) else json.dumps(item) for key, item in value.items()}
+
+
+def _escape(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

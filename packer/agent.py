@@ -1,0 +1,75 @@
+"""
+Runs on the builder: one phase of the recipe, its whole output sent to S3 while it runs.
+
+    python3 agent.py PHASE LOG_URL
+
+LOG_URL is a short-lived address to PUT the log to. Standard library and Python 3.6 only: it runs on whatever the base image has.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+import urllib.request
+from pathlib import Path
+
+UPLOAD_EVERY = 1.0
+
+
+class Log:
+    """What was printed so far; sent anew, whole, whenever it has grown: an S3 object cannot be appended to."""
+
+    def __init__(self, url):
+        self.url = url
+        self.text = b""
+        self.sent = -1
+        self.ended = threading.Event()
+
+    def add(self, line):
+        self.text += line
+        sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
+
+    def send(self):
+        text = self.text
+        if len(text) == self.sent:
+            return
+        try:
+            urllib.request.urlopen(urllib.request.Request(self.url, data=text, method="PUT"), timeout=20).close()
+            self.sent = len(text)
+        except OSError as error:
+            sys.stderr.write("the log could not be sent: %s\n" % error)
+
+    def send_while_it_grows(self):
+        while not self.ended.wait(UPLOAD_EVERY):
+            self.send()
+
+
+def main():
+    phase, url = sys.argv[1:]
+    recipe = Path(__file__).resolve().parent
+    log = Log(url)
+    threading.Thread(target=log.send_while_it_grows, daemon=True).start()
+    code = 0
+    for script in sorted((recipe / "provision" / phase).glob("*.sh")):
+        log.add(("== %s\n" % script.name).encode())
+        running = subprocess.Popen(
+            ["sh", "-eu", str(script)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=dict(os.environ, RECIPE=str(recipe)),
+        )
+        for line in running.stdout:
+            log.add(line)
+        code = running.wait()
+        if code:
+            log.add(("== %s failed with exit code %d\n" % (script.name, code)).encode())
+            break
+    log.ended.set()
+    log.send()
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

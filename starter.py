@@ -1,0 +1,163 @@
+"""The command line: one function a command, no logic of its own. `python starter.py …` is `ovenbird …`."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+import socket
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from temporalio.service import RPCError
+
+from console import commands, render
+from console.codes import FAILED, INTERRUPTED, Stop
+
+HERE = Path(__file__).parent
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Releases git tags to stacks of EC2 web servers; never repairs a nest.")
+
+Stack = Annotated[str, typer.Argument(help="a stack of the stacks file")]
+Tag = Annotated[str, typer.Argument(help="a git tag of the application's repository")]
+Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
+By = Annotated[str, typer.Option(help="who says so", envvar="OVENBIRD_BY")]
+Reason = Annotated[str, typer.Option(help="why; it is recorded")]
+ME = f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+@app.command()
+def release(
+    stack: Stack,
+    tag: Tag,
+    force: Annotated[bool, typer.Option("--force", help="although the tag serves already")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="return once accepted")] = False,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="await the approval, or exit with 20 when it is due")] = True,
+    by: By = ME,
+    reason: Reason = "",
+    json: Json = False,
+) -> None:
+    """Release TAG to STACK, and follow it to its end."""
+    request = {"stack": stack, "tag": tag, "requested_by": by, "reason": reason, "force": force}
+    _finish(_run(commands.release(request, detach=detach, wait=wait, as_json=json), json), json)
+
+
+@app.command()
+def approve(stack: Stack, by: By = ME, reason: Reason = "", json: Json = False) -> None:
+    """Let the traffic move to the new version."""
+    _finish(_run(commands.say(stack, "approve_cutover", by, reason), json), json)
+
+
+@app.command()
+def abort(stack: Stack, by: By = ME, reason: Reason = "", json: Json = False) -> None:
+    """Stop, and restore what served before."""
+    _finish(_run(commands.say(stack, "abort_and_roll_back", by, reason), json), json)
+
+
+@app.command()
+def pause(stack: Stack, by: By = ME, reason: Reason = "", json: Json = False) -> None:
+    """Stop before the next action."""
+    _finish(_run(commands.say(stack, "pause", by, reason), json), json)
+
+
+@app.command()
+def resume(stack: Stack, by: By = ME, reason: Reason = "", json: Json = False) -> None:
+    """Go on after a pause."""
+    _finish(_run(commands.say(stack, "resume", by, reason), json), json)
+
+
+@app.command()
+def status(stack: Annotated[str | None, typer.Argument(help="all that runs, where left out")] = None, json: Json = False) -> None:
+    """How a release stands, or which ones run."""
+    facts = _run(commands.status(stack, as_json=json), json)
+    if json:
+        render.as_json(facts)
+
+
+@app.command()
+def watch(stack: Stack, json: Json = False) -> None:
+    """Follow the release that is under way (or the last one) to its end."""
+    _finish(_run(commands.watch(stack, as_json=json), json), json)
+
+
+@app.command()
+def plan(
+    stack: Stack,
+    tag: Tag,
+    force: Annotated[bool, typer.Option("--force", help="although the tag serves already")] = False,
+    json: Json = False,
+) -> None:
+    """What a release would do. Changes nothing."""
+    made = _run(commands.plan({"stack": stack, "tag": tag, "force": force}), json)
+    render.as_json(made) if json else render.show_plan(made)
+
+
+@app.command()
+def history(stack: Stack, json: Json = False) -> None:
+    """The deployments of a stack that are kept, newest first."""
+    found = _run(commands.history(stack), json)
+    render.as_json(found) if json else render.show_history(found)
+
+
+@app.command()
+def stacks(json: Json = False) -> None:
+    """Validate the stacks file, and list what it holds."""
+    path = Path(os.environ.get("OVENBIRD_STACKS", HERE / "deploy/stacks.toml"))
+    try:
+        found = commands.stacks(path)
+    except Stop as stop:
+        _stop(stop, json)
+    render.as_json(found) if json else render.show_stacks(found)
+
+
+def _run(command: Coroutine[Any, Any, Any], json: bool) -> Any:
+    """The command's result; its own way to end is an exit code and words on standard error."""
+    try:
+        return asyncio.run(command)
+    except Stop as stop:
+        _stop(stop, json)
+    except RPCError as error:
+        _stop(Stop(FAILED, f"Temporal refused: {error.message}"), json)
+    except KeyboardInterrupt:
+        print("\nstopped following; the release goes on (ovenbird watch shows it)", file=sys.stderr)
+        _exit(INTERRUPTED)
+
+
+def _finish(result: Any, json: bool) -> None:
+    render.as_json(result) if json else render.show_result(result)
+
+
+def _stop(stop: Stop, json: bool) -> NoReturn:
+    if json:
+        render.as_json({"error": stop.words, "exit_code": stop.code} | stop.facts)
+    else:
+        print(stop.words, file=sys.stderr)
+    _exit(stop.code)
+
+
+def _exit(code: int) -> NoReturn:
+    """Temporal's runtime may crash a short-lived process when the interpreter ends, after its work is done: end it first."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def main() -> NoReturn:
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as done:
+        _exit(done.exit_code)
+    except typer.Abort:
+        _exit(INTERRUPTED)
+    except Exception as error:
+        if hasattr(error, "exit_code") and hasattr(error, "show"):
+            error.show()
+            _exit(error.exit_code)
+        raise
+    _exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""The stacks file: every mistake at once, by its place; unknown keys refused; the documented file is valid."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.config import parse, pick
+from domain.errors import InvalidConfiguration, UnknownStack
+
+ROOT = Path(__file__).parents[2]
+GOOD = """
+[defaults]
+region = "eu-west-1"
+application = { name = "shop", repository = "https://github.com/acme/shop" }
+network = { vpc = "vpc-1", subnets = ["subnet-1"] }
+instance = { type = "t3.micro", security_groups = ["sg-1"] }
+bake = { base_image = { id = "ami-1" }, artifacts_bucket = "acme-artifacts" }
+load_balancer = { target_groups = ["shop"] }
+[stacks.production]
+capacity = { min = 2, max = 8 }
+[stacks.internal]
+capacity = { min = 0, max = 2 }
+network = { subnets = ["subnet-2"] }
+"""
+
+
+def mistakes(text: str) -> list[str]:
+    with pytest.raises(InvalidConfiguration) as caught:
+        parse(text)
+    return str(caught.value).splitlines()[1:]
+
+
+def test_defaults_are_shared_table_by_table() -> None:
+    stacks = parse(GOOD)
+
+    assert stacks["internal"].network.vpc == "vpc-1"
+    assert stacks["internal"].network.subnets == ("subnet-2",)
+    assert stacks["production"].retention.deployments == 5
+
+
+def test_the_documented_file_is_valid() -> None:
+    assert parse((ROOT / "deploy/stacks.toml").read_text())
+
+
+def test_all_mistakes_of_all_stacks_come_at_once_with_their_place() -> None:
+    text = GOOD.replace("max = 8", "max = 1") + '[stacks.third]\ncapacity = { min = 1, max = 2 }\nregoin = "x"\nlaunch = "rocket"\n'
+
+    found = mistakes(text)
+
+    assert len(found) == 3
+    assert any("stacks.production.capacity: min, desired and max must be in order" in line for line in found)
+    assert any("stacks.third.regoin: unknown key" in line for line in found)
+    assert any("stacks.third.launch" in line for line in found)
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        (GOOD.replace("https://", "https://user:secret@"), "password or token"),
+        (GOOD.replace('id = "ami-1"', 'id = "ami-1", parameter = "/x"'), "exactly one"),
+        (GOOD.replace('id = "ami-1"', 'name = "al2023-*"'), "go together"),
+        (GOOD.replace('region = "eu-west-1"', ""), "region: is required"),
+        (GOOD + "[other]\n", "unknown table"),
+        ("", "at least one"),
+    ],
+)
+def test_what_is_wrong_is_said(broken: str, words: str) -> None:
+    assert any(words in line for line in mistakes(broken))
+
+
+def test_a_secret_in_the_repository_is_refused_without_showing_it() -> None:
+    assert "hunter2" not in "\n".join(mistakes(GOOD.replace("https://", "https://user:hunter2@")))
+
+
+def test_an_unknown_stack_is_refused_with_those_there_are() -> None:
+    with pytest.raises(UnknownStack, match="internal, production"):
+        pick(parse(GOOD), "prodution")
+
+
+@given(st.text(max_size=300))
+def test_any_text_that_is_no_stacks_file_is_answered_with_its_mistakes(text: str) -> None:
+    with pytest.raises(InvalidConfiguration):
+        parse(text)

@@ -1,0 +1,101 @@
+"""Green is healthy when the same instances were healthy everywhere, N reads in a row; never by accident."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.health import Healthy, NotYet, Seen, Unhealthy, judge, still_healthy
+from domain.models import Group
+from tests.domain.worlds import ARNS, group, instance
+
+
+def verdict(*reads: Group | None, waited: float = 1, needed: int = 2, may_lose: int = 0) -> Healthy | NotYet | Unhealthy:
+    seen = Seen()
+    for read in reads:
+        if read:
+            seen = seen.with_read(read, ARNS)
+    return judge(reads[-1], seen, ARNS, waited=waited, patience=60, reads=needed, may_lose=may_lose)
+
+
+GOOD = group(instance(1), instance(2))
+
+
+def test_healthy_after_n_reads_in_a_row_with_the_same_instances() -> None:
+    assert isinstance(verdict(GOOD), NotYet)
+    assert verdict(GOOD, GOOD) == Healthy()
+
+
+def test_a_bad_read_in_between_starts_the_count_again() -> None:
+    bad = group(instance(1), instance(2, "unhealthy"))
+
+    assert isinstance(verdict(GOOD, bad, GOOD), NotYet)
+    assert verdict(GOOD, bad, GOOD, GOOD) == Healthy()
+
+
+def test_other_instances_start_the_count_again() -> None:
+    others = group(instance(1), instance(3))
+
+    assert isinstance(verdict(GOOD, others, may_lose=1), NotYet)
+
+
+def test_in_service_alone_is_not_healthy() -> None:
+    assert isinstance(verdict(*[group(instance(1, "initial"), instance(2, "initial"))] * 3), NotYet)
+
+
+def test_healthy_in_one_target_group_only_is_not_healthy() -> None:
+    half = instance(2).model_copy(update={"targets": {ARNS[0]: instance(2).targets[ARNS[0]]}})
+
+    assert isinstance(verdict(*[group(instance(1), half)] * 3), NotYet)
+
+
+def test_what_boots_and_does_not_stay_halts_the_release() -> None:
+    result = verdict(GOOD, group(instance(1), instance(3)))
+
+    assert isinstance(result, Unhealthy)
+    assert "i-2" in result.reason
+
+
+def test_a_failed_launch_is_told_in_aws_own_words() -> None:
+    words = "We currently do not have sufficient t3.micro capacity"
+    result = verdict(group(desired=2, failures=(words,)))
+
+    assert isinstance(result, NotYet)
+    assert words in result.reason
+
+
+def test_patience_ends() -> None:
+    result = verdict(group(instance(1), instance(2, "unhealthy", reason="Target.Timeout")), waited=61)
+
+    assert isinstance(result, Unhealthy)
+    assert "Target.Timeout" in result.reason
+
+
+def test_a_target_group_on_no_listener_is_said_at_once() -> None:
+    result = verdict(group(instance(1, "unused", reason="Target.NotInUse"), desired=1))
+
+    assert isinstance(result, Unhealthy)
+    assert "no listener" in result.reason
+
+
+def test_a_group_that_somebody_deleted_is_unhealthy() -> None:
+    assert isinstance(verdict(None), Unhealthy)
+    assert isinstance(still_healthy(None, ARNS, 1), Unhealthy)
+
+
+@given(st.lists(st.lists(st.sampled_from(["healthy", "initial", "unhealthy", "draining"]), min_size=0, max_size=4), min_size=1, max_size=6))
+def test_never_healthy_unless_the_last_reads_were_all_complete(states: list[list[str]]) -> None:
+    reads = [group(*(instance(n, state) for n, state in enumerate(read)), desired=3) for read in states]
+    result = verdict(*reads, may_lose=100)
+    complete = [read.count("healthy") >= 3 and set(read) == {"healthy"} for read in states]
+
+    if isinstance(result, Healthy):
+        assert complete[-2:] == [True, True]
+    elif len(states) >= 2 and states[-1] == states[-2]:
+        assert complete[-1] is False
+
+
+@given(st.integers(0, 5), st.integers(0, 5))
+def test_while_it_serves_the_floor_decides(healthy: int, floor: int) -> None:
+    members = [instance(n) for n in range(healthy)] + [instance(9, "unhealthy")]
+    result = still_healthy(group(*members, desired=5), ARNS, floor)
+
+    assert isinstance(result, Healthy) == (healthy >= floor)

@@ -1,0 +1,83 @@
+"""Bake a git tag into an image: six sentences, and the temporary things are gone however it ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+from workflows.admission import Admission, parsed
+from workflows.operator import Operator
+from workflows.steps.baking import BakeSteps
+from workflows.steps.base import FAILURES, describe, handlers_finished, shielded
+
+with workflow.unsafe.imports_passed_through():
+    from activities.bakes import ABANDONED
+    from domain.errors import REFUSED, InvalidRequest
+    from domain.models import BakeRequest, Image, Message
+    from domain.status import Status
+
+
+@workflow.defn(name="BakeWorkflow")
+class BakeWorkflow:
+    def __init__(self) -> None:
+        self.operator = Operator()
+        self.steps: BakeSteps | None = None
+        self.waiters: set[str] = set()
+
+    @workflow.run
+    async def run(self, *values: Any) -> Image:
+        async with handlers_finished():
+            do = self.steps = await self._admitted(values)
+            try:
+                group = await do.create_security_group()
+                builder = await do.launch_instance(group)
+                await do.copy_configuration_files(builder)
+                await do.pull_code(builder)
+                image = await do.create_image(builder)
+            except FAILURES as error:
+                reason, abandoned = describe(error), self.operator.aborted is not None
+                await shielded(self._clean_up(do))
+                do.outcome = reason
+                do.enter("failed")
+                raise ApplicationError(reason, type=ABANDONED if abandoned else "BakeFailed") from error
+            await shielded(do.destroy())
+            do.outcome = f"{image.id} is {image.name}"
+            do.enter("baked")
+            return image
+
+    async def _admitted(self, values: tuple[Any, ...]) -> BakeSteps:
+        """Raises Refused: nothing was made."""
+        admission = Admission(self.operator)
+        try:
+            request = parsed(BakeRequest, values)
+            stack = await admission.read_stack(request.stack)
+            commit = request.commit or await admission.resolve_tag(stack, request.tag)
+            identity = await admission.identify(stack, request.tag, commit)
+            if workflow.info().workflow_id != identity.workflow_id:
+                raise InvalidRequest(
+                    f"the workflow id of this bake must be {identity.workflow_id}: it is what keeps two of them from making the same image"
+                )
+        except FAILURES as error:
+            raise ApplicationError(describe(error), type=REFUSED) from error
+        return BakeSteps(self.operator, stack, identity)
+
+    @staticmethod
+    async def _clean_up(do: BakeSteps) -> None:
+        await do.destroy()
+        await do.discard_image()
+
+    @workflow.signal(description="A release waits for this bake.")
+    def join(self, waiter: str) -> None:
+        self.waiters.add(waiter)
+
+    @workflow.signal(description="A release does not wait any more; the last to leave ends the bake.")
+    def leave(self, waiter: str) -> None:
+        self.waiters.discard(waiter)
+        if not self.waiters:
+            self.operator.aborted = Message(by=waiter, reason="nobody waits for this image any more")
+
+    @workflow.query(description="The whole truth about this bake; docs/status.schema.json.")
+    def status(self) -> Status:
+        return self.steps.status() if self.steps else Status(workflow="bake")

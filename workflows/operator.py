@@ -1,0 +1,158 @@
+"""The operator's word: pause, resume, approve, abort. The gates that steps pass, and the door through which words come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from domain.errors import Aborted
+    from domain.models import Message
+    from domain.status import Pause
+
+
+class Operator:
+    """What the operators have said. `no_way_back` is the reason why an abort is refused, empty while there is a way back."""
+
+    def __init__(self) -> None:
+        self.paused: Pause | None = None
+        self.approved: Message | None = None
+        self.aborted: Message | None = None
+        self.last: Message | None = None
+        self.waiting_for_approval = False
+        self.no_way_back = ""
+        self.seconds_paused = 0.0
+        self.notes: list[str] = []
+        self.changed: Callable[[], None] = lambda: None
+
+    async def gate(self) -> None:
+        """Before each outward action: holds while paused. Raises Aborted."""
+        if self.paused and not self.aborted:
+            started = workflow.time()
+            await workflow.wait_condition(lambda: self.paused is None or self.aborted is not None)
+            self.seconds_paused += workflow.time() - started
+        self.raise_if_aborted()
+
+    async def wait(self, seconds: float, until: Callable[[], bool] = lambda: False, *, summary: str) -> bool:
+        """
+        The only wait there is: did `until` come true in time? Time spent paused does not count.
+
+        Raises Aborted as soon as the operator says so.
+        """
+        left = seconds
+        while not until() and left > 0:
+            started = workflow.time()
+            try:
+                await workflow.wait_condition(
+                    lambda: until() or self.paused is not None or self.aborted is not None,
+                    timeout=timedelta(seconds=left), timeout_summary=summary,
+                )  # fmt: skip
+            except TimeoutError:
+                break
+            left -= workflow.time() - started
+            await self.gate()
+        self.raise_if_aborted()
+        return until()
+
+    def raise_if_aborted(self) -> None:
+        if self.aborted:
+            raise Aborted(f"aborted by {self.aborted.by}" + (f": {self.aborted.reason}" if self.aborted.reason else ""))
+
+    def said(self, message: Message) -> None:
+        self.last = message
+        if message.malformed:
+            self.notes.append(f"a message came with an argument that was not understood: {message.malformed}")
+        self.changed()
+
+    def why_no_abort(self) -> str:
+        return "it is aborted already" if self.aborted else self.no_way_back
+
+    def why_no_approval(self) -> str:
+        if self.approved:
+            return f"it is approved already, by {self.approved.by}"
+        return "" if self.waiting_for_approval else "it is not waiting for approval now"
+
+
+class OperatorDoor:
+    """
+    Signals (kept whatever they come with) and updates of the same names (answered: accepted, or refused with the reason).
+
+    Mixed into each workflow that an operator steers.
+    """
+
+    def __init__(self) -> None:
+        self.operator = Operator()
+
+    @workflow.signal(name="approve_cutover", description="Let the traffic move to the new version.")
+    def on_approve(self, *values: Any) -> None:
+        message = Message.lenient(*values)
+        self.operator.approved = self.operator.approved or message
+        self.operator.said(message)
+
+    @workflow.signal(name="abort_and_roll_back", description="Stop, and restore what served before.")
+    def on_abort(self, *values: Any) -> None:
+        message = Message.lenient(*values)
+        if why := self.operator.why_no_abort():
+            self.operator.notes.append(f"an abort by {message.by} was refused: {why}")
+        else:
+            self.operator.aborted = message
+        self.operator.said(message)
+
+    @workflow.signal(name="pause", description="Stop before the next action.")
+    def on_pause(self, *values: Any) -> None:
+        message = Message.lenient(*values)
+        if self.operator.no_way_back or self.operator.aborted:
+            self.operator.notes.append(f"a pause by {message.by} was ignored: {self.operator.why_no_abort()}")
+        else:
+            self.operator.paused = self.operator.paused or Pause(by=message.by, reason=message.reason, since=workflow.now().isoformat())
+        self.operator.said(message)
+
+    @workflow.signal(name="resume", description="Go on after a pause.")
+    def on_resume(self, *values: Any) -> None:
+        self.operator.paused = None
+        self.operator.said(Message.lenient(*values))
+
+    @workflow.update(name="approve_cutover", description="Let the traffic move to the new version.")
+    def approve_cutover(self, *values: Any) -> str:
+        self.on_approve(*values)
+        return "approved"
+
+    @approve_cutover.validator
+    def _may_approve(self, *values: Any) -> None:
+        _refuse(self.operator.why_no_approval())
+
+    @workflow.update(name="abort_and_roll_back", description="Stop, and restore what served before.")
+    def abort_and_roll_back(self, *values: Any) -> str:
+        self.on_abort(*values)
+        return "aborted: what served before is restored"
+
+    @abort_and_roll_back.validator
+    def _may_abort(self, *values: Any) -> None:
+        _refuse(self.operator.why_no_abort())
+
+    @workflow.update(name="pause", description="Stop before the next action.")
+    def pause(self, *values: Any) -> str:
+        self.on_pause(*values)
+        return "paused before the next action"
+
+    @pause.validator
+    def _may_pause(self, *values: Any) -> None:
+        _refuse("it is paused already" if self.operator.paused else self.operator.why_no_abort())
+
+    @workflow.update(name="resume", description="Go on after a pause.")
+    def resume(self, *values: Any) -> str:
+        self.on_resume(*values)
+        return "resumed"
+
+    @resume.validator
+    def _may_resume(self, *values: Any) -> None:
+        _refuse("" if self.operator.paused else "it is not paused")
+
+
+def _refuse(why: str) -> None:
+    if why:
+        raise ApplicationError(why, type="NotNow")

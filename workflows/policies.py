@@ -1,0 +1,60 @@
+"""Every timeout and retry policy of activities; the only such place. How long an operator's waits take is `Patience`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.workflow import ActivityCancellationType, ActivityConfig
+
+with workflow.unsafe.imports_passed_through():
+    from domain.errors import VERDICTS
+
+# The worker beats every 0.7 s: three seconds of silence mean that it was killed.
+ALIVE = timedelta(seconds=3)
+# One attempt holds a handful of calls, each bounded by its read timeout of 10 s.
+ATTEMPT = timedelta(minutes=2)
+A_DAY = timedelta(days=1)
+# What is done to AWS is done when AWS says so, not when we stop listening.
+UNTIL_DONE = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
+
+_FORWARD = RetryPolicy(initial_interval=timedelta(seconds=0.5), maximum_interval=timedelta(seconds=30), non_retryable_error_types=VERDICTS)
+_BACK = RetryPolicy(initial_interval=timedelta(seconds=0.5), maximum_interval=timedelta(seconds=30))
+
+# One question or change. Throttling outlasts any number of tries, so time is bounded and tries are not.
+QUICK = ActivityConfig(
+    start_to_close_timeout=ATTEMPT, schedule_to_close_timeout=timedelta(minutes=10), heartbeat_timeout=ALIVE,
+    retry_policy=_FORWARD, cancellation_type=UNTIL_DONE,
+)  # fmt: skip
+
+# The way back, and the way on from the point of no return: neither may give up before a day is over, whatever AWS says.
+CERTAIN = ActivityConfig(
+    start_to_close_timeout=ATTEMPT, schedule_to_close_timeout=A_DAY, heartbeat_timeout=ALIVE,
+    retry_policy=_BACK, cancellation_type=UNTIL_DONE,
+)  # fmt: skip
+
+# Another workflow's result. It is nobody's hurry but the bake's own.
+BAKE = ActivityConfig(start_to_close_timeout=A_DAY, heartbeat_timeout=ALIVE, retry_policy=_FORWARD, cancellation_type=UNTIL_DONE)
+
+
+def poll(every: float, patience: float) -> ActivityConfig:
+    """A retried look at one distant thing, `every` seconds for `patience` seconds: any number of looks is one event."""
+    return ActivityConfig(
+        start_to_close_timeout=ATTEMPT, schedule_to_close_timeout=timedelta(seconds=max(patience, 1)), heartbeat_timeout=ALIVE,
+        retry_policy=RetryPolicy(
+            initial_interval=timedelta(seconds=min(every, 0.3)), backoff_coefficient=1.5,
+            maximum_interval=timedelta(seconds=max(every, 0.3)), non_retryable_error_types=VERDICTS,
+        ), cancellation_type=UNTIL_DONE,
+    )  # fmt: skip
+
+
+def poll_certainly(every: float) -> ActivityConfig:
+    """The same on the way back: for a day, and no verdict ends it."""
+    return ActivityConfig(
+        start_to_close_timeout=ATTEMPT, schedule_to_close_timeout=A_DAY, heartbeat_timeout=ALIVE,
+        retry_policy=RetryPolicy(
+            initial_interval=timedelta(seconds=min(every, 0.3)), backoff_coefficient=1.5,
+            maximum_interval=timedelta(seconds=max(every, 0.3)),
+        ), cancellation_type=UNTIL_DONE,
+    )  # fmt: skip

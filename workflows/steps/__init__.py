@@ -1,0 +1,1 @@
+"""The vocabulary that the workflows are written in: one method, one sentence."""

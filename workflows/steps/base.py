@@ -1,0 +1,155 @@
+"""What all steps share: their place on the checklist, the operator's gates, and how an activity is called."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, Literal, TypeVar, overload
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, TimeoutType
+from temporalio.exceptions import TimeoutError as ActivityTimeout
+from temporalio.workflow import ActivityConfig
+
+from workflows.checklist import Checklist
+from workflows.contract import PHASE
+from workflows.operator import Operator
+from workflows.policies import CERTAIN, QUICK
+
+with workflow.unsafe.imports_passed_through():
+    from domain.errors import OvenbirdError, Verdict
+    from domain.status import Phase, Status, checklist_markdown
+
+A = TypeVar("A")
+R = TypeVar("R")
+# What ends a release the bad way. Anything else is a bug in workflow code: Temporal parks the release until it is fixed.
+FAILURES = (FailureError, OvenbirdError, asyncio.CancelledError)
+
+
+class Steps:
+    kind: Literal["release", "bake"] = "release"
+
+    def __init__(self, operator: Operator) -> None:
+        self.operator = operator
+        self.phase: Phase = "baking"
+        self.outcome = ""
+        self.checklist = Checklist(type(self), self.show)
+        operator.changed = self.show
+        self._calls: dict[str, int] = {}
+
+    def status(self) -> Status:
+        last = self.operator.last
+        return Status(
+            workflow=self.kind, phase=self.phase, bullets=tuple(self.checklist.bullets.values()), paused=self.operator.paused,
+            aborted=self.operator.aborted is not None, can_abort=not self.operator.why_no_abort(), outcome=self.outcome,
+            by=last.by if last else "", reason=last.reason if last else "", notes=tuple(self.operator.notes),
+        )  # fmt: skip
+
+    def show(self) -> None:
+        workflow.set_current_details(checklist_markdown(self.status()))
+
+    def enter(self, phase: Phase) -> None:
+        """The phase is a search attribute: it is written only when it changes, since each write is an event."""
+        if phase != self.phase or not self._calls.get("phase"):
+            self.phase = phase
+            self._calls["phase"] = 1
+            workflow.upsert_search_attributes([PHASE.value_set(phase)])
+
+    @overload
+    async def do(self, activity: Callable[[Any, A], Awaitable[R]], argument: A, policy: ActivityConfig = QUICK, *, what: str = "") -> R: ...
+    @overload
+    async def do(self, activity: Callable[[Any, A], R], argument: A, policy: ActivityConfig = QUICK, *, what: str = "") -> R: ...
+    async def do(self, activity: Callable[..., Any], argument: Any, policy: ActivityConfig = QUICK, *, what: str = "") -> Any:
+        """
+        Forward: behind the gate, and let go the moment an operator aborts, when the call in flight has ended.
+
+        Raises Aborted, the activity's ActivityError, or CancelledError.
+        """
+        await self.operator.gate()
+        handle = self._start(activity, argument, policy, what)
+        try:
+            await workflow.wait_condition(lambda: handle.done() or self.operator.aborted is not None)
+        except asyncio.CancelledError:
+            await self._let_go(handle)
+            raise
+        if not handle.done():
+            await self._let_go(handle)
+            self.operator.raise_if_aborted()
+        return await handle
+
+    @overload
+    async def certainly(
+        self, activity: Callable[[Any, A], Awaitable[R]], argument: A, policy: ActivityConfig = CERTAIN, *, what: str = ""
+    ) -> R: ...
+    @overload
+    async def certainly(self, activity: Callable[[Any, A], R], argument: A, policy: ActivityConfig = CERTAIN, *, what: str = "") -> R: ...
+    async def certainly(self, activity: Callable[..., Any], argument: Any, policy: ActivityConfig = CERTAIN, *, what: str = "") -> Any:
+        """Back, or on from the point of no return: no gate, and nothing stops it."""
+        return await self._start(activity, argument, policy, what)
+
+    def _start(self, activity: Callable[..., Any], argument: Any, policy: ActivityConfig, what: str) -> workflow.ActivityHandle[Any]:
+        """The activity's id is its name and how often this run called it: fixed from day one, readable in the UI."""
+        name = activity.__name__
+        self._calls[name] = count = self._calls.get(name, 0) + 1
+        start: Callable[..., workflow.ActivityHandle[Any]] = workflow.start_activity_method
+        return start(activity, argument, activity_id=f"{name}-{count}", summary=what or self.checklist.current, **policy)
+
+    @staticmethod
+    async def _let_go(handle: workflow.ActivityHandle[Any]) -> None:
+        """What it was about to do may still happen: the way back looks for it, and needs no reply."""
+        handle.cancel()
+        try:
+            await handle
+        except FAILURES as error:
+            workflow.logger.info("let go of a call in flight: %s", describe(error))
+
+
+async def shielded(work: Coroutine[Any, Any, R], note: Callable[[str], None] | None = None) -> R:
+    """To its end, whatever is cancelled meanwhile; a cancel is noted and has no other effect."""
+    task = asyncio.create_task(work)
+    while True:
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.done():
+                raise
+            if note:
+                note("a cancel came when there was no way back, and had no effect")
+
+
+@asynccontextmanager
+async def handlers_finished() -> AsyncIterator[None]:
+    """Whoever sent an update gets its answer before the workflow closes, on every path."""
+    try:
+        yield
+    except FAILURES:
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        raise
+    await workflow.wait_condition(workflow.all_handlers_finished)
+
+
+def describe(error: BaseException) -> str:
+    """The words of whoever failed first: an ActivityError only says that an activity failed."""
+    if isinstance(error, asyncio.CancelledError):
+        return f"cancelled: {workflow.cancellation_reason() or 'no reason was given'}"
+    if isinstance(error, ActivityError) and isinstance(error.cause, ActivityTimeout):
+        last = error.cause.last_attempt_exception if hasattr(error.cause, "last_attempt_exception") else error.cause.__cause__
+        words = describe(last) if isinstance(last, BaseException) else ""
+        kind = "ran out of time" if error.cause.type is TimeoutType.SCHEDULE_TO_CLOSE else "was lost"
+        return f"{error.activity_type} {kind}" + (f"; the last try: {words}" if words else "")
+    if isinstance(error, FailureError) and error.cause is not None:
+        return describe(error.cause)
+    if isinstance(error, ApplicationError):
+        return error.message
+    return str(error)
+
+
+def is_verdict(error: BaseException, *kinds: type[Verdict]) -> bool:
+    """Was it one of these, whether raised here or by an activity?"""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, kinds) or (isinstance(cause, ApplicationError) and cause.type in {kind.__name__ for kind in kinds}):
+            return True
+        cause = cause.cause if isinstance(cause, FailureError) else None
+    return False

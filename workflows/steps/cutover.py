@@ -1,0 +1,121 @@
+"""Sentences seven to nine, up to the point of no return: approval, shift, watch, drain."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from temporalio import workflow
+
+from workflows.checklist import step
+from workflows.steps.releasing import ReleasingSteps
+
+with workflow.unsafe.imports_passed_through():
+    from activities.balancers import Balancers, Membership, Observe
+    from domain import health, traffic
+    from domain.errors import ApprovalExpired, Unhealthy
+    from domain.models import Deployment, Observation
+
+SHIFT = "Shift the traffic, and watch it"
+DRAIN_AND_PARK = "Drain blue and park it: out of the load balancer, at size zero, ready for an instant rollback"
+
+
+class CutoverSteps(ReleasingSteps):
+    @step('Wait for "approve cutover" where the stack asks for it', phase="waiting_approval")
+    async def wait_for_approval(self) -> None:
+        if not self.stack.approval:
+            self.checklist.skip("the stack asks for none")
+            return
+        self.checklist.note("both versions serve until the approval, which lets blue leave" if self.blue else "")
+        self.operator.waiting_for_approval = True
+        self.show()
+        approved = await self.operator.wait(
+            self.patience.approval, until=lambda: self.operator.approved is not None, summary="until approve_cutover"
+        )
+        self.operator.waiting_for_approval = False
+        if not approved or self.operator.approved is None:
+            raise ApprovalExpired(f"nobody approved the cutover within {timedelta(seconds=self.patience.approval)}")
+        self.checklist.note(f"approved by {self.operator.approved.by}")
+
+    @step(SHIFT, phase="shifting")
+    async def shift_traffic(self) -> None:
+        """Blue leaves the target groups. Green is looked at once more first: an approval may have taken days."""
+        await self.until_healthy(first_look=0, reads=1)
+        if not self.blue:
+            return
+        blue = self.blue
+        self.before(
+            f"attach {blue.name} to the load balancer again", lambda: self._reattach(blue),
+            f"aws autoscaling attach-load-balancer-target-groups --auto-scaling-group-name {blue.name} --target-group-arns {' '.join(self.arns)}",
+        )  # fmt: skip
+        await self.do(Balancers.detach, Membership(region=self.region, group=blue.name, target_groups=self.arns))
+
+    @step(SHIFT, phase="watching")
+    async def watch(self) -> None:
+        """For the stack's soak; a look that finds green unfit counts only when the next ones do too."""
+        ends = workflow.time() + self.patience.soak
+        bad = 0
+        while (left := ends - workflow.time()) > 0:
+            await self.operator.wait(min(left, self.patience.confirm if bad else self.patience.poll), summary="until the next look")
+            bad = self._judge_serving(await self.look(), bad)
+
+    @step(DRAIN_AND_PARK, phase="draining")
+    async def drain(self) -> None:
+        """Until nothing is in flight at blue. Still undoable: it would be attached again."""
+        if not self.blue:
+            return
+        started, paused = workflow.time(), self.operator.seconds_paused
+        bad, interval = 0, self.patience.first_look
+        leaving = {instance.id for instance in self.groups[self.blue.name].instances}
+        while True:
+            world = await self.look()
+            blue = world.groups.get(self.blue.name)
+            leaving |= {instance.id for instance in blue.instances} if blue else set()
+            bad = self._judge_serving(world, bad)
+            waited = workflow.time() - started - (self.operator.seconds_paused - paused)
+            verdict = traffic.judge_drain(leaving, world.targets, waited=waited, patience=self.patience.drain)
+            if isinstance(verdict, health.Unhealthy):
+                raise Unhealthy(f"{self.blue.name} does not drain: {verdict.reason}")
+            if isinstance(verdict, health.Healthy) and world.targets and not bad:
+                break
+            self.checklist.note(verdict.reason if isinstance(verdict, health.NotYet) else "drained")
+            await self.operator.wait(interval, summary="until the next look")
+            interval = min(self.patience.poll, interval * 1.5)
+        if blue and blue.desired > world.groups[self.green].desired:
+            # It grew while it drained: what it carried is green's load now.
+            await self.until_healthy(first_look=0, reads=1)
+        self.checklist.note("drained")
+        # Parking is next, and has no way back: an abort or a pause that is there already comes first.
+        await self.operator.gate()
+
+    def _judge_serving(self, world: Observation, bad: int) -> int:
+        """How many looks in a row found green unfit. Raises Unhealthy when they are as many as make it healthy."""
+        green = world.groups.get(self.green)
+        floor = max(0, (green.desired if green else 0) - self.stack.health.may_lose)
+        verdict = health.still_healthy(green, self.arns, floor)
+        if isinstance(verdict, health.Healthy):
+            return 0
+        if isinstance(verdict, health.Unhealthy):
+            self.checklist.note(verdict.reason)
+            if green is None or bad + 1 >= self.stack.health.reads:
+                raise Unhealthy(f"{self.request.tag} did not stay fit: {verdict.reason}")
+        return bad + 1
+
+    async def _reattach(self, blue: Deployment) -> None:
+        """Blue is in the balancer again, and every instance healthy there, before green may go."""
+        await self.certainly(Balancers.attach, Membership(region=self.region, group=blue.name, target_groups=self.arns))
+        look = Observe(region=self.region, groups=(blue.name,), target_groups=self.arns)
+        interval = self.patience.first_look
+        deadline = workflow.time() + timedelta(days=1).total_seconds()
+        while True:
+            world: Observation = await self.certainly(Balancers.observe, look)
+            group = world.groups.get(blue.name)
+            if group is None:
+                raise Unhealthy(f"{blue.name} is gone: somebody deleted it; {self.green} goes on serving")
+            self.groups[blue.name] = group
+            if health.healthy_count(group, self.arns) >= group.desired:
+                return
+            if workflow.time() > deadline:
+                raise Unhealthy(f"{blue.name} did not become healthy again: {health.explain(group, self.arns)}")
+            self.checklist.note(f"{blue.name}: {health.explain(group, self.arns)}")
+            await workflow.sleep(interval, summary="until blue is looked at again")
+            interval = min(self.patience.poll, interval * 1.5)

@@ -1,0 +1,210 @@
+"""What all sentences of a release share: the stack, blue and green, the last look at the world, and the way back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+from workflows.checklist import step
+from workflows.operator import Operator
+from workflows.policies import QUICK
+from workflows.steps.base import FAILURES, Steps, describe, shielded
+
+with workflow.unsafe.imports_passed_through():
+    from activities.balancers import Balancers, Observe
+    from activities.groups import Groups, Resize
+    from domain import capacity, health, names, traffic
+    from domain.config import Stack
+    from domain.errors import DIRTY, ROLLED_BACK, Unhealthy
+    from domain.health import Healthy, NotYet, Seen
+    from domain.images import BakeIdentity
+    from domain.models import Deployment, Group, Image, Observation, ReleaseRequest, TargetGroup
+    from domain.status import BakeLink, Side, Status
+
+
+@dataclass(frozen=True)
+class Undo:
+    """One compensation, registered before its action. `by_hand` is how a person would do it."""
+
+    what: str
+    run: Callable[[], Coroutine[Any, Any, None]]
+    by_hand: str
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """What was known and checked before anything was made."""
+
+    request: ReleaseRequest
+    stack: Stack
+    identity: BakeIdentity
+    target_groups: tuple[TargetGroup, ...]
+    deployments: tuple[Deployment, ...]
+    blue: Deployment | None
+
+
+class ReleasingSteps(Steps):
+    def __init__(self, operator: Operator, admitted: Admitted) -> None:
+        self.request, self.stack, self.identity = admitted.request, admitted.stack, admitted.identity
+        self.blue = admitted.blue
+        self.deployments = admitted.deployments
+        self.target_groups = admitted.target_groups
+        self.arns = tuple(group.arn for group in admitted.target_groups)
+        self.region = self.stack.region
+        self.patience = self.stack.patience
+        info = workflow.info()
+        self.release = f"{info.workflow_id}/{info.original_execution_run_id}"
+        self.green = names.deployment(self.stack.name, self.request.tag, info.original_execution_run_id)
+        self.groups: dict[str, Group] = {self.blue.name: self.blue.group} if self.blue else {}
+        self.images: list[Image] = []
+        self.bake: BakeLink | None = None
+        self.reason = ""
+        self._undo: list[Undo] = []
+        super().__init__(operator)
+
+    @property
+    def tags(self) -> dict[str, str]:
+        return self.stack.tags | {
+            names.STACK: self.stack.name,
+            names.APPLICATION: self.stack.application.name,
+            names.TAG: names.tag_value(self.request.tag),
+            names.COMMIT: self.identity.commit,
+            names.RELEASE: self.release,
+            names.DEPLOYMENT: self.green,
+            names.RECIPE: self.identity.recipe,
+            names.BASE_IMAGE: self.identity.base_image,
+            "Name": self.green,
+        }
+
+    def before(self, what: str, undo: Callable[[], Coroutine[Any, Any, None]], by_hand: str) -> None:
+        """Register how to undo what is about to be done: a lost reply must not lose the way back."""
+        self._undo.append(Undo(what, undo, by_hand))
+
+    @asynccontextmanager
+    async def rolled_back_on_failure(self) -> AsyncIterator[None]:
+        """
+        Until this block ends there is a way back, and any failure inside takes it. When it has ended, there is none.
+
+        Raises ApplicationError: RolledBack where blue serves exactly as before and nothing is left, else Dirty with the list.
+        """
+        try:
+            yield
+        except FAILURES as error:
+            self.reason = describe(error)
+            self.operator.no_way_back = "it is being rolled back already"
+            left = await shielded(self._roll_back(), self.operator.notes.append)
+            raise self._ended_badly(left) from error
+        self.operator.no_way_back = (
+            "the point of no return has passed: the old deployment is being parked; use rollback once this release has ended"
+        )
+
+    @step("Roll back: blue serves exactly as before, what was made for green is gone", phase="rolling_back", extra=True)
+    async def _roll_back(self) -> list[Undo]:
+        """Every compensation in reverse, each on its own; returns those that AWS refused for a day."""
+        left = []
+        while self._undo:
+            undo = self._undo.pop()
+            self.checklist.note(undo.what)
+            try:
+                await undo.run()
+            except FAILURES as error:
+                self.operator.notes.append(f"could not {undo.what}: {describe(error)}; by hand: {undo.by_hand}")
+                left.append(undo)
+        return left
+
+    def _ended_badly(self, left: list[Undo]) -> ApplicationError:
+        serving = f"{self.stack.name} serves {self.blue.tag} as before" if self.blue else f"{self.stack.name} serves nothing, as before"
+        if left:
+            self.outcome = f"{self.reason}. AWS refused the way back; left: {', '.join(undo.what for undo in left)}"
+        else:
+            self.outcome = f"{self.reason}. Rolled back: {serving}, nothing is left behind"
+        self.enter("dirty" if left else "rolled_back")
+        self.show()
+        details = {
+            "stack": self.stack.name, "tag": self.request.tag, "reason": self.reason,
+            "left": [{"what": undo.what, "by_hand": undo.by_hand} for undo in left],
+        }  # fmt: skip
+        return ApplicationError(self.outcome, details, type=DIRTY if left else ROLLED_BACK, non_retryable=True)
+
+    async def look(self) -> Observation:
+        """One read of both groups and all targets; what the operator sees comes from it."""
+        both = (self.green, self.blue.name) if self.blue else (self.green,)
+        world: Observation = await self.do(
+            Balancers.observe, Observe(region=self.region, groups=both, target_groups=self.arns, explain=self.green)
+        )
+        self.groups |= world.groups
+        return world
+
+    async def until_healthy(self, *, first_look: float, reads: int) -> Observation:
+        """
+        Observe, judge, wait, until green is healthy and as large as blue is by then.
+
+        Raises Unhealthy with AWS's own words.
+        """
+        seen, interval = Seen(), first_look
+        started, paused = workflow.time(), self.operator.seconds_paused
+        while True:
+            if interval:
+                await self.operator.wait(interval, summary="until the next look")
+            world = await self.look()
+            green = world.groups.get(self.green)
+            if green:
+                seen = seen.with_read(green, self.arns)
+            waited = workflow.time() - started - (self.operator.seconds_paused - paused)
+            verdict = health.judge(
+                green, seen, self.arns, waited=waited, patience=self.patience.healthy, reads=reads, may_lose=self.stack.health.may_lose
+            )
+            if isinstance(verdict, health.Unhealthy):
+                raise Unhealthy(f"{self.request.tag} is not fit to serve: {verdict.reason}")
+            if green and await self._follow_blue(green):
+                seen, interval = Seen(instances=seen.instances, lost=seen.lost), self.patience.first_look
+            elif isinstance(verdict, Healthy):
+                self.checklist.note(health.explain(green, self.arns) if green else "")
+                return world
+            elif isinstance(verdict, NotYet):
+                self.checklist.note(verdict.reason)
+                interval = self.patience.confirm if seen.streak else min(self.patience.poll, max(interval, 0.1) * 1.5)
+
+    async def _follow_blue(self, green: Group) -> bool:
+        """Did blue outgrow green? Then green grows first: at the cutover it must carry what blue carries by then."""
+        size = capacity.needed(self.groups.get(self.blue.name) if self.blue else None, self.stack.capacity)
+        if self.blue is None or size <= green.desired:
+            return False
+        least, most = capacity.bounds(size, self.stack.capacity)
+        self.checklist.note(f"blue has grown to {size}: green follows")
+        await self.do(Groups.resize, Resize(region=self.region, group=self.green, min=least, max=most, desired=size), QUICK)
+        return True
+
+    def status(self) -> Status:
+        healthy = {
+            role: health.healthy_count(group, self.arns)
+            for role, group in (("blue", self.groups.get(self.blue.name) if self.blue else None), ("green", self.groups.get(self.green)))
+            if group and not traffic.detached(group, self.arns)
+        }
+        waiting = "approve cutover" if self.operator.waiting_for_approval else ""
+        return super().status().model_copy(
+            update={
+                "stack": self.stack.name, "tag": self.request.tag, "commit": self.identity.commit,
+                "requested_by": self.request.requested_by, "bake": self.bake, "waiting_for": waiting,
+                "blue": self._side(self.blue.name, self.blue.tag) if self.blue else None,
+                "green": self._side(self.green, self.request.tag), "weights": traffic.shares(healthy),
+            }
+        )  # fmt: skip
+
+    def _side(self, name: str, tag: str) -> Side | None:
+        group = self.groups.get(name)
+        if group is None:
+            return None
+        return Side(
+            deployment=name,
+            tag=tag,
+            desired=group.desired,
+            healthy=health.healthy_count(group, self.arns),
+            minimum=group.min,
+            in_balancer=not traffic.detached(group, self.arns),
+        )

@@ -198,7 +198,9 @@ def _seconds(bullet: Bullet) -> str:
 
 
 def _side(side: Side) -> str:
-    return f"{side.tag}: {side.healthy}/{side.desired} healthy"
+    if not side.in_balancer:
+        return f"{side.tag}: {side.desired} wanted, out of the balancer"
+    return f"{side.tag}: {'?' if side.healthy is None else side.healthy}/{side.desired} healthy"
 
 
 def show_status(status: Status | None, facts: dict[str, Any]) -> None:

@@ -25,12 +25,12 @@ class Bullet(Model):
 
 
 class Side(Model):
-    """Blue or green."""
+    """Blue or green; `healthy` is null until its targets were looked at, and once it is out of the balancer."""
 
     deployment: str
     tag: str
     desired: int
-    healthy: int
+    healthy: int | None
     minimum: int
     in_balancer: bool
 

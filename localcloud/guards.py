@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from moto.autoscaling.exceptions import AutoscalingClientError
@@ -50,6 +51,11 @@ def _launch_templates() -> None:
         if token:
             tokens[token] = result
         return result
+
+    @correct(LaunchTemplates, "_get_int_param")
+    def no_limit(original: Any, self: Any, name: str, *args: Any, **kwargs: Any) -> Any:
+        """Moto cuts DescribeLaunchTemplates at MaxResults (15) and hands out no token for the rest: all of it is one page here."""
+        return sys.maxsize if name == "MaxResults" else original(self, name, *args, **kwargs)
 
     @correct(EC2Backend, "describe_launch_template_versions")
     def all_versions(original: Any, self: Any, **kwargs: Any) -> Any:

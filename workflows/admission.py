@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from temporalio import workflow
 
+from workflows.operator import Operator
 from workflows.policies import QUICK
 from workflows.steps.base import Steps
 from workflows.steps.releasing import Admitted
@@ -23,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.images import BakeIdentity
     from domain.live import find_blue
     from domain.models import Deployment, ReleaseRequest, StackRequest, TargetGroup
+    from domain.status import Status
 
 T = TypeVar("T", bound=StackRequest)
 
@@ -39,7 +41,17 @@ def parsed(kind: type[T], values: tuple[Any, ...]) -> T:
 
 
 class Admission(Steps):
-    """Steps that have no sentence of their own: they change nothing."""
+    """Steps that have no sentence of their own: they change nothing. `request` is there once it is understood."""
+
+    def __init__(self, operator: Operator) -> None:
+        super().__init__(operator)
+        self.request: ReleaseRequest | None = None
+
+    def status(self) -> Status:
+        request = self.request
+        return super().status().model_copy(
+            update={"stack": request.stack, "tag": request.tag, "requested_by": request.requested_by} if request else {}
+        )  # fmt: skip
 
     async def admit(self, request: ReleaseRequest) -> Admitted:
         """Everything that can be known before anything is made. Raises what the request is refused for."""

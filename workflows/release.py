@@ -10,7 +10,7 @@ from temporalio.exceptions import ApplicationError
 from workflows.admission import Admission, parsed
 from workflows.contract import STACK, TAG, release_id
 from workflows.operator import OperatorDoor
-from workflows.steps.base import FAILURES, describe, handlers_finished, shielded
+from workflows.steps.base import FAILURES, Steps, describe, handlers_finished, shielded
 from workflows.steps.cutover import CutoverSteps
 from workflows.steps.launching import LaunchingSteps
 from workflows.steps.retiring import RetiringSteps
@@ -30,8 +30,7 @@ class ReleaseSteps(LaunchingSteps, CutoverSteps, RetiringSteps):
 class ReleaseWorkflow(OperatorDoor):
     def __init__(self) -> None:
         super().__init__()
-        self.steps: ReleaseSteps | None = None
-        self.refused = Status(workflow="release")
+        self.steps: Steps | None = None
 
     @workflow.run
     async def run(self, *values: Any) -> Released:
@@ -63,21 +62,20 @@ class ReleaseWorkflow(OperatorDoor):
 
     async def _admitted(self, values: tuple[Any, ...]) -> ReleaseSteps:
         """Raises Refused: nothing was done."""
+        admission = self.steps = Admission(self.operator)
         try:
-            request = parsed(ReleaseRequest, values)
-            self.refused = Status(workflow="release", stack=request.stack, tag=request.tag, requested_by=request.requested_by)
+            request = admission.request = parsed(ReleaseRequest, values)
             workflow.upsert_search_attributes([STACK.value_set(request.stack), TAG.value_set(request.tag)])
             if workflow.info().workflow_id != release_id(request.stack):
                 raise InvalidRequest(f"the workflow id must be {release_id(request.stack)}: it is the lock of the stack")
-            admitted = await Admission(self.operator).admit(request)
+            admitted = await admission.admit(request)
             refuse_what_serves(admitted.blue, request.tag, admitted.identity.commit, force=request.force)
         except FAILURES as error:
-            reason = describe(error)
-            self.refused = self.refused.model_copy(update={"phase": "refused", "outcome": reason})
-            Admission(self.operator).enter("refused")
-            raise ApplicationError(reason, type=REFUSED, non_retryable=True) from error
+            admission.outcome = describe(error)
+            admission.enter("refused")
+            raise ApplicationError(admission.outcome, type=REFUSED, non_retryable=True) from error
         return ReleaseSteps(self.operator, admitted)
 
     @workflow.query(description="The whole truth about this release, as docs/status.schema.json describes it.")
     def status(self) -> Status:
-        return self.steps.status() if self.steps else self.refused
+        return self.steps.status() if self.steps else Status(workflow="release")

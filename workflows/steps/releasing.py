@@ -181,30 +181,36 @@ class ReleasingSteps(Steps):
         return True
 
     def status(self) -> Status:
-        healthy = {
-            role: health.healthy_count(group, self.arns)
-            for role, group in (("blue", self.groups.get(self.blue.name) if self.blue else None), ("green", self.groups.get(self.green)))
-            if group and not traffic.detached(group, self.arns)
+        sides = {
+            "blue": self._side(self.blue.name, self.blue.tag) if self.blue else None,
+            "green": self._side(self.green, self.request.tag),
         }
+        healthy = {role: side.healthy for role, side in sides.items() if side and side.healthy is not None}
         waiting = "approve cutover" if self.operator.waiting_for_approval else ""
-        return super().status().model_copy(
-            update={
-                "stack": self.stack.name, "tag": self.request.tag, "commit": self.identity.commit,
-                "requested_by": self.request.requested_by, "bake": self.bake, "waiting_for": waiting,
-                "blue": self._side(self.blue.name, self.blue.tag) if self.blue else None,
-                "green": self._side(self.green, self.request.tag), "weights": traffic.shares(healthy),
-            }
-        )  # fmt: skip
+        return (
+            super()
+            .status()
+            .model_copy(
+                update=sides
+                | {
+                    "stack": self.stack.name,
+                    "tag": self.request.tag,
+                    "commit": self.identity.commit,
+                    "requested_by": self.request.requested_by,
+                    "bake": self.bake,
+                    "waiting_for": waiting,
+                    "weights": traffic.shares(healthy),
+                }
+            )
+        )
 
     def _side(self, name: str, tag: str) -> Side | None:
         group = self.groups.get(name)
         if group is None:
             return None
+        in_balancer = not traffic.detached(group, self.arns)
+        looked_at = any(instance.targets for instance in group.instances)
         return Side(
-            deployment=name,
-            tag=tag,
-            desired=group.desired,
-            healthy=health.healthy_count(group, self.arns),
-            minimum=group.min,
-            in_balancer=not traffic.detached(group, self.arns),
-        )
+            deployment=name, tag=tag, desired=group.desired, minimum=group.min, in_balancer=in_balancer,
+            healthy=health.healthy_count(group, self.arns) if in_balancer and looked_at else None,
+        )  # fmt: skip

@@ -65,7 +65,7 @@ class RetiringSteps(ReleasingSteps):
         pruned: list[str] = []
         if candidates:
             await self._tried("prune images", self._prune_images(candidates, pruned))
-        self.checklist.note(f"{len(gone)} deployments and {len(pruned)} images" if gone or pruned else "nothing to prune")
+        self.checklist.note(f"deployments: {len(gone)}, images: {len(pruned)}" if gone or pruned else "nothing to prune")
         return (*(deployment.name for deployment in gone), *pruned)
 
     async def _until_blue_is_empty(self) -> None:

@@ -81,11 +81,14 @@ class Unpin(Model):
 
 
 class GroupRef(Model):
-    """`release` guards the removal: only the group that this release made is ever deleted."""
-
     region: str
     name: str
-    release: str | None = None
+
+
+class RemoveGroup(GroupRef):
+    """Only the group that `release` made is ever removed."""
+
+    release: str
 
 
 class Groups:
@@ -173,7 +176,7 @@ class Groups:
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
-    def remove_group(self, request: GroupRef) -> None:
+    def remove_group(self, request: RemoveGroup) -> None:
         """
         To size zero, which drains it, and deleted once it is empty; content to find nothing. Never ForceDelete.
 
@@ -183,7 +186,7 @@ class Groups:
         group = self._group(request.region, request.name)
         if group is None:
             return
-        if request.release and group.tags.get(names.RELEASE) != request.release:
+        if group.tags.get(names.RELEASE) != request.release:
             raise Conflict(f"the Auto Scaling group {request.name} is of another release and stays")
         if group.desired or group.min:
             autoscaling.update_auto_scaling_group(AutoScalingGroupName=request.name, MinSize=0, DesiredCapacity=0)
@@ -194,6 +197,18 @@ class Groups:
         except ClientError as error:
             if code(error).startswith(("ResourceInUse", "ScalingActivityInProgress")):
                 raise NotReady(f"the group {request.name} is not empty yet: {sentence(error)}") from None
+            if "not found" not in sentence(error):
+                raise
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def delete_empty_group(self, request: GroupRef) -> None:
+        """Content to find nothing. Raises Conflict where it has instances: somebody woke it, and prune scales nothing down."""
+        try:
+            self._aws.autoscaling(request.region).delete_auto_scaling_group(AutoScalingGroupName=request.name)
+        except ClientError as error:
+            if code(error).startswith("ResourceInUse"):
+                raise Conflict(f"the Auto Scaling group {request.name} has instances again, and stays: {sentence(error)}") from None
             if "not found" not in sentence(error):
                 raise
 

@@ -66,7 +66,7 @@ health_check_grace = 60
 
 # The local cloud boots in a second: what waits minutes in production waits that long here.
 QUICK_PATIENCE = """first_look = 0.3
-poll = 1
+poll = 0.5
 confirm = 0.2
 healthy = 60
 approval = 600

@@ -19,7 +19,11 @@ from typing import Self
 ROOT = Path(__file__).parent.parent
 PATIENCE = 30.0
 # A stock dev server adds 50 ms to each activity and a second to each timer and retry.
-FAST = ("history.transferProcessorMaxPollRPS=300", 'history.timerProcessorMaxTimeShift="10ms"')
+FAST = (
+    "history.transferProcessorMaxPollRPS=300",
+    "history.timerProcessorMaxPollRPS=300",
+    'history.timerProcessorMaxTimeShift="10ms"',
+)
 
 
 class Process:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import os
@@ -16,6 +17,8 @@ from typing import Any
 
 os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 
+import moto.core.responses
+from moto import backends
 from moto.ec2.models import ec2_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
@@ -30,6 +33,9 @@ from localcloud.settings import ACCOUNT, Settings
 from localcloud.targets import Targets
 
 KEPT_REQUESTS = 100_000
+# moto lists its own package's directory, and each response class's methods, anew for every request.
+backends.list_of_moto_modules = functools.cache(lambda listed=backends.list_of_moto_modules: tuple(listed()))
+moto.core.responses.method_names_from_class = functools.cache(moto.core.responses.method_names_from_class)
 Start = Callable[[str, list[tuple[str, str]]], Any]
 
 

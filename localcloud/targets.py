@@ -175,7 +175,7 @@ class Targets:
             check.state, check.reason, check.description = "healthy", None, None
         elif not ok and check.failures >= int(group.unhealthy_threshold_count):
             check.state, check.reason, check.description = "unhealthy", reason, description
-        fastest = FASTEST_CHECK if check.state == "initial" else FASTEST_RECHECK
+        fastest = FASTEST_RECHECK if check.state == "healthy" else FASTEST_CHECK
         interval = max(fastest, float(group.health_check_interval_seconds) * scale)
         check.due, check.busy = time.monotonic() + interval, False
         if check.state != before:

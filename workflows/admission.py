@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -23,7 +24,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.errors import InvalidRequest
     from domain.images import BakeIdentity
     from domain.live import find_blue
-    from domain.models import Deployment, ReleaseRequest, StackRequest, TargetGroup
+    from domain.models import Deployment, ReleaseRequest, StackRequest
     from domain.status import Status
 
 T = TypeVar("T", bound=StackRequest)
@@ -56,13 +57,15 @@ class Admission(Steps):
     async def admit(self, request: ReleaseRequest) -> Admitted:
         """Everything that can be known before anything is made. Raises what the request is refused for."""
         stack = await self.read_stack(request.stack)
-        commit = await self.resolve_tag(stack, request.tag)
-        identity = await self.identify(stack, request.tag, commit)
-        target_groups: list[TargetGroup] = await self.do(
-            Balancers.find_target_groups, FindTargetGroups(region=stack.region, names=stack.load_balancer.target_groups),
-            what="Do its target groups exist?",
+        # These know nothing of each other: together they take as long as the slowest.
+        identity, target_groups, deployments = await asyncio.gather(
+            self.identify_tag(stack, request.tag),
+            self.do(
+                Balancers.find_target_groups, FindTargetGroups(region=stack.region, names=stack.load_balancer.target_groups),
+                what="Do its target groups exist?",
+            ),
+            self.find_deployments(stack),
         )  # fmt: skip
-        deployments = await self.find_deployments(stack)
         return Admitted(
             request=request, stack=stack, identity=identity, target_groups=tuple(target_groups), deployments=deployments,
             blue=find_blue(stack.name, deployments),
@@ -83,6 +86,9 @@ class Admission(Steps):
             Source.resolve_tag, ResolveTag(repository=stack.application.repository, tag=tag), QUICK, what="Which commit is the tag?"
         )
         return commit
+
+    async def identify_tag(self, stack: Stack, tag: str) -> BakeIdentity:
+        return await self.identify(stack, tag, await self.resolve_tag(stack, tag))
 
     async def identify(self, stack: Stack, tag: str, commit: str) -> BakeIdentity:
         base = stack.bake.base_image

@@ -100,10 +100,12 @@ async def test_an_unhealthy_version_is_rolled_back(make_stack: Callable[..., Sta
 
 async def test_a_version_that_falls_ill_while_it_is_watched_is_rolled_back(make_stack: Callable[..., StackUnderTest]) -> None:
     """Blue has left the balancer by then: it is attached again and healthy before green goes, and no request fails."""
-    stack = make_stack(patience="first_look = 0.3\npoll = 0.5\nconfirm = 0.2\nhealthy = 30\nsoak = 30\ndrain = 60\n")
+    stack = make_stack(patience="first_look = 0.3\npoll = 0.5\nconfirm = 0.2\nhealthy = 30\nsoak = 0.5\ndrain = 60\n")
     stack.repository.release("v1")
     stack.repository.release("v2")
     await stack.release("v1")
+    stack.theatre.stacks[stack.name] = stack.theatre.stacks[stack.name].replace("soak = 0.5", "soak = 30")
+    stack.theatre.write_stacks()
     before = asdict(stack.account.snapshot(only=stack.name + "-"))
     handle = await stack.start("v2")
     await stack.until(lambda status: status["phase"] == "watching" and not status["blue"]["in_balancer"])

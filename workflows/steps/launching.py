@@ -11,7 +11,7 @@ from workflows.steps.releasing import ReleasingSteps
 with workflow.unsafe.imports_passed_through():
     from activities.bakes import Bakes, JoinBake, LeaveBake
     from activities.balancers import Balancers, Membership, Observe
-    from activities.groups import EnsureGroup, GroupRef, Groups, Pin, PutPolicies, Unpin
+    from activities.groups import EnsureGroup, Groups, Pin, PutPolicies, RemoveGroup, Unpin
     from activities.images import FindImages, Images
     from activities.templates import EnsureTemplate, TemplateRef, Templates
     from domain import capacity, names
@@ -76,7 +76,7 @@ class LaunchingSteps(ReleasingSteps):
             f"remove {self.green}",
             lambda: self.certainly(
                 Groups.remove_group,
-                GroupRef(region=self.region, name=self.green, release=self.release),
+                RemoveGroup(region=self.region, name=self.green, release=self.release),
                 poll_certainly(self.patience.confirm),
             ),
             f"aws autoscaling delete-auto-scaling-group --force-delete --auto-scaling-group-name {self.green}",

@@ -7,7 +7,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 from workflows.checklist import step
-from workflows.policies import QUICK, poll
+from workflows.policies import QUICK
 from workflows.steps.base import FAILURES, describe
 from workflows.steps.cutover import DRAIN_AND_PARK
 from workflows.steps.releasing import ReleasingSteps
@@ -72,6 +72,8 @@ class RetiringSteps(ReleasingSteps):
         """The same read serves the prune: all deployments of the stack."""
         interval = min(self.patience.first_look, 0.3)
         while True:
+            if self.blue:
+                await workflow.sleep(interval, summary="until blue is looked at again")
             self.deployments = tuple(
                 await self.certainly(
                     Groups.find_deployments, OfStack(region=self.region, stack=self.stack.name), what="Wait until blue is empty"
@@ -82,7 +84,6 @@ class RetiringSteps(ReleasingSteps):
             if blue is None or not blue.group.instances:
                 return
             self.checklist.note(f"{len(blue.group.instances)} instances of {blue.name} are ending")
-            await workflow.sleep(interval, summary="until blue is looked at again")
             interval = min(self.patience.poll, interval * 1.5)
 
     def _is_ours(self, deployment: Deployment) -> bool:
@@ -90,11 +91,9 @@ class RetiringSteps(ReleasingSteps):
         return self.blue is not None and deployment.name == self.blue.name
 
     async def _prune_deployment(self, deployment: Deployment) -> None:
-        pace = poll(self.patience.confirm, 600)
         await self.certainly(
-            Groups.remove_group, GroupRef(region=self.region, name=deployment.name, release=deployment.release or None), pace,
-            what=f"Delete the group {deployment.name}",
-        )  # fmt: skip
+            Groups.delete_empty_group, GroupRef(region=self.region, name=deployment.name), QUICK, what=f"Delete the group {deployment.name}"
+        )
         if name := deployment.group.launch_template:
             await self.certainly(
                 Templates.delete_launch_template,

@@ -1,0 +1,139 @@
+"""
+`make bench`: what one release costs with the image baked and no delays in the cloud.
+
+Counted by the local cloud's own request record; timed from the outside. "Cloud" is the time that the same launch takes without
+any orchestration: a group of that size created and attached by bare boto3, until every target is healthy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import statistics
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from temporalio.client import Client, WorkflowFailureError
+
+from demo import infrastructure
+from demo.account import Account, aws_calls
+from demo.example import Repository
+from demo.infrastructure import Infrastructure
+from demo.processes import Stage
+
+SIZES = (2, 20)
+ROUNDS = 3
+PATIENCE = "first_look = 0.15\npoll = 1\nconfirm = 0.05\nhealthy = 60\nsoak = 0\ndrain = 60"
+BUDGET_CALLS, BUDGET_SECONDS = 30, 1.5
+
+
+def main() -> None:
+    table = Table(title="One release: image baked, one deployment pruned with its image, no delays", title_justify="left")
+    for heading in ("instances", "API calls", "seconds", "of these the cloud's own", "over the cloud", "per call: most"):
+        table.add_column(heading)
+    kept = True
+    for size in SIZES:
+        calls, seconds, own, actions = asyncio.run(measure(size))
+        over = seconds - own
+        kept &= calls <= BUDGET_CALLS and over <= BUDGET_SECONDS
+        most = ", ".join(f"{action} {count}" for action, count in actions.most_common(3))
+        table.add_row(str(size), str(calls), f"{seconds:.2f}", f"{own:.2f}", f"{over:.2f}", most)
+    console = Console(width=150)
+    console.print(table)
+    console.print(f"budget: {BUDGET_CALLS} calls, {BUDGET_SECONDS} s over the cloud's own time: {'kept' if kept else 'BROKEN'}")
+    raise SystemExit(0 if kept else 1)
+
+
+async def measure(size: int) -> tuple[int, float, float, Counter[str]]:
+    """Calls of the median round, median seconds, median of the cloud's own time."""
+    home = Path(tempfile.mkdtemp(prefix="bench-"))
+    with Stage(home, cloud=("--no-delays",)) as stage:
+        account = Account(stage.environment)
+        built = infrastructure.build(stage.environment)
+        repository = Repository(home / "repository")
+        settings = {"capacity": f"min = {size}\nmax = {size * 2}", "patience": PATIENCE, "retention": "deployments = 2"}
+        settings["top"] = 'scaling = [{ metric = "cpu", target = 50 }, { metric = "requests", target = 1000 }]'
+        second = infrastructure.add_balancer(stage.environment, built, "bakery", port=8001)
+        bakery = second.stack(
+            "bakery", repository.url, **settings | {"top": "approval = true", "capacity": "min = 0\nmax = 1\ndesired = 0"}
+        )
+        (home / "stacks.toml").write_text(built.stack("demo", repository.url, **settings) + bakery)
+        stage.start_worker()
+        client = await Client.connect(stage.temporal_address)
+        tags = [f"v{number}" for number in range(ROUNDS + 2)]
+        for tag in tags:
+            repository.release(tag)
+            await bake(client, tag)
+        for tag in tags[:2]:
+            await release(client, tag)
+        rounds, own = [], []
+        for number in range(ROUNDS):
+            account.forget_calls()
+            started = time.monotonic()
+            status = await release(client, tags[number + 2])
+            seconds = time.monotonic() - started
+            actions = aws_calls(account.calls())
+            rounds.append((seconds, actions))
+            if os.environ.get("BENCH_VERBOSE"):
+                print(
+                    actions, [(b["text"][:30], b["started"][14:23], (b["ended"] or "")[14:23]) for b in status["bullets"] if b["started"]]
+                )
+            own.append(bare_launch(account, built, size, number))
+        seconds, actions = sorted(rounds)[ROUNDS // 2]
+        return len(actions), seconds, statistics.median(own), Counter(actions)
+
+
+async def release(client: Client, tag: str) -> Any:
+    request = {"stack": "demo", "tag": tag}
+    handle = await client.start_workflow("ReleaseWorkflow", request, id="release-demo", task_queue="ovenbird")
+    await handle.result()
+    return await handle.query("status")
+
+
+async def bake(client: Client, tag: str) -> None:
+    """Another stack of the application bakes the image, and never serves it: its release is aborted at the approval."""
+    handle = await client.start_workflow("ReleaseWorkflow", {"stack": "bakery", "tag": tag}, id="release-bakery", task_queue="ovenbird")
+    while not (await handle.query("status"))["waiting_for"]:
+        await asyncio.sleep(0.1)
+    await handle.signal("abort_and_roll_back")
+    with contextlib.suppress(WorkflowFailureError):
+        await handle.result()
+
+
+def bare_launch(account: Account, built: Infrastructure, size: int, number: int) -> float:
+    """Seconds from creating the group to the last healthy target, and from size zero to empty; nothing else is counted."""
+    group, arn = f"bare-{number}", built.target_group_arn
+    template = account.ec2.describe_launch_templates()["LaunchTemplates"][0]["LaunchTemplateName"]
+    started = time.monotonic()
+    account.autoscaling.create_auto_scaling_group(
+        AutoScalingGroupName=group, LaunchTemplate={"LaunchTemplateName": template, "Version": "1"}, MinSize=size, MaxSize=size,
+        DesiredCapacity=size, VPCZoneIdentifier=",".join(built.subnets), TargetGroupARNs=[arn], HealthCheckType="ELB",
+        HealthCheckGracePeriod=60,
+    )  # fmt: skip
+    until(lambda: healthy(account, arn, group) == size)
+    account.autoscaling.update_auto_scaling_group(AutoScalingGroupName=group, MinSize=0, DesiredCapacity=0)
+    until(lambda: not account.groups(group)[0]["Instances"])
+    seconds = time.monotonic() - started
+    account.autoscaling.delete_auto_scaling_group(AutoScalingGroupName=group)
+    return seconds
+
+
+def healthy(account: Account, arn: str, group: str) -> int:
+    members = {instance["InstanceId"] for instance in account.groups(group)[0]["Instances"]}
+    targets = account.elbv2.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
+    return sum(t["TargetHealth"]["State"] == "healthy" and t["Target"]["Id"] in members for t in targets)
+
+
+def until(check: Any) -> None:
+    while not check():
+        time.sleep(0.02)
+
+
+if __name__ == "__main__":
+    main()

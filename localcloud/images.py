@@ -42,7 +42,7 @@ def install(region: Region) -> None:
             copy_disk(source, target)
             region.later(region.delays.image, finish)
 
-        region.workers.submit(copy)
+        region.in_background(copy)
         return image
 
     @correct(EC2Backend, "register_image")

@@ -144,7 +144,7 @@ def _start(region: Region, instance: Any, fault: Fault | None) -> None:
         elif machine.running:
             machine.halt()
 
-    region.workers.submit(boot)
+    region.in_background(boot)
 
 
 def _shut_down(region: Region, instance: Any) -> None:

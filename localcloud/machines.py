@@ -108,7 +108,11 @@ class Machine:
             target = path if path.exists() else self.root / str(path.readlink()).lstrip("/")
             unit = configparser.RawConfigParser(strict=False)
             unit.optionxform = str  # type: ignore[assignment,method-assign]
-            unit.read(target)
+            try:
+                unit.read(target)
+            except configparser.Error as error:
+                self._log().write_text(f"systemd ignores {path.name}: {error}\n")
+                continue
             if unit.has_section("Service"):
                 yield unit["Service"]
 
@@ -131,10 +135,13 @@ class Machine:
         directory = self.root / unit.get("WorkingDirectory", "/").lstrip("/")
         return self._spawn(command, directory, self._variables(unit))
 
-    def _spawn(self, command: list[str], directory: Path | None = None, variables: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+    def _log(self) -> Path:
         log = self.root / "var/log/service.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as output:
+        return log
+
+    def _spawn(self, command: list[str], directory: Path | None = None, variables: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+        with self._log().open("ab") as output:
             try:
                 process = subprocess.Popen(
                     command, cwd=directory or self.root, env=variables or self.environment(), stdin=subprocess.DEVNULL,

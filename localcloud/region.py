@@ -50,6 +50,10 @@ class Region:
         with self.lock:
             heapq.heappush(self._due, (time.monotonic() + seconds, next(self._order), action))
 
+    def in_background(self, work: Callable[[], None]) -> None:
+        """What takes real time, outside of the lock."""
+        self.workers.submit(self._guarded, work)
+
     def every_tick(self, action: Callable[[], None]) -> None:
         self._every_tick.append(action)
 

@@ -35,7 +35,9 @@ async def test_an_abort_at_every_wait_restores_blue_exactly(serving: StackUnderT
         handle = await serving.start("v2")
         if phase == "watching":
             await handle.signal("approve_cutover")
-        await serving.until(lambda status, phase=phase: status["phase"] == phase and bool(status["bake"] or phase != "baking"))
+        await serving.until_phase(phase)
+        if phase == "baking":
+            await serving.until(lambda status: bool(status["bake"]))
         started = time.monotonic()
         await handle.execute_update("abort_and_roll_back", {"by": "ann", "reason": f"seen enough while {phase}"})
         assert time.monotonic() - started < 2

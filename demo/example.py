@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 
 VERSION = pathlib.Path(__file__).with_name("VERSION").read_text().strip()
 
@@ -22,6 +23,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
+        if "pause=" in self.path:
+            time.sleep(float(self.path.rpartition("pause=")[2]))
         healthy = not pathlib.Path(__file__).with_name("SICK").exists()
         status = 200 if self.path != "/health" or healthy else 503
         body = json.dumps({"version": VERSION, "instance": os.environ.get("LOCALCLOUD_INSTANCE", "")}).encode()

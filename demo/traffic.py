@@ -26,7 +26,12 @@ class Tally:
 
 
 class Traffic:
-    """A few users, each asking as soon as it has its answer (at most `rate` times a second); every second one over a new connection."""
+    """
+    A few users, each asking as soon as it has its answer, at most `rate` times a second.
+
+    Every second one uses a new connection each time. The last one's requests take 0.3 s where the application knows `?pause=`: there is
+    always something in flight.
+    """
 
     def __init__(self, address: str, *, users: int = 4, rate: float = 60) -> None:
         parts = urlsplit(address)
@@ -36,7 +41,10 @@ class Traffic:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._started = time.monotonic()
-        self._users = [threading.Thread(target=self._ask, args=(number % 2 == 0,), daemon=True) for number in range(users)]
+        self._users = [
+            threading.Thread(target=self._ask, args=(number % 2 == 0, "/?pause=0.3" if number == users - 1 else "/"), daemon=True)
+            for number in range(users)
+        ]
 
     def __enter__(self) -> Self:
         self._until_it_answers()
@@ -65,10 +73,10 @@ class Traffic:
         if problem:
             raise RuntimeError(f"http://{self._host}:{self._port} does not answer: {problem}")
 
-    def _ask(self, keep_alive: bool) -> None:
+    def _ask(self, keep_alive: bool, path: str) -> None:
         connection = http.client.HTTPConnection(self._host, self._port, timeout=15)
         while not self._stop.wait(1 / self._rate):
-            version, problem = self._once(connection)
+            version, problem = self._once(connection, path)
             at = time.monotonic() - self._started
             with self._lock:
                 self.tally.sent += 1
@@ -84,10 +92,10 @@ class Traffic:
         connection.close()
 
     @staticmethod
-    def _once(connection: http.client.HTTPConnection) -> tuple[str, str]:
+    def _once(connection: http.client.HTTPConnection, path: str = "/") -> tuple[str, str]:
         """Version, and what was wrong."""
         try:
-            connection.request("GET", "/")
+            connection.request("GET", path)
             answer = connection.getresponse()
             body = answer.read()
         except (OSError, http.client.HTTPException) as error:

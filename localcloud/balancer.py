@@ -16,11 +16,9 @@ from moto.elbv2.models import ELBv2Backend, elbv2_backends
 from localcloud.region import Region, backend, correct
 from localcloud.targets import Targets
 
-# A target that closes an idle connection, or stops listening, must not cost a request: nothing was sent to it yet.
-RETRY = {"retry_on": "connect-failure,refused-stream,reset-before-request", "num_retries": 4,
-         "retry_host_predicate": [{"name": "envoy.retry_host_predicates.previous_hosts", "typed_config": {
-             "@type": "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"}}],
-         "host_selection_retry_max_attempts": 5}  # fmt: skip
+# The one thing that a balancer's user never sees: a target that closed its idle connection as the next request was sent. A target that
+# is gone, or dies with a request in flight, costs that request here as it does on AWS.
+RETRY = {"retry_on": "reset-before-request", "num_retries": 1}
 
 
 def require_platform() -> None:
@@ -54,6 +52,20 @@ class Balancer:
             made.dns_name = balancer.region.settings.balancer_address(next(number))
             made.state = "active"
             return made
+
+        @correct(ELBv2Backend, "create_rule")
+        def create_rule(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+            raise NotImplementedError("listener rules: a listener has its default action here")
+
+        @correct(ELBv2Backend, "create_listener")
+        def create_listener(original: Any, self: Any, load_balancer_arn: str, protocol: str, *args: Any, **kwargs: Any) -> Any:
+            actions = kwargs.get("actions") or next((a for a in args if isinstance(a, list)), [])
+            _require_http_forward(protocol, actions)
+            return original(self, load_balancer_arn, protocol, *args, **kwargs)
+
+        @correct(ELBv2Backend, "modify_listener")
+        def modify_listener(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+            raise NotImplementedError("ModifyListener: traffic moves by target group membership here")
 
         balancer = self
         self.targets.changed = self._dirty.set
@@ -129,10 +141,7 @@ class Balancer:
         }
 
     def _listener(self, lb: Any, listener: Any, elb: Any, used: dict[str, Any]) -> dict[str, Any]:
-        rules = list(listener.rules.values())
-        if len(rules) > 1 or listener.protocol != "HTTP":
-            raise NotImplementedError("the local cloud's balancer carries HTTP listeners with a default rule")
-        forward = rules[0].actions[0].data
+        forward = next(iter(listener.rules.values())).actions[0].data
         weighted = (forward.get("ForwardConfig") or {}).get("TargetGroups") or [{"TargetGroupArn": forward["TargetGroupArn"], "Weight": 1}]
         names = []
         for item in weighted:
@@ -166,6 +175,11 @@ class Balancer:
                 "cds_config": _from_file(self.directory / "clusters.json"),
             },
         }
+
+
+def _require_http_forward(protocol: str, actions: list[dict[str, Any]]) -> None:
+    if protocol != "HTTP" or [action.get("Type") for action in actions] != ["forward"]:
+        raise NotImplementedError("the local cloud's balancer carries HTTP listeners that forward")
 
 
 def _from_file(path: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from moto.ssm.exceptions import SSMException
 from moto.ssm.models import SimpleSystemManagerBackend
 from moto.ssm.responses import SimpleSystemManagerResponse
 
+from localcloud.machines import end_group
 from localcloud.region import Region, backend, correct
 from localcloud.settings import ACCOUNT
 
@@ -81,8 +82,7 @@ def _run(region: Region, command: Any, invocation: dict[str, Any]) -> None:
         elif time.monotonic() > deadline:
             status = "TimedOut"
         if status:
-            process.kill()
-            process.wait()
+            end_group(process)
             break
         threading.Event().wait(0.02)
     _finish(region, command, invocation, process, status, stdout, stderr)

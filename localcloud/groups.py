@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
 from moto.autoscaling.exceptions import AutoscalingClientError
@@ -18,7 +19,6 @@ from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult
 from moto.core.utils import utcnow
 from moto.ec2.exceptions import EC2ClientError
-from moto.elbv2.models import elbv2_backends
 
 from localcloud.region import Region, backend, correct
 from localcloud.targets import Targets
@@ -79,11 +79,13 @@ class Groups:
 
     def tick(self) -> None:
         for group in list(backend(autoscaling_backends, self.region).autoscaling_groups.values()):
-            self._bring_into_service(group)
-            self._judge(group)
-            self._meet_desired(group)
-            self.register(group)
-            group.instance_states = [m for m in group.instance_states if m.instance.state != "terminated" or m.lifecycle_state != _GOING]
+            self.region.guarded(partial(self._tick_group, group))
+
+    def _tick_group(self, group: Any) -> None:
+        self._bring_into_service(group)
+        self._judge(group)
+        self._meet_desired(group)
+        group.instance_states = [m for m in group.instance_states if m.instance.state != "terminated" or m.lifecycle_state != _GOING]
 
     def register(self, group: Any) -> None:
         if "AddToLoadBalancer" in group._suspended_processes:
@@ -105,6 +107,8 @@ class Groups:
         for member in group.instance_states:
             if member.lifecycle_state == "Pending" and member.instance.state == "running":
                 member.lifecycle_state, member.in_service_since = "InService", time.monotonic()
+                # Once: AWS does not bring back a target that somebody deregistered.
+                self.register(group)
 
     def _judge(self, group: Any) -> None:
         if "HealthCheck" in group._suspended_processes:
@@ -151,7 +155,8 @@ class Groups:
             subnet = min(subnets, key=lambda s: sum(m.instance.subnet_id == s for m in group.instance_states))
             try:
                 instance = self._run(group, subnet)
-            except EC2ClientError as error:
+            except (EC2ClientError, IndexError, LookupError) as problem:
+                error = problem if isinstance(problem, EC2ClientError) else EC2ClientError("ValidationError", f"{problem}")
                 note(
                     group, "Launching a new EC2 instance.  Status Reason: " + error.message,
                     "an instance was started in response to a difference between desired and actual capacity.",
@@ -196,8 +201,3 @@ def note(group: Any, description: str, cause: str, status: str = "Successful", m
     activity: Any = Activity(description, f"At {utcnow().isoformat(timespec='seconds')}Z {cause}", group, status_code=status)
     activity.progress, activity.status_message = 100, message
     group.__dict__.setdefault("history", []).insert(0, activity)
-
-
-def attached_anywhere(region: Region, arn: str) -> bool:
-    """Is this target group used by any listener?"""
-    return bool(backend(elbv2_backends, region)._any_listener_using(arn))

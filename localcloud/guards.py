@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
 from moto.autoscaling.exceptions import AutoscalingClientError
 from moto.autoscaling.models import AutoScalingBackend
 from moto.autoscaling.responses import AutoScalingResponse
+from moto.core.responses import EmptyResult
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import EC2Backend
 from moto.ec2.models.launch_templates import LaunchTemplate
@@ -22,6 +24,13 @@ def install(region: Region) -> None:
     _launch_configurations()
     _groups()
     _policies()
+
+    @correct(EC2Backend, "create_security_group")
+    def create_security_group(original: Any, self: Any, name: str, description: str, *args: Any, **kwargs: Any) -> Any:
+        """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html has the alphabet."""
+        if not re.fullmatch(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{0,255}", description):
+            raise EC2ClientError("InvalidParameterValue", f"Invalid security group description: {description}")
+        return original(self, name, description, *args, **kwargs)
 
     @correct(EC2Backend, "delete_security_group")
     def delete_security_group(original: Any, self: Any, name: Any = None, group_id: Any = None) -> Any:
@@ -178,6 +187,13 @@ def _policies() -> None:
         if others:
             self.policies[name] = others
         return policy
+
+    @correct(AutoScalingResponse, "delete_policy")
+    def delete(original: Any, self: Any) -> Any:
+        key = f"{self._get_param('AutoScalingGroupName')}/{self._get_param('PolicyName')}"
+        if self.autoscaling_backend.policies.pop(key, None) is None:
+            raise AutoscalingClientError("ValidationError", f"No policy is called {key}")
+        return EmptyResult()
 
 
 def _require_target_group(autoscaling: Any, arn: str) -> None:

@@ -39,7 +39,11 @@ def install(region: Region) -> None:
                     image.state_reason = {"Code": "Client.InternalError", "Message": "Snapshot creation failed"}
 
         def copy() -> None:
-            copy_disk(source, target)
+            try:
+                copy_disk(source, target)
+            except OSError as error:
+                image.state, image.state_reason = "failed", {"Code": "Client.InternalError", "Message": str(error)}
+                raise
             region.later(region.delays.image, finish)
 
         region.in_background(copy)

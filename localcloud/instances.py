@@ -132,16 +132,19 @@ def _start(region: Region, instance: Any, fault: Fault | None) -> None:
     started = time.monotonic()
 
     def boot() -> None:
-        if not machine.root.exists():
-            copy_disk(image, machine.root)
-        if instance.state_code == PENDING:
-            machine.boot(user_data=user_data, sickness=sickness)
-        region.later(max(0, started + region.delays.boot - time.monotonic()), running)
+        try:
+            if not machine.root.exists():
+                copy_disk(image, machine.root)
+            if instance.state_code == PENDING:
+                machine.boot(user_data=user_data, sickness=sickness)
+        finally:
+            # A machine whose boot went wrong runs all the same, and serves nothing: AWS knows no better either.
+            region.later(max(0, started + region.delays.boot - time.monotonic()), running)
 
     def running() -> None:
         if instance.state_code == PENDING:
             _become(instance, RUNNING)
-        elif machine.running:
+        else:
             machine.halt()
 
     region.in_background(boot)
@@ -152,7 +155,10 @@ def _shut_down(region: Region, instance: Any) -> None:
     region.machines[instance.id].halt()
 
     def gone() -> None:
+        subnet, address = instance.subnet_id, instance.private_ip
         type(instance).terminate(instance)
+        # moto keeps the address for ever: after some 250 launches a subnet would be full of the dead.
+        instance.ec2_backend.get_subnet(subnet).del_subnet_ip(address)
         instance.gone_at = time.monotonic()
 
     region.later(region.delays.terminate, gone)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+USER_DATA_PATIENCE = 60
 UNITS = Path("etc/systemd/system/multi-user.target.wants")
 _SHUTDOWN = """#!/bin/sh
 # What cloud machines understand of shutdown(8): -h +MINUTES, -h now, -c
@@ -55,7 +56,7 @@ class Machine:
         if user_data and user_data.startswith(b"#!") and not first_boot.exists():
             script = self.root / "run/user-data"
             script.write_bytes(user_data)
-            subprocess.run(["sh", str(script)], cwd=self.root, env=self.environment(), check=False, timeout=60)
+            self._run_user_data(script)
         first_boot.touch()
         if sickness is None:
             self.services = [self._start(unit) for unit in self._units()]
@@ -63,6 +64,13 @@ class Machine:
             sick = [sys.executable, "-S", "-E", str(Path(__file__).with_name("sick.py")), self.address]
             ports = [self._port(unit) for unit in self._units()] or ["8080"]
             self.services = [self._spawn([*sick, port, json.dumps(sickness.healthy_paths)]) for port in ports]
+
+    def _run_user_data(self, script: Path) -> None:
+        running = self._spawn(["sh", str(script)])
+        try:
+            running.wait(USER_DATA_PATIENCE)
+        except subprocess.TimeoutExpired:
+            _signal(running, signal.SIGKILL)
 
     def run(self, script: Path, stdout: Path, stderr: Path) -> subprocess.Popen[bytes]:
         """A shell script with the machine's disk as its working directory and DESTDIR."""
@@ -128,7 +136,7 @@ class Machine:
         return self._variables(unit).get("PORT", "8080")
 
     def _start(self, unit: configparser.SectionProxy) -> subprocess.Popen[bytes]:
-        command = shlex.split(unit["ExecStart"])
+        command = shlex.split(unit.get("ExecStart", "false"))
         inside = self.root / command[0].lstrip("/")
         if inside.exists():
             command[0] = str(inside)
@@ -160,6 +168,12 @@ def copy_disk(source: Path | None, target: Path) -> None:
         target.mkdir(parents=True)
         return
     shutil.copytree(source, target, symlinks=True, ignore=lambda folder, _: ["run"] if Path(folder) == source else [])
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """The process and all that it started."""
+    _signal(process, signal.SIGKILL)
+    process.wait()
 
 
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

@@ -52,7 +52,7 @@ class Region:
 
     def in_background(self, work: Callable[[], None]) -> None:
         """What takes real time, outside of the lock."""
-        self.workers.submit(self._guarded, work)
+        self.workers.submit(self.guarded, work)
 
     def every_tick(self, action: Callable[[], None]) -> None:
         self._every_tick.append(action)
@@ -63,20 +63,22 @@ class Region:
     def stop(self) -> None:
         self._stopping.set()
         self._thread.join()
+        # What boots now would start its services after it was halted: first the boots end, then the machines.
+        self.workers.shutdown(cancel_futures=True)
         for machine in self.machines.values():
             machine.halt(grace=0)
-        self.workers.shutdown(cancel_futures=True)
+        self.lease.kill_noted()
 
     def _run(self) -> None:
         while not self._stopping.wait(TICK):
             with self.lock:
                 while self._due and self._due[0][0] <= time.monotonic():
-                    self._guarded(heapq.heappop(self._due)[2])
+                    self.guarded(heapq.heappop(self._due)[2])
                 for action in self._every_tick:
-                    self._guarded(action)
+                    self.guarded(action)
 
     @staticmethod
-    def _guarded(action: Callable[[], None]) -> None:
+    def guarded(action: Callable[[], None]) -> None:
         """One broken part must not stop the region's clock; what broke is shown where its operator looks."""
         try:
             action()

@@ -14,6 +14,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
+from urllib.parse import unquote_plus
 
 os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 
@@ -82,8 +83,10 @@ class LocalCloud:
         self.region.lease.release()
 
     def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
-        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        environ["wsgi.input"] = io.BytesIO(body)
+        chunked = environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH")
+        body = environ["wsgi.input"].read(-1 if chunked else int(environ.get("CONTENT_LENGTH") or 0))
+        environ.pop("HTTP_TRANSFER_ENCODING", None)
+        environ["wsgi.input"], environ["CONTENT_LENGTH"] = io.BytesIO(body), str(len(body))
         if environ["PATH_INFO"].startswith("/localcloud/"):
             return self._control(environ, body, start)
         call = wire.read(environ, body)
@@ -95,7 +98,7 @@ class LocalCloud:
             "parameters": call.parameters,
         }
         self.requests.append(entry)
-        fault = self.region.faults.take(API_KINDS, call.action, service=call.service, body=body.decode("latin1"))
+        fault = self.region.faults.take(API_KINDS, call.action, service=call.service, body=unquote_plus(body.decode("latin1")))
         entry["fault"] = fault.kind if fault else None
         if fault:
             time.sleep(fault.seconds if fault.kind in ("latency", "hang") else 0)

@@ -18,6 +18,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from demo.account import Account
+from demo.traffic import Traffic
 from tests.conftest import Theatre
 
 _names = itertools.count(1)
@@ -331,6 +332,31 @@ def test_a_member_whose_service_dies_is_unhealthy_and_replaced(account: Account,
     account.autoscaling.detach_load_balancer_target_groups(AutoScalingGroupName=group, TargetGroupARNs=[arn])
 
 
+def test_a_target_that_dies_under_traffic_costs_requests(account: Account, theatre: Theatre, group: str) -> None:
+    """No balancer hides that: "0 failed" must mean that nothing was taken away under a request."""
+    arn = theatre.base.target_group_arn
+    account.autoscaling.attach_load_balancer_target_groups(AutoScalingGroupName=group, TargetGroupARNs=[arn])
+    until(lambda: [h["State"] for h in health(account, theatre).values()] == ["healthy"] * 2)
+    with Traffic(theatre.base.address) as traffic:
+        account._control("POST", f"instances/{members(account, group)[0]['InstanceId']}/kill")
+        until(lambda: traffic.tally.failed)
+        tally = traffic.stop()
+    account.autoscaling.detach_load_balancer_target_groups(AutoScalingGroupName=group, TargetGroupARNs=[arn])
+
+    assert tally.failed
+    assert tally.versions
+
+
+def test_a_listener_rule_is_refused_and_harms_nobody(account: Account, theatre: Theatre) -> None:
+    balancer = account.elbv2.describe_load_balancers(Names=["theatre"])["LoadBalancers"][0]["LoadBalancerArn"]
+    listener = account.elbv2.describe_listeners(LoadBalancerArn=balancer)["Listeners"][0]["ListenerArn"]
+    condition = {"Field": "path-pattern", "Values": ["/x"]}
+    action = {"Type": "forward", "TargetGroupArn": theatre.base.target_group_arn}
+    call = {"ListenerArn": listener, "Priority": 1, "Conditions": [condition], "Actions": [action]}
+
+    assert refused(account.elbv2.create_rule, **call) == "NotImplemented"
+
+
 def test_a_target_group_on_no_listener_is_not_in_use(account: Account, theatre: Theatre, group: str, name: str) -> None:
     arn = account.elbv2.create_target_group(Name=name + "-idle", Protocol="HTTP", Port=8080, VpcId=theatre.base.vpc)["TargetGroups"][0][
         "TargetGroupArn"
@@ -379,6 +405,9 @@ def test_policies_belong_to_their_group(account: Account, theatre: Theatre, grou
     assert refused(put, AutoScalingGroupName=group, PolicyName="requests", **requests) == "ValidationError"
     found = account.autoscaling.describe_policies(AutoScalingGroupName=group)["ScalingPolicies"]
     assert [p["PolicyName"] for p in found] == ["cpu"]
+    assert refused(account.autoscaling.delete_policy, AutoScalingGroupName=group, PolicyName="other") == "ValidationError"
+    account.autoscaling.delete_policy(AutoScalingGroupName=group, PolicyName="cpu")
+    assert account.autoscaling.describe_policies(AutoScalingGroupName=group)["ScalingPolicies"] == []
 
 
 def test_a_command_runs_on_the_instance_that_was_named_and_nowhere_else(account: Account, base: dict[str, Any], theatre: Theatre) -> None:
@@ -427,5 +456,7 @@ def test_a_dropped_connection_leaves_the_caller_without_an_answer(account: Accou
 
 
 def test_an_unknown_fault_is_refused(account: Account) -> None:
-    with pytest.raises(urllib.error.HTTPError):
-        account.fault("gremlins")
+    for wrong in ({"kind": "gremlins"}, {"kind": "throttle", "action": "*"}, {"kind": "throttle", "match": {"bdy": "x"}}):
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            account.fault(**wrong)
+        caught.value.close()

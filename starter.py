@@ -25,7 +25,17 @@ Tag = Annotated[str, typer.Argument(help="a git tag of the application's reposit
 Json = Annotated[bool, typer.Option("--json", help="machine-readable output")]
 By = Annotated[str, typer.Option(help="who says so", envvar="OVENBIRD_BY")]
 Reason = Annotated[str, typer.Option(help="why; it is recorded")]
-ME = f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def _me() -> str:
+    """A container's user may have no name."""
+    try:
+        return f"{getpass.getuser()}@{socket.gethostname()}"
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}@{socket.gethostname()}"
+
+
+ME = _me()
 
 
 @app.command()
@@ -121,7 +131,7 @@ def _run(command: Coroutine[Any, Any, Any], json: bool) -> Any:
     except RPCError as error:
         _stop(Stop(FAILED, f"Temporal refused: {error.message}"), json)
     except KeyboardInterrupt:
-        print("\nstopped following; the release goes on (ovenbird watch shows it)", file=sys.stderr)
+        print("\ninterrupted; what is under way on the workers goes on: ovenbird status shows it", file=sys.stderr)
         _exit(INTERRUPTED)
 
 

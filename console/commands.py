@@ -77,8 +77,8 @@ def stacks(path: Path) -> list[dict[str, Any]]:
     """Stops with every mistake in the file."""
     try:
         found = parse(path.read_text(), str(path))
-    except OSError as error:
-        raise Stop(REFUSED_CODE, f"cannot read {path}: {error.strerror}; set OVENBIRD_STACKS to where the stacks file is") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise Stop(REFUSED_CODE, f"cannot read {path}: {error}; set OVENBIRD_STACKS to where the stacks file is") from None
     except InvalidConfiguration as error:
         raise Stop(REFUSED_CODE, str(error)) from None
     return [stack.model_dump(mode="json") for stack in found.values()]

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 import uuid
 from datetime import timedelta
 from typing import Any
 
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from pydantic import ValidationError
 from temporalio.client import (
     Client,
     WorkflowExecutionDescription,
@@ -23,6 +20,7 @@ from temporalio.client import (
 )
 from temporalio.envconfig import ClientConfig
 from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import TimeoutError as WorkflowTimeoutError
 from temporalio.service import RPCError, RPCStatusCode
 
 from console.codes import BY_TYPE, FAILED, REFUSED_CODE, Stop
@@ -31,6 +29,7 @@ from workflows.contract import DATA_CONVERTER, TASK_QUEUE, release_id
 
 RPC_TIMEOUT = timedelta(seconds=5)
 PATIENCE_WITHOUT_WORKER = 10.0
+NOT_BEGUN = 2
 READ_ONLY_LIMIT = timedelta(minutes=2)
 
 
@@ -40,27 +39,24 @@ def task_queue() -> str:
 
 async def connect() -> Client:
     """From Temporal's standard environment configuration. Stops with words where no server answers."""
-    config = ClientConfig.load_client_connect_config()
+    try:
+        config = ClientConfig.load_client_connect_config()
+    except RuntimeError as error:
+        raise Stop(FAILED, f"Temporal's environment configuration cannot be used: {error}") from None
     address = config.get("target_host") or "localhost:7233"
     try:
         connecting = Client.connect(**{"target_host": address} | config, data_converter=DATA_CONVERTER)
         return await asyncio.wait_for(connecting, PATIENCE_WITHOUT_WORKER)
-    except (RuntimeError, TimeoutError):
+    except (RuntimeError, ValueError, TimeoutError):
         raise Stop(
             FAILED,
             f"no Temporal server answers at {address}.\nSet TEMPORAL_ADDRESS or TEMPORAL_PROFILE, or start one: temporal server start-dev",
         ) from None
 
 
-async def workers(client: Client) -> int:
-    """How many workers asked for work in the last minutes, as Temporal sees it."""
-    answer = await client.workflow_service.describe_task_queue(
-        DescribeTaskQueueRequest(
-            namespace=client.namespace, task_queue=TaskQueue(name=task_queue()), task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW
-        ),
-        timeout=RPC_TIMEOUT,
-    )
-    return len(answer.pollers)
+async def picked_up(handle: WorkflowHandle[Any, Any]) -> bool:
+    """Has a worker begun with it? Until then its history is its start and a first task that waits."""
+    return (await handle.describe(rpc_timeout=RPC_TIMEOUT)).history_length > NOT_BEGUN
 
 
 def no_worker(what: str) -> Stop:
@@ -71,7 +67,7 @@ async def query_status(handle: WorkflowHandle[Any, Any]) -> Status | None:
     """None where no worker answers in time."""
     try:
         return Status.model_validate(await handle.query("status", rpc_timeout=RPC_TIMEOUT))
-    except WorkflowQueryFailedError as error:
+    except (WorkflowQueryFailedError, ValidationError) as error:
         raise Stop(FAILED, f"the release cannot say how it is: {error}") from None
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
@@ -119,15 +115,15 @@ async def ask(client: Client, workflow: str, request: dict[str, Any]) -> Any:
         workflow, request, id=workflow_id, task_queue=task_queue(), execution_timeout=READ_ONLY_LIMIT, rpc_timeout=RPC_TIMEOUT
     )
     result = asyncio.create_task(handle.result())
-    started = time.monotonic()
-    while not (await asyncio.wait([result], timeout=1))[0]:
-        if time.monotonic() - started > PATIENCE_WITHOUT_WORKER and not await workers(client):
-            result.cancel()
-            await handle.terminate("nobody could answer", rpc_timeout=RPC_TIMEOUT)
-            raise no_worker("The question was withdrawn.")
+    if not (await asyncio.wait([result], timeout=PATIENCE_WITHOUT_WORKER))[0] and not await picked_up(handle):
+        result.cancel()
+        await handle.terminate("nobody could answer", rpc_timeout=RPC_TIMEOUT)
+        raise no_worker("The question was withdrawn.")
     try:
         return await result
     except WorkflowFailureError as error:
+        if isinstance(error.cause, WorkflowTimeoutError):
+            raise no_worker(f"The question was not answered within {READ_ONLY_LIMIT}.") from None
         raise ended_badly(error) from None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import fcntl
 import os
 import shutil
 import signal
@@ -47,7 +48,15 @@ def main() -> None:
     if bool(chosen.repo) != bool(chosen.tag):
         parser.error("REPO and TAG go together")
     home = ROOT / ".ovenbird/demo"
+    home.parent.mkdir(exist_ok=True)
+    lock = (home.parent / "demo.lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        sys.exit("demo: another one runs in this directory; end it first (Ctrl-C where it runs)")
     shutil.rmtree(home, ignore_errors=True)
+    # A cancelled pipeline sends SIGTERM: what was started ends with us.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         application = read(chosen.repo, chosen.tag, chosen.earlier) if chosen.repo else example(Repository(home / "shop"))
         sys.exit(asyncio.run(play(home, application, keep=chosen.keep)))

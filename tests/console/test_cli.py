@@ -53,7 +53,7 @@ async def test_a_release_from_plan_to_history(approving: StackUnderTest, run_cli
     assert "approved by bob" in watched.stdout
     assert f"{stack} serves v1" in watched.stdout
     shown = await in_thread(run_cli, "status", stack)
-    assert "✓ Prune all but the last five" in shown.stdout
+    assert "✓  Prune all but the last five" in shown.stdout
     again = await in_thread(run_cli, "release", stack, "v1", "--json")
     assert again.returncode == 2
     assert json.loads(again.stdout.splitlines()[-1])["exit_code"] == 2
@@ -148,7 +148,7 @@ async def test_following_survives_a_killed_worker_and_ctrl_c_leaves_the_release_
     _, errors = await following.communicate()
 
     assert following.returncode == 130
-    assert "the release goes on" in errors.decode()
+    assert "what is under way on the workers goes on" in errors.decode()
     assert (await approving.status())["phase"] == "waiting_approval"
     await theatre.client.get_workflow_handle(f"release-{approving.name}").signal("abort_and_roll_back")
 

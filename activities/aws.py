@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ParamValidationError
 
 from domain.errors import AwsRefused, Hiccup
 
@@ -106,6 +106,8 @@ def translated(function: Callable[P, R]) -> Callable[P, R]:
             raise translate(error) from None
         except NoCredentialsError:
             raise AwsRefused("the worker has no AWS credentials: give it an instance profile or AWS_PROFILE") from None
+        except ParamValidationError as error:
+            raise AwsRefused(f"AWS was not even asked: {error}") from None
         except BotoCoreError as error:
             raise Hiccup(f"AWS did not answer: {error}") from None
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 from temporalio import activity
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from domain.errors import BakeFailed, Hiccup
+from domain.errors import BakeAbandoned, BakeFailed, NotReady
 from domain.models import BakeRequest, Image, Model
 
 WORKFLOW = "BakeWorkflow"
@@ -32,30 +32,45 @@ class LeaveBake(Model):
     waiter: str
 
 
+class BakeRun(Model):
+    workflow_id: str
+    run_id: str
+
+
 class Bakes:
     def __init__(self, client: Client) -> None:
         self._client = client
 
     @activity.defn
-    async def join_bake(self, join: JoinBake) -> Image:
+    async def join_bake(self, join: JoinBake) -> BakeRun:
         """
-        Starts the bake or joins the one that runs, and waits for its image.
+        Starts the bake, or joins the one that runs.
 
-        Joining and starting are one call, so that a bake cannot end for lack of waiters in between. Raises BakeFailed.
+        Both are one call, so that a bake cannot end for lack of waiters in between. Starting one that has ended makes nothing
+        anew: a bake looks for its image first.
         """
         handle = await self._client.start_workflow(
             WORKFLOW, join.request, id=join.workflow_id, task_queue=join.task_queue, start_signal="join",
             start_signal_args=[join.waiter], id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE, rpc_timeout=RPC_TIMEOUT,
         )  # fmt: skip
-        result: WorkflowHandle[object, Image] = self._client.get_workflow_handle(handle.id, result_type=Image)
+        return BakeRun(workflow_id=handle.id, run_id=handle.first_execution_run_id or handle.result_run_id or "")
+
+    @activity.defn
+    async def bake_finished(self, bake: BakeRun) -> Image:
+        """Its image. Raises NotReady while it runs, BakeFailed or BakeAbandoned: a look, since waiting would hold a worker's slot."""
+        handle: WorkflowHandle[object, Image] = self._client.get_workflow_handle(
+            bake.workflow_id, run_id=bake.run_id or None, result_type=Image
+        )
+        found = await handle.describe(rpc_timeout=RPC_TIMEOUT)
+        if found.status is WorkflowExecutionStatus.RUNNING:
+            raise NotReady(f"{bake.workflow_id} is running")
         try:
-            return await result.result()
+            return await handle.result(rpc_timeout=RPC_TIMEOUT)
         except WorkflowFailureError as error:
-            cause = error.cause
-            if isinstance(cause, ApplicationError) and cause.type == ABANDONED:
-                raise Hiccup("the bake ended because nobody waited for it; it is started again") from None
-            raise BakeFailed(str(cause)) from None
+            if isinstance(error.cause, ApplicationError) and error.cause.type == ABANDONED:
+                raise BakeAbandoned(f"{bake.workflow_id} ended because nobody waited for it") from None
+            raise BakeFailed(str(error.cause)) from None
 
     @activity.defn
     async def leave_bake(self, leave: LeaveBake) -> None:

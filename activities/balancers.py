@@ -27,12 +27,17 @@ class Membership(Model):
 
 
 class Observe(Model):
-    """`explain` names the group whose failed launches are wanted in AWS's words, where it has fewer instances than desired."""
+    """
+    `explain` names the group whose failed launches are wanted in AWS's words, where it has fewer instances than desired.
+
+    With `launching` the targets are asked only once that group is complete: before, there is nothing to learn from them.
+    """
 
     region: str
     groups: tuple[str, ...]
     target_groups: tuple[str, ...] = ()
     explain: str | None = None
+    launching: bool = False
 
 
 class Balancers:
@@ -42,7 +47,7 @@ class Balancers:
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def find_target_groups(self, request: FindTargetGroups) -> list[TargetGroup]:
-        """In the order asked for. Raises InvalidRequest naming those that do not exist, or that no listener uses."""
+        """In the order asked for, since policies follow the first. Raises InvalidRequest naming those that do not exist, or that no listener uses."""
         elb = self._aws.elbv2(request.region)
         arns = [name for name in request.names if name.startswith("arn:")]
         plain = [name for name in request.names if name not in arns]
@@ -59,10 +64,14 @@ class Balancers:
                     raise
         if idle := [group["TargetGroupName"] for group in found if not group.get("LoadBalancerArns")]:
             raise InvalidRequest(f"no listener uses {', '.join(idle)}: health checks would never run; add it to a listener first")
-        return [
-            TargetGroup(arn=group["TargetGroupArn"], name=group["TargetGroupName"], load_balancers=tuple(group.get("LoadBalancerArns", [])))
+        groups = {
+            key: TargetGroup(
+                arn=group["TargetGroupArn"], name=group["TargetGroupName"], load_balancers=tuple(group.get("LoadBalancerArns", []))
+            )
             for group in found
-        ]
+            for key in (group["TargetGroupArn"], group["TargetGroupName"])
+        }  # fmt: skip
+        return [groups[name] for name in request.names]
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
@@ -94,8 +103,8 @@ class Balancers:
         explained = groups.get(request.explain or "")
         waiting = explained and any(instance.lifecycle != "InService" for instance in explained.instances)
         targets: dict[str, dict[str, TargetState]] = {}
-        # Nothing to learn from the balancer while the group itself is not complete: one call less a poll.
-        if not (explained and (waiting or len(explained.instances) < explained.desired)):
+        incomplete = explained and (waiting or len(explained.instances) < explained.desired)
+        if not (request.launching and incomplete):
             for arn in request.target_groups:
                 health = elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
                 targets[arn] = {

@@ -58,7 +58,7 @@ class Builders:
             return known[0]
         try:
             made = self._aws.ec2(request.region).create_security_group(
-                GroupName=request.name, VpcId=request.vpc, Description="Ovenbird: a bake's temporary instance; admits nobody",
+                GroupName=request.name, VpcId=request.vpc, Description="Ovenbird bake - temporary - admits nobody",
                 TagSpecifications=[{"ResourceType": "security-group", "Tags": tag_list(request.tags)}],
             )  # fmt: skip
         except ClientError as error:

@@ -14,8 +14,8 @@ def read_stacks(path: Path) -> dict[str, Stack]:
     """Raises InvalidConfiguration with every mistake in the file, or where it cannot be read."""
     try:
         text = path.read_text()
-    except OSError as error:
-        raise InvalidConfiguration(f"cannot read the stacks file {path}: {error.strerror}; set OVENBIRD_STACKS to where it is") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidConfiguration(f"cannot read the stacks file {path}: {error}; set OVENBIRD_STACKS to where it is") from None
     return parse(text, str(path))
 
 

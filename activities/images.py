@@ -62,7 +62,8 @@ class Images:
     def find_images(self, request: FindImages) -> list[Image]:
         """All images of the application in this account, in whatever state."""
         pages = self._aws.ec2(request.region).get_paginator("describe_images").paginate(
-            Owners=["self"], Filters=[{"Name": f"tag:{names.APPLICATION}", "Values": [request.application]}]
+            # A prune that was cut short leaves an image disabled, which AWS hides unless asked.
+            IncludeDisabled=True, Owners=["self"], Filters=[{"Name": f"tag:{names.APPLICATION}", "Values": [request.application]}]
         )  # fmt: skip
         return [_image(image) for page in pages for image in page["Images"]]
 
@@ -179,7 +180,9 @@ class Images:
                 raise
 
     def _named(self, region: str, name: str) -> ImageTypeDef | None:
-        images = self._aws.ec2(region).describe_images(Owners=["self"], Filters=[{"Name": "name", "Values": [name]}])["Images"]
+        images = self._aws.ec2(region).describe_images(IncludeDisabled=True, Owners=["self"], Filters=[{"Name": "name", "Values": [name]}])[
+            "Images"
+        ]
         return images[0] if images else None
 
     @staticmethod

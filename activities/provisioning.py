@@ -14,7 +14,7 @@ from domain.errors import BakeFailed, NotReady
 from domain.images import BakeIdentity
 from domain.models import Model
 
-# Of a presigned address: longer than any command, and no longer than AWS allows a role's credentials (12 h).
+# Of a presigned address; it ends earlier where the credentials that signed it do.
 ADDRESS_LIFETIME = 6 * 3_600
 TAIL_BYTES, TAIL_LINES = 8_000, 15
 _WAITING = ("Pending", "InProgress", "Delayed", "Cancelling")
@@ -34,7 +34,11 @@ class Identify(Model):
 
 
 class StartPhase(Model):
-    """`token` finds the command again after a lost reply; `variables` are the environment of the phase's scripts."""
+    """
+    `token` finds the command again after a lost reply; `variables` are the environment of the phase's scripts.
+
+    `recipe` is the hash that the image will carry, with what else went into it (`flavour`).
+    """
 
     region: str
     instance: str
@@ -44,6 +48,8 @@ class StartPhase(Model):
     log: str
     variables: dict[str, str]
     timeout: float
+    recipe: str
+    flavour: tuple[str, ...]
 
 
 class CommandRef(Model):
@@ -70,7 +76,7 @@ class Provisioning:
             self._accounts[stack.region] = self._aws.sts(stack.region).get_caller_identity()["Account"]
         return BakeIdentity(
             application=stack.application.name, tag=request.tag, commit=request.commit, base_image=request.base_image,
-            recipe=self._recipe.hash(stack.bake.builder, stack.bake.architecture), builder=stack.bake.builder,
+            recipe=self._recipe.hash(*flavour(stack)), builder=stack.bake.builder,
             architecture=stack.bake.architecture, account=self._accounts[stack.region], region=stack.region,
         )  # fmt: skip
 
@@ -80,14 +86,17 @@ class Provisioning:
         """
         The command's id. SendCommand has no client token, so the command is looked for by its comment first.
 
-        The addresses are short-lived and go to the instance alone: they are made here, not in the workflow.
+        The addresses are short-lived and are made here: they never enter the workflow's history.
         """
         ssm, s3 = self._aws.ssm(request.region), self._aws.s3(request.region)
         for page in ssm.get_paginator("list_commands").paginate(InstanceId=request.instance):
             for command in page["Commands"]:
                 if command.get("Comment") == request.token:
                     return command["CommandId"]
-        bundle = f"recipes/{self._recipe.hash()}.tar.gz"
+        mine = self._recipe.hash(*request.flavour)
+        if mine != request.recipe:
+            raise BakeFailed(f"the recipe changed while it was used: it was {request.recipe}, this worker has {mine}; release again")
+        bundle = f"recipes/{mine}.tar.gz"
         s3.put_object(Bucket=request.bucket, Key=bundle, Body=self._recipe.bundle())
         source = s3.generate_presigned_url("get_object", Params={"Bucket": request.bucket, "Key": bundle}, ExpiresIn=ADDRESS_LIFETIME)
         log = s3.generate_presigned_url("put_object", Params={"Bucket": request.bucket, "Key": request.log}, ExpiresIn=ADDRESS_LIFETIME)
@@ -129,10 +138,16 @@ class Provisioning:
         try:
             found = self._aws.s3(request.region).get_object(Bucket=request.bucket, Key=request.log)
         except ClientError as error:
-            if code(error) in ("NoSuchKey", "404"):
+            # Without s3:ListBucket, S3 says AccessDenied of what is not there.
+            if code(error) in ("NoSuchKey", "404", "AccessDenied"):
                 return ""
             raise
         return found["Body"].read()[-TAIL_BYTES:].decode(errors="replace")
+
+
+def flavour(stack: Stack) -> tuple[str, ...]:
+    """What decides the outcome beside the recipe's own files."""
+    return stack.bake.builder, stack.bake.architecture
 
 
 def _script(request: StartPhase, source: str, log: str) -> list[str]:

@@ -27,8 +27,8 @@ class Application(Section):
     def _no_secret_in_the_address(self) -> Self:
         """It is shown, tagged and recorded everywhere."""
         scheme, _, rest = self.repository.partition("://")
-        if rest and ":" in rest.partition("/")[0].rpartition("@")[0] and scheme != "ssh":
-            raise ValueError("repository must not contain a password or token; give the worker a git credential helper")
+        if rest and "@" in rest.partition("/")[0] and scheme != "ssh":
+            raise ValueError("repository must not contain a user, password or token; give the worker a git credential helper")
         if self.repository.startswith("-"):
             raise ValueError("repository must not begin with a hyphen")
         return self

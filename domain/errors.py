@@ -11,6 +11,7 @@ Every way to fail:
   x Conflict              something with our name exists and is not ours, or two groups claim the stack
   x AwsRefused            AWS said no, in its own words
   x BakeFailed            a provisioning script failed, or no image came of it
+  x BakeAbandoned         nobody waited for the bake any more
   x Unhealthy             green did not become healthy, or did not stay so
   x Aborted               an operator said stop
   x ApprovalExpired       nobody approved in time
@@ -69,6 +70,10 @@ class AwsRefused(Verdict):
 
 class BakeFailed(Verdict):
     """No image came of the bake."""
+
+
+class BakeAbandoned(Verdict):
+    """The bake ended because the last release that waited for it left."""
 
 
 class Unhealthy(Verdict):

@@ -86,7 +86,8 @@ def judge(
     reason = explain(group, target_groups)
     if seen.streak:
         reason = f"{reason}, {seen.streak} of {reads} reads in a row"
-    return NotYet(reason) if waited < patience else Unhealthy(f"after {waited:.0f} s {reason}")
+    # A first good read is worth its second, however late it comes: a worker may have been away.
+    return NotYet(reason) if waited < patience or seen.streak else Unhealthy(f"after {waited:.0f} s {reason}")
 
 
 def still_healthy(group: Group | None, target_groups: tuple[str, ...], floor: int) -> Verdict:

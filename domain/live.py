@@ -17,6 +17,15 @@ def find_blue(stack: str, deployments: Iterable[Deployment]) -> Deployment | Non
     return serving[0] if serving else None
 
 
+def refuse_where_blue_is_elsewhere(blue: Deployment | None, target_groups: Iterable[str]) -> None:
+    """Raises Conflict: parking blue would empty a target group that green never joins."""
+    elsewhere = sorted(set(blue.group.target_groups) - set(target_groups)) if blue else []
+    if blue and elsewhere:
+        raise Conflict(
+            f"{blue.name} is in target groups that the stack does not name: {', '.join(elsewhere)}; name them, or detach it from them"
+        )
+
+
 def refuse_what_serves(blue: Deployment | None, tag: str, commit: str, *, force: bool) -> None:
     """Raises AlreadyServing: the same commit again would change nothing but the instances."""
     if blue and blue.commit == commit and not force:

@@ -32,6 +32,7 @@ BASE_IMAGE = "ovenbird:base-image"
 STATE = "ovenbird:state"
 SERVED_AT = "ovenbird:served-at"
 RESTORE_MIN = "ovenbird:restore-min"
+RESTORE_MAX = "ovenbird:restore-max"
 RESTORE_DESIRED = "ovenbird:restore-desired"
 
 

@@ -32,13 +32,18 @@ def images_to_prune(
     images: Iterable[Image], kept: Collection[Deployment], pruned: Collection[Deployment], *, now: datetime, unreleased: timedelta
 ) -> list[Image]:
     """
-    Images of pruned deployments, and those that no deployment ever used and that are older than `unreleased`.
+    Images of pruned deployments, those that an earlier prune disabled and did not get to remove, and those that no deployment
+    ever used and that are older than `unreleased`.
 
     By commit, since several stacks share an image. Whether anything else uses one is asked of AWS before it goes.
     """
     keep = {deployment.commit for deployment in kept}
     gone = {deployment.commit for deployment in pruned}
-    return [image for image in images if image.commit not in keep and (image.commit in gone or _older_than(image, now, unreleased))]
+    return [
+        image
+        for image in images
+        if image.commit not in keep and (image.commit in gone or image.state == "disabled" or _older_than(image, now, unreleased))
+    ]
 
 
 def _older_than(image: Image, now: datetime, age: timedelta) -> bool:

@@ -23,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.config import Stack
     from domain.errors import InvalidRequest
     from domain.images import BakeIdentity
-    from domain.live import find_blue
+    from domain.live import find_blue, refuse_where_blue_is_elsewhere
     from domain.models import Deployment, ReleaseRequest, StackRequest
     from domain.status import Status
 
@@ -66,9 +66,11 @@ class Admission(Steps):
             ),
             self.find_deployments(stack),
         )  # fmt: skip
+        blue = find_blue(stack.name, deployments)
+        refuse_where_blue_is_elsewhere(blue, [group.arn for group in target_groups])
         return Admitted(
             request=request, stack=stack, identity=identity, target_groups=tuple(target_groups), deployments=deployments,
-            blue=find_blue(stack.name, deployments),
+            blue=blue,
         )  # fmt: skip
 
     async def find_deployments(self, stack: Stack) -> tuple[Deployment, ...]:

@@ -14,7 +14,9 @@ from workflows.steps.base import FAILURES, describe, handlers_finished, shielded
 
 with workflow.unsafe.imports_passed_through():
     from activities.bakes import ABANDONED
+    from activities.images import FindImages, Images
     from domain.errors import REFUSED, InvalidRequest
+    from domain.images import reusable
     from domain.models import BakeRequest, Image, Message
     from domain.status import Status
 
@@ -30,6 +32,8 @@ class BakeWorkflow:
     async def run(self, *values: Any) -> Image:
         async with handlers_finished():
             do = self.steps = await self._admitted(values)
+            if do.found:
+                return do.found
             try:
                 group = await do.create_security_group()
                 builder = await do.launch_instance(group)
@@ -59,9 +63,11 @@ class BakeWorkflow:
                 raise InvalidRequest(
                     f"the workflow id of this bake must be {identity.workflow_id}: it is what keeps two of them from making the same image"
                 )
+            images = await admission.do(Images.find_images, FindImages(region=stack.region, application=identity.application))
         except FAILURES as error:
-            raise ApplicationError(describe(error), type=REFUSED) from error
-        return BakeSteps(self.operator, stack, identity)
+            kind = ABANDONED if self.operator.aborted else REFUSED
+            raise ApplicationError(describe(error), type=kind, non_retryable=True) from error
+        return BakeSteps(self.operator, stack, identity, found=reusable(images, identity))
 
     @staticmethod
     async def _clean_up(do: BakeSteps) -> None:

@@ -22,9 +22,10 @@ UNTIL_DONE = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
 _FORWARD = RetryPolicy(initial_interval=timedelta(seconds=0.5), maximum_interval=timedelta(seconds=30), non_retryable_error_types=VERDICTS)
 _BACK = RetryPolicy(initial_interval=timedelta(seconds=0.5), maximum_interval=timedelta(seconds=30))
 
-# One question or change. Throttling outlasts any number of tries, so time is bounded and tries are not.
+# One question or change. Throttling outlasts any number of tries, so time is bounded and tries are not; the hour also runs
+# while no worker is up.
 QUICK = ActivityConfig(
-    start_to_close_timeout=ATTEMPT, schedule_to_close_timeout=timedelta(minutes=10), heartbeat_timeout=ALIVE,
+    start_to_close_timeout=ATTEMPT, schedule_to_close_timeout=timedelta(hours=1), heartbeat_timeout=ALIVE,
     retry_policy=_FORWARD, cancellation_type=UNTIL_DONE,
 )  # fmt: skip
 
@@ -33,9 +34,6 @@ CERTAIN = ActivityConfig(
     start_to_close_timeout=ATTEMPT, schedule_to_close_timeout=A_DAY, heartbeat_timeout=ALIVE,
     retry_policy=_BACK, cancellation_type=UNTIL_DONE,
 )  # fmt: skip
-
-# Another workflow's result. It is nobody's hurry but the bake's own.
-BAKE = ActivityConfig(start_to_close_timeout=A_DAY, heartbeat_timeout=ALIVE, retry_policy=_FORWARD, cancellation_type=UNTIL_DONE)
 
 
 def poll(every: float, patience: float) -> ActivityConfig:

@@ -59,6 +59,7 @@ def test_all_mistakes_of_all_stacks_come_at_once_with_their_place() -> None:
     ("broken", "words"),
     [
         (GOOD.replace("https://", "https://user:secret@"), "password or token"),
+        (GOOD.replace("https://", "https://ghp_secret@"), "password or token"),
         (GOOD.replace('id = "ami-1"', 'id = "ami-1", parameter = "/x"'), "exactly one"),
         (GOOD.replace('id = "ami-1"', 'name = "al2023-*"'), "go together"),
         (GOOD.replace('region = "eu-west-1"', ""), "region: is required"),

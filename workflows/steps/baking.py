@@ -14,7 +14,7 @@ from workflows.steps.base import Steps
 with workflow.unsafe.imports_passed_through():
     from activities.builders import BuilderRef, Builders, EnsureSecurityGroup, LaunchBuilder, OfRelease
     from activities.images import DiscardImage, EnsureImage, ImageRef, Images
-    from activities.provisioning import CommandRef, Provisioning, StartPhase
+    from activities.provisioning import CommandRef, Provisioning, StartPhase, flavour
     from domain import names
     from domain.config import Stack
     from domain.images import BakeIdentity
@@ -23,11 +23,16 @@ with workflow.unsafe.imports_passed_through():
 
 
 class BakeSteps(Steps):
-    """`release` in a bake's tags is the bake's own run: it owns what it makes, whoever waits for it."""
+    """
+    `release` in a bake's tags is the bake's own run: it owns what it makes, whoever waits for it.
+
+    `found` is the image where it was made before: a repeated or late start bakes nothing.
+    """
 
     kind: Literal["release", "bake"] = "bake"
 
-    def __init__(self, operator: Operator, stack: Stack, identity: BakeIdentity) -> None:
+    def __init__(self, operator: Operator, stack: Stack, identity: BakeIdentity, found: Image | None) -> None:
+        self.found = found
         self.stack = stack
         self.identity = identity
         self.region = stack.region
@@ -125,7 +130,7 @@ class BakeSteps(Steps):
             Provisioning.start_phase,
             StartPhase(
                 region=self.region, instance=builder, phase=phase, token=names.token(self.release, phase), bucket=bake.artifacts_bucket,
-                log=log, timeout=patience.provision,
+                log=log, timeout=patience.provision, recipe=identity.recipe, flavour=flavour(self.stack),
                 variables={
                     "OVENBIRD_APPLICATION": identity.application, "OVENBIRD_REPOSITORY": self.stack.application.repository,
                     "OVENBIRD_TAG": identity.tag, "OVENBIRD_COMMIT": identity.commit,

@@ -112,8 +112,8 @@ async def shielded(work: Coroutine[Any, Any, R], note: Callable[[str], None] | N
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            if task.done():
-                raise
+            if task.done() and not task.cancelled():
+                return task.result()
             if note:
                 note("a cancel came when there was no way back, and had no effect")
 

@@ -7,14 +7,18 @@ from datetime import timedelta
 from temporalio import workflow
 
 from workflows.checklist import step
+from workflows.policies import A_DAY
 from workflows.steps.releasing import ReleasingSteps
 
 with workflow.unsafe.imports_passed_through():
     from activities.balancers import Balancers, Membership, Observe
+    from activities.groups import Groups, Resize
     from domain import health, traffic
     from domain.errors import ApprovalExpired, Unhealthy
     from domain.models import Deployment, Observation
 
+# A wait that may last a day must not fill the history.
+SLOWEST_LOOK = 300.0
 SHIFT = "Shift the traffic, and watch it"
 DRAIN_AND_PARK = "Drain blue and park it: out of the load balancer, at size zero, ready for an instant rollback"
 
@@ -28,10 +32,12 @@ class CutoverSteps(ReleasingSteps):
         self.checklist.note("both versions serve until the approval, which lets blue leave" if self.blue else "")
         self.operator.waiting_for_approval = True
         self.show()
-        approved = await self.operator.wait(
-            self.patience.approval, until=lambda: self.operator.approved is not None, summary="until approve_cutover"
-        )
-        self.operator.waiting_for_approval = False
+        try:
+            approved = await self.operator.wait(
+                self.patience.approval, until=lambda: self.operator.approved is not None, summary="until approve_cutover"
+            )
+        finally:
+            self.operator.waiting_for_approval = False
         if not approved or self.operator.approved is None:
             raise ApprovalExpired(f"nobody approved the cutover within {timedelta(seconds=self.patience.approval)}")
         self.checklist.note(f"approved by {self.operator.approved.by}")
@@ -45,27 +51,32 @@ class CutoverSteps(ReleasingSteps):
         blue = self.blue
         self.before(
             f"attach {blue.name} to the load balancer again", lambda: self._reattach(blue),
-            f"aws autoscaling attach-load-balancer-target-groups --auto-scaling-group-name {blue.name} --target-group-arns {' '.join(self.arns)}",
+            f"aws autoscaling attach-load-balancer-target-groups --auto-scaling-group-name {blue.name} --target-group-arns {' '.join(self.blue_arns)}",
+            vital=True,
         )  # fmt: skip
-        await self.do(Balancers.detach, Membership(region=self.region, group=blue.name, target_groups=self.arns))
+        await self.do(Balancers.detach, Membership(region=self.region, group=blue.name, target_groups=self.blue_arns))
 
     @step(SHIFT, phase="watching")
     async def watch(self) -> None:
         """For the stack's soak; a look that finds green unfit counts only when the next ones do too."""
-        ends = workflow.time() + self.patience.soak
-        bad = 0
-        while (left := ends - workflow.time()) > 0:
-            await self.operator.wait(min(left, self.patience.confirm if bad else self.patience.poll), summary="until the next look")
+        left, bad = self.patience.soak, 0
+        while left > 0:
+            pace = min(left, self.patience.confirm if bad else self.patience.poll)
+            started, paused = workflow.time(), self.operator.seconds_paused
+            await self.operator.wait(pace, summary="until the next look")
             bad = self._judge_serving(await self.look(), bad)
+            left -= workflow.time() - started - (self.operator.seconds_paused - paused)
 
     @step(DRAIN_AND_PARK, phase="draining")
     async def drain(self) -> None:
         """Until nothing is in flight at blue. Still undoable: it would be attached again."""
         if not self.blue:
+            await self.operator.gate()
             return
         started, paused = workflow.time(), self.operator.seconds_paused
         bad, interval = 0, self.patience.first_look
-        leaving = {instance.id for instance in self.groups[self.blue.name].instances}
+        known = self.groups.get(self.blue.name, self.blue.group)
+        leaving = {instance.id for instance in known.instances}
         while True:
             world = await self.look()
             blue = world.groups.get(self.blue.name)
@@ -83,14 +94,24 @@ class CutoverSteps(ReleasingSteps):
         if blue and blue.desired > world.groups[self.green].desired:
             # It grew while it drained: what it carried is green's load now.
             await self.until_healthy(first_look=0, reads=1)
+        self._note_strangers(world, leaving)
         self.checklist.note("drained")
         # Parking is next, and has no way back: an abort or a pause that is there already comes first.
         await self.operator.gate()
 
+    def _note_strangers(self, world: Observation, leaving: set[str]) -> None:
+        """Somebody else's targets in the same target groups serve too: the operator should know."""
+        green = world.groups.get(self.green)
+        ours = leaving | {instance.id for instance in green.instances} if green else leaving
+        strangers = sorted({target for states in world.targets.values() for target in states} - ours)
+        if strangers:
+            self.operator.notes.append(f"targets of others are in the target groups and serve as well: {', '.join(strangers[:5])}")
+
     def _judge_serving(self, world: Observation, bad: int) -> int:
         """How many looks in a row found green unfit. Raises Unhealthy when they are as many as make it healthy."""
         green = world.groups.get(self.green)
-        floor = max(0, (green.desired if green else 0) - self.stack.health.may_lose)
+        # Not what it wants now: a green that scales out under its load is no worse for the instances that still boot.
+        floor = max(0, self.verified - self.stack.health.may_lose)
         verdict = health.still_healthy(green, self.arns, floor)
         if isinstance(verdict, health.Healthy):
             return 0
@@ -101,21 +122,33 @@ class CutoverSteps(ReleasingSteps):
         return bad + 1
 
     async def _reattach(self, blue: Deployment) -> None:
-        """Blue is in the balancer again, and every instance healthy there, before green may go."""
-        await self.certainly(Balancers.attach, Membership(region=self.region, group=blue.name, target_groups=self.arns))
-        look = Observe(region=self.region, groups=(blue.name,), target_groups=self.arns)
+        """
+        Blue is in the balancer again, as large as green is by now, and every instance healthy there, before green may go.
+
+        Raises Unhealthy after a day, or where blue is gone.
+        """
+        look = Observe(region=self.region, groups=(blue.name, self.green), target_groups=self.blue_arns)
         interval = self.patience.first_look
-        deadline = workflow.time() + timedelta(days=1).total_seconds()
+        deadline = workflow.time() + A_DAY.total_seconds()
+        attached = False
         while True:
-            world: Observation = await self.certainly(Balancers.observe, look)
-            group = world.groups.get(blue.name)
+            world = await self.certainly(Balancers.observe, look)
+            self.groups |= world.groups
+            group, green = world.groups.get(blue.name), world.groups.get(self.green)
             if group is None:
-                raise Unhealthy(f"{blue.name} is gone: somebody deleted it; {self.green} goes on serving")
-            self.groups[blue.name] = group
-            if health.healthy_count(group, self.arns) >= group.desired:
+                raise Unhealthy(f"{blue.name} is gone: somebody deleted it")
+            if not attached:
+                await self.certainly(Balancers.attach, Membership(region=self.region, group=blue.name, target_groups=self.blue_arns))
+                attached = True
+                continue
+            # Alone in the balancer green may have grown: blue gets that load back.
+            size = min(green.desired if green else 0, group.max)
+            if size > group.desired:
+                await self.certainly(Groups.resize, Resize(region=self.region, group=blue.name, desired=size))
+            elif health.healthy_count(group, self.blue_arns) >= group.desired:
                 return
             if workflow.time() > deadline:
-                raise Unhealthy(f"{blue.name} did not become healthy again: {health.explain(group, self.arns)}")
-            self.checklist.note(f"{blue.name}: {health.explain(group, self.arns)}")
+                raise Unhealthy(f"{blue.name} did not become healthy again: {health.explain(group, self.blue_arns)}")
+            self.checklist.note(f"{blue.name}: {health.explain(group, self.blue_arns)}")
             await workflow.sleep(interval, summary="until blue is looked at again")
-            interval = min(self.patience.poll, interval * 1.5)
+            interval = min(SLOWEST_LOOK, interval * 1.5)

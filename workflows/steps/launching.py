@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError
 
 from workflows.checklist import step
-from workflows.policies import BAKE, poll_certainly
+from workflows.policies import A_DAY, poll, poll_certainly
+from workflows.steps.base import is_verdict
 from workflows.steps.releasing import ReleasingSteps
 
 with workflow.unsafe.imports_passed_through():
@@ -15,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.images import FindImages, Images
     from activities.templates import EnsureTemplate, TemplateRef, Templates
     from domain import capacity, names
+    from domain.errors import BakeAbandoned
     from domain.images import reusable
     from domain.models import BakeRequest, Image, Observation
     from domain.status import BakeLink
@@ -34,17 +37,24 @@ class LaunchingSteps(ReleasingSteps):
         waiter = me.workflow_id
         self.before("leave the bake", self._leave_bake, f"temporal workflow cancel --workflow-id {self.identity.workflow_id}")
         request = BakeRequest(stack=self.stack.name, tag=self.request.tag, commit=self.identity.commit)
-        image: Image = await self.do(
-            Bakes.join_bake,
-            JoinBake(workflow_id=self.identity.workflow_id, task_queue=me.task_queue, request=request, waiter=waiter),
-            BAKE,
-        )
+        join = JoinBake(workflow_id=self.identity.workflow_id, task_queue=me.task_queue, request=request, waiter=waiter)
+        image = await self._bake(join)
         self.checklist.note(f"{image.id}, baked now")
         if self.blue:
             # Hours may have passed since blue was last seen.
             world: Observation = await self.do(Balancers.observe, Observe(region=self.region, groups=(self.blue.name,)))
             self.groups |= world.groups
         return image
+
+    async def _bake(self, join: JoinBake) -> Image:
+        """Joined again where it ended under us, because the last other release that waited for it left at that moment."""
+        while True:
+            run = await self.do(Bakes.join_bake, join)
+            try:
+                return await self.do(Bakes.bake_finished, run, poll(self.patience.confirm, A_DAY.total_seconds()))
+            except ActivityError as error:
+                if not is_verdict(error, BakeAbandoned):
+                    raise
 
     @step("Create a launch template (or launch configuration) from the image", phase="launching")
     async def create_template(self, image: Image) -> None:
@@ -79,7 +89,8 @@ class LaunchingSteps(ReleasingSteps):
                 RemoveGroup(region=self.region, name=self.green, release=self.release),
                 poll_certainly(self.patience.confirm),
             ),
-            f"aws autoscaling delete-auto-scaling-group --force-delete --auto-scaling-group-name {self.green}",
+            f"aws autoscaling update-auto-scaling-group --min-size 0 --desired-capacity 0 --auto-scaling-group-name {self.green}, "
+            f"and once it is empty: aws autoscaling delete-auto-scaling-group --auto-scaling-group-name {self.green}",
         )
         await self.do(
             Groups.ensure_group,

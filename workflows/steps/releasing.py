@@ -29,11 +29,16 @@ with workflow.unsafe.imports_passed_through():
 
 @dataclass(frozen=True)
 class Undo:
-    """One compensation, registered before its action. `by_hand` is how a person would do it."""
+    """
+    One compensation, registered before its action. `by_hand` is how a person would do it.
+
+    Where a `vital` one fails, green is all that serves: the compensations behind it, which remove green, are left undone.
+    """
 
     what: str
     run: Callable[[], Coroutine[Any, Any, None]]
     by_hand: str
+    vital: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,8 @@ class ReleasingSteps(Steps):
         self.deployments = admitted.deployments
         self.target_groups = admitted.target_groups
         self.arns = tuple(group.arn for group in admitted.target_groups)
+        # Blue leaves, and comes back to, what it is in: the stack may name further target groups by now.
+        self.blue_arns = tuple(arn for arn in self.arns if self.blue and arn in self.blue.group.target_groups)
         self.region = self.stack.region
         self.patience = self.stack.patience
         info = workflow.info()
@@ -64,6 +71,8 @@ class ReleasingSteps(Steps):
         self.images: list[Image] = []
         self.bake: BakeLink | None = None
         self.reason = ""
+        # How many instances of green were found healthy together: what it must keep while it serves.
+        self.verified = 0
         self._undo: list[Undo] = []
         super().__init__(operator)
 
@@ -81,9 +90,9 @@ class ReleasingSteps(Steps):
             "Name": self.green,
         }
 
-    def before(self, what: str, undo: Callable[[], Coroutine[Any, Any, None]], by_hand: str) -> None:
+    def before(self, what: str, undo: Callable[[], Coroutine[Any, Any, None]], by_hand: str, *, vital: bool = False) -> None:
         """Register how to undo what is about to be done: a lost reply must not lose the way back."""
-        self._undo.append(Undo(what, undo, by_hand))
+        self._undo.append(Undo(what, undo, by_hand, vital))
 
     @asynccontextmanager
     async def rolled_back_on_failure(self) -> AsyncIterator[None]:
@@ -115,12 +124,17 @@ class ReleasingSteps(Steps):
             except FAILURES as error:
                 self.operator.notes.append(f"could not {undo.what}: {describe(error)}; by hand: {undo.by_hand}")
                 left.append(undo)
+                if undo.vital:
+                    left += reversed(self._undo)
+                    self._undo.clear()
         return left
 
     def _ended_badly(self, left: list[Undo]) -> ApplicationError:
         serving = f"{self.stack.name} serves {self.blue.tag} as before" if self.blue else f"{self.stack.name} serves nothing, as before"
         if left:
-            self.outcome = f"{self.reason}. AWS refused the way back; left: {', '.join(undo.what for undo in left)}"
+            if any(undo.vital for undo in left):
+                serving = f"{self.green} ({self.request.tag}) goes on serving, since blue could not be restored"
+            self.outcome = f"{self.reason}. The way back failed: {serving}; left to do: {', '.join(undo.what for undo in left)}"
         else:
             self.outcome = f"{self.reason}. Rolled back: {serving}, nothing is left behind"
         self.enter("dirty" if left else "rolled_back")
@@ -131,13 +145,13 @@ class ReleasingSteps(Steps):
         }  # fmt: skip
         return ApplicationError(self.outcome, details, type=DIRTY if left else ROLLED_BACK, non_retryable=True)
 
-    async def look(self) -> Observation:
+    async def look(self, *, launching: bool = False) -> Observation:
         """One read of both groups and all targets; what the operator sees comes from it."""
         both = (self.green, self.blue.name) if self.blue else (self.green,)
         world: Observation = await self.do(
-            Balancers.observe, Observe(region=self.region, groups=both, target_groups=self.arns, explain=self.green)
+            Balancers.observe, Observe(region=self.region, groups=both, target_groups=self.arns, explain=self.green, launching=launching)
         )
-        self.groups |= world.groups
+        self.groups = world.groups
         return world
 
     async def until_healthy(self, *, first_look: float, reads: int) -> Observation:
@@ -151,7 +165,7 @@ class ReleasingSteps(Steps):
         while True:
             if interval:
                 await self.operator.wait(interval, summary="until the next look")
-            world = await self.look()
+            world = await self.look(launching=True)
             green = world.groups.get(self.green)
             if green:
                 seen = seen.with_read(green, self.arns)
@@ -164,6 +178,7 @@ class ReleasingSteps(Steps):
             if green and await self._follow_blue(green):
                 seen, interval = Seen(instances=seen.instances, lost=seen.lost), self.patience.first_look
             elif isinstance(verdict, Healthy):
+                self.verified = green.desired if green else 0
                 self.checklist.note(health.explain(green, self.arns) if green else "")
                 return world
             elif isinstance(verdict, NotYet):

@@ -9,7 +9,7 @@ from temporalio import workflow
 from workflows.checklist import step
 from workflows.policies import QUICK
 from workflows.steps.base import FAILURES, describe
-from workflows.steps.cutover import DRAIN_AND_PARK
+from workflows.steps.cutover import DRAIN_AND_PARK, SLOWEST_LOOK
 from workflows.steps.releasing import ReleasingSteps
 
 with workflow.unsafe.imports_passed_through():
@@ -24,22 +24,30 @@ with workflow.unsafe.imports_passed_through():
 class RetiringSteps(ReleasingSteps):
     @step(DRAIN_AND_PARK, phase="parking")
     async def park(self) -> None:
-        """Tags first: whatever happens then, the next release knows who serves. Launch is not suspended in what is parked."""
+        """
+        Tags first: whatever happens then, the next release knows who serves. Launch is not suspended in what is parked.
+
+        Its maximum is zero as well: a policy on the balancer's requests would wake it with green's load.
+        """
+        await self._tried("park the old deployment", self._park())
+
+    async def _park(self) -> None:
         serving = {names.STATE: State.SERVING.value, names.SERVED_AT: workflow.now().isoformat()}
         marks = {self.green: serving}
         blue = self.groups.get(self.blue.name) if self.blue else None
         if blue:
             original = self.blue.group.min if self.blue else blue.min
             marks[blue.name] = {
-                names.STATE: State.PARKED.value, names.RESTORE_MIN: str(original), names.RESTORE_DESIRED: str(blue.desired)
+                names.STATE: State.PARKED.value, names.RESTORE_MIN: str(original), names.RESTORE_MAX: str(blue.max),
+                names.RESTORE_DESIRED: str(blue.desired),
             }  # fmt: skip
         await self.certainly(Groups.mark, MarkGroups(region=self.region, tags=marks), what="Mark who serves and who is parked")
         if blue:
             await self.certainly(
-                Groups.resize, Resize(region=self.region, group=blue.name, min=0, desired=0), what=f"{blue.name} to size zero"
+                Groups.resize, Resize(region=self.region, group=blue.name, min=0, max=0, desired=0), what=f"{blue.name} to size zero"
             )
-        green = self.groups[self.green]
-        if green.min > self.stack.capacity.min:
+        green = self.groups.get(self.green)
+        if green and green.min > self.stack.capacity.min:
             least = self.stack.capacity.min
             await self.certainly(
                 Groups.resize, Resize(region=self.region, group=self.green, min=least), what=f"{self.green} may scale in again"
@@ -69,8 +77,9 @@ class RetiringSteps(ReleasingSteps):
         return (*(deployment.name for deployment in gone), *pruned)
 
     async def _until_blue_is_empty(self) -> None:
-        """The same read serves the prune: all deployments of the stack."""
+        """The same read serves the prune: all deployments of the stack. What does not end in time is noted, and left to AWS."""
         interval = min(self.patience.first_look, 0.3)
+        deadline = workflow.time() + self.patience.drain
         while True:
             if self.blue:
                 await workflow.sleep(interval, summary="until blue is looked at again")
@@ -79,33 +88,33 @@ class RetiringSteps(ReleasingSteps):
                     Groups.find_deployments, OfStack(region=self.region, stack=self.stack.name), what="Wait until blue is empty"
                 )
             )
-            self.groups |= {deployment.name: deployment.group for deployment in self.deployments if self._is_ours(deployment)}
             blue = next((d for d in self.deployments if self.blue and d.name == self.blue.name), None)
             if blue is None or not blue.group.instances:
                 return
-            self.checklist.note(f"{len(blue.group.instances)} instances of {blue.name} are ending")
-            interval = min(self.patience.poll, interval * 1.5)
-
-    def _is_ours(self, deployment: Deployment) -> bool:
-        """Of blue: green's targets are known from the last look, which this read does not bring."""
-        return self.blue is not None and deployment.name == self.blue.name
+            self.groups[blue.name] = blue.group
+            words = f"{len(blue.group.instances)} instances of {blue.name} are ending"
+            if workflow.time() > deadline:
+                self.operator.notes.append(f"{words}, after {self.patience.drain:.0f} s still: is one protected from scale-in?")
+                return
+            self.checklist.note(words)
+            interval = min(SLOWEST_LOOK, interval * 1.5)
 
     async def _prune_deployment(self, deployment: Deployment) -> None:
+        """
+        The template before the group: what is left of a failed prune must be found again, and groups are what is looked for.
+
+        A configuration only goes once its group has. Neither goes where somebody pointed the group at another one.
+        """
+        mine = TemplateRef(region=self.region, name=deployment.name)
+        if deployment.group.launch_template == deployment.name:
+            what = f"Delete the launch template {deployment.name}"
+            await self.certainly(Templates.delete_launch_template, mine, QUICK, what=what)
         await self.certainly(
             Groups.delete_empty_group, GroupRef(region=self.region, name=deployment.name), QUICK, what=f"Delete the group {deployment.name}"
         )
-        if name := deployment.group.launch_template:
-            await self.certainly(
-                Templates.delete_launch_template,
-                TemplateRef(region=self.region, name=name),
-                QUICK,
-                what=f"Delete its launch template {name}",
-            )
-        if name := deployment.group.launch_configuration:
-            await self.certainly(
-                Templates.delete_launch_configuration, TemplateRef(region=self.region, name=name), QUICK,
-                what=f"Delete its launch configuration {name}",
-            )  # fmt: skip
+        if deployment.group.launch_configuration == deployment.name:
+            what = f"Delete the launch configuration {deployment.name}"
+            await self.certainly(Templates.delete_launch_configuration, mine, QUICK, what=what)
 
     async def _prune_images(self, candidates: list[Image], pruned: list[str]) -> None:
         users: dict[str, list[str]] = await self.certainly(

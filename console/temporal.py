@@ -24,6 +24,7 @@ from temporalio.exceptions import TimeoutError as WorkflowTimeoutError
 from temporalio.service import RPCError, RPCStatusCode
 
 from console.codes import BY_TYPE, FAILED, REFUSED_CODE, Stop
+from domain.errors import NotReady
 from domain.status import Status
 from workflows.contract import DATA_CONVERTER, TASK_QUEUE, release_id
 
@@ -90,9 +91,12 @@ async def describe(client: Client, workflow_id: str) -> WorkflowExecutionDescrip
 
 
 def trying_again(description: WorkflowExecutionDescription) -> str:
-    """What the activity under way failed with the last time, and how often it was tried."""
+    """What the activity under way failed with the last time, and how often it was tried; a look that says "not yet" is no try."""
     for activity in description.raw_description.pending_activities:
-        if activity.attempt > 1 and activity.last_failure.message:
+        failure = activity.last_failure
+        if failure.application_failure_info.type == NotReady.__name__:
+            return failure.message
+        if activity.attempt > 1 and failure.message:
             return f"{activity.last_failure.message} (try {activity.attempt})"
     return ""
 

@@ -179,7 +179,9 @@ def parse(text: str, source: str = "the stacks file") -> dict[str, Stack]:
         try:
             stacks[name] = Stack.model_validate(_merged(defaults, table) | {"name": name})
         except ValidationError as error:
-            mistakes += [_sentence(name, details) for details in error.errors()]
+            mistakes += [_sentence(name, table, defaults, details) for details in error.errors()]
+    # What the defaults have wrong is wrong in every stack, and said once.
+    mistakes = list(dict.fromkeys(mistakes))
     if mistakes:
         count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
         raise InvalidConfiguration(f"{source} has {count}:\n" + "\n".join(f"  - {mistake}" for mistake in mistakes))
@@ -193,14 +195,23 @@ def pick(stacks: dict[str, Stack], name: str) -> Stack:
     return stacks[name]
 
 
+def _has(table: Any, path: tuple[int | str, ...]) -> bool:
+    for part in path:
+        if not isinstance(table, dict) or part not in table:
+            return isinstance(table, list)
+        table = table[part]
+    return True
+
+
 def _merged(defaults: Any, table: Any) -> Any:
     if not (isinstance(defaults, dict) and isinstance(table, dict)):
         return table
     return defaults | {key: _merged(defaults.get(key), value) for key, value in table.items()}
 
 
-def _sentence(stack: str, details: Any) -> str:
-    place = ".".join(str(part) for part in ("stacks", stack, *details["loc"]))
+def _sentence(stack: str, table: Any, defaults: Any, details: Any) -> str:
+    where = ("defaults",) if not _has(table, details["loc"]) and _has(defaults, details["loc"]) else ("stacks", stack)
+    place = ".".join(str(part) for part in (*where, *details["loc"]))
     message = details["msg"].removeprefix("Value error, ")
     if details["type"] == "extra_forbidden":
         message = "unknown key"

@@ -154,6 +154,8 @@ async def theatre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[The
 def make_stack(theatre: Theatre, tmp_path: Path) -> Iterator[Callable[..., StackUnderTest]]:
     """A stack with a balancer, a repository and an application of its own, so that tests do not meet."""
 
+    made: list[StackUnderTest] = []
+
     def make(repository: Repository | None = None, **settings: str) -> StackUnderTest:
         number = next(_numbers)
         name = f"s{number}"
@@ -162,10 +164,16 @@ def make_stack(theatre: Theatre, tmp_path: Path) -> Iterator[Callable[..., Stack
         theatre.stacks[name] = built.stack(name, repository.url, **({"application": f"app{number}"} | settings))
         theatre.write_stacks()
         assert theatre.worker
-        return StackUnderTest(name, theatre, built, repository)
+        made.append(StackUnderTest(name, theatre, built, repository))
+        return made[-1]
 
     yield make
     theatre.account.clear_faults()
+    # Nobody looks at these instances any more: they need not be started, checked and served beside the next test's.
+    for stack in made:
+        for group in stack.account.groups():
+            if group["AutoScalingGroupName"].startswith(stack.name + "-"):
+                stack.account.autoscaling.delete_auto_scaling_group(AutoScalingGroupName=group["AutoScalingGroupName"], ForceDelete=True)
 
 
 @pytest.fixture

@@ -55,6 +55,14 @@ def test_all_mistakes_of_all_stacks_come_at_once_with_their_place() -> None:
     assert any("stacks.third.launch" in line for line in found)
 
 
+def test_a_mistake_in_the_defaults_is_said_once() -> None:
+    assert mistakes(GOOD.replace('type = "t3.micro"', 'typ = "t3.micro"')) == [
+        "  - stacks.production.instance.type: is required",
+        "  - defaults.instance.typ: unknown key",
+        "  - stacks.internal.instance.type: is required",
+    ]
+
+
 @pytest.mark.parametrize(
     ("broken", "words"),
     [

@@ -17,10 +17,11 @@ PATIENCE = "first_look = 0.3\npoll = 1\nconfirm = 0.2\nhealthy = 60\nsoak = 1\nd
 async def test_a_killed_worker(make_stack: Callable[..., StackUnderTest], phase: str) -> None:
     """No request fails, nothing is left behind, no builder is launched twice, and another worker takes over in seconds."""
     stack = make_stack(patience=PATIENCE, retention="deployments = 2")
-    for tag in ("v0", "v1", "v2"):
+    tags = ["v0", "v1", "v2"] if phase == "pruning" else ["v1", "v2"]
+    for tag in tags:
         stack.repository.release(tag)
-    await stack.release("v0")
-    await stack.release("v1")
+    for tag in tags[:-1]:
+        await stack.release(tag)
     stack.account.forget_calls()
     if phase == "draining":
         # Something is in flight for as long as the deregistration delay says: it is not over before the kill.

@@ -49,6 +49,15 @@ def _launch_templates() -> None:
             data["UserData"] = parse_user_data(data["UserData"])
         return original(self, data, description)
 
+    @correct(EC2Backend, "delete_launch_template")
+    def delete_launch_template(original: Any, self: Any, name: str, tid: str | None) -> Any:
+        """Of a name that is gone moto says MissingParameter."""
+        if name and name not in self.launch_template_name_to_ids:
+            raise EC2ClientError(
+                "InvalidLaunchTemplateName.NotFoundException", f"The specified launch template, with template name {name}, does not exist."
+            )
+        return original(self, name, tid)
+
     @correct(LaunchTemplates, "create_launch_template")
     def create_launch_template(original: Any, self: Any) -> Any:
         """The same ClientToken is answered with what it made before."""

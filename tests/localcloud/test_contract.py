@@ -113,6 +113,7 @@ def test_launch_templates_keep_their_token_their_list_and_their_filter(account: 
     assert {v["LaunchTemplateName"] for v in versions["LaunchTemplateVersions"]} == set(many)
     for template in (name, *many):
         account.ec2.delete_launch_template(LaunchTemplateName=template)
+    assert refused(account.ec2.delete_launch_template, LaunchTemplateName=name) == "InvalidLaunchTemplateName.NotFoundException"
 
 
 def test_launch_configurations_are_not_overwritten_and_not_deleted_in_use(

@@ -49,7 +49,6 @@ class PlainView(_NoContext):
     def __init__(self, write: Callable[[str], None] | None = None) -> None:
         self._write = write or (lambda line: print(line, flush=True))
         self._seen: dict[str, tuple[str, str]] = {}
-        self._last = ""
 
     def show(self, status: Status, bake: Status | None, trying: str) -> None:
         self._bullets(bake.bullets if bake else (), "  bake: ")

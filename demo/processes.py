@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import queue
 import re
 import socket
 import subprocess
@@ -18,6 +17,8 @@ from typing import Self
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 30.0
+# A file says nothing when it grows: it is looked at again.
+LOOK_EVERY = 0.05
 # A stock dev server adds 50 ms to each activity and a second to each timer and retry.
 FAST = (
     "history.transferProcessorMaxPollRPS=300",
@@ -59,18 +60,9 @@ class Process:
             self.kill()
 
     def _grown(self) -> Iterator[str]:
-        grown: queue.Queue[None] = queue.Queue()
         while True:
             yield self.log.read_text(errors="replace")
-            with_timeout(grown)
-
-
-def with_timeout(grown: queue.Queue[None]) -> None:
-    """Look again in a moment: a file says nothing when it grows."""
-    try:
-        grown.get(timeout=0.05)
-    except queue.Empty:
-        return
+            time.sleep(LOOK_EVERY)
 
 
 class Stage:

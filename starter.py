@@ -14,7 +14,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from temporalio.service import RPCError
 
-from console import commands, render
+from console import commands, render, tables
 from console.codes import FAILED, INTERRUPTED, Stop
 
 HERE = Path(__file__).parent
@@ -52,6 +52,56 @@ def release(
     """Release TAG to STACK, and follow it to its end."""
     request = {"stack": stack, "tag": tag, "requested_by": by, "reason": reason, "force": force}
     _finish(_run(commands.release(request, detach=detach, wait=wait, as_json=json), json), json)
+
+
+@app.command()
+def rollback(
+    stack: Stack,
+    to: Annotated[str | None, typer.Option("--to", help="a kept deployment or its tag; the previous one where left out")] = None,
+    show: Annotated[bool, typer.Option("--board", help="only show what there is to go back to")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="return once accepted")] = False,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="await the approval, or exit with 20 when it is due")] = True,
+    by: By = ME,
+    reason: Reason = "",
+    json: Json = False,
+) -> None:
+    """Go back to what served before. Without --to on a terminal: choose from what is kept."""
+    asking = to is None and not json and sys.stdin.isatty() and sys.stdout.isatty()
+    if show or asking:
+        board = _run(commands.board(stack), json)
+        render.as_json(board) if json else tables.show_board(board)
+        if show:
+            return
+        to = typer.prompt("Roll back to (tag or deployment; nothing: the previous one)", default="", show_default=False) or None
+    request = {"stack": stack, "to": to, "requested_by": by, "reason": reason}
+    _finish(_run(commands.rollback(request, detach=detach, wait=wait, as_json=json), json), json)
+
+
+@app.command()
+def sweep(
+    stack: Annotated[str | None, typer.Argument(help="all stacks, where left out")] = None,
+    apply: Annotated[bool, typer.Option("--apply/--dry-run", help="clear what is found, or only show it")] = False,
+    every: Annotated[float | None, typer.Option("--every", min=1, help="minutes: schedule it for all stacks")] = None,
+    never: Annotated[bool, typer.Option("--never", help="delete the schedule")] = False,
+    json: Json = False,
+) -> None:
+    """Find what releases have left that no longer run (terminated ones), and clear it with --apply."""
+    if every is not None or never:
+        _finish(_run(commands.schedule_sweep(None if never else every, apply=apply), json), json)
+        return
+    found = _run(commands.sweep(stack, apply=apply), json)
+    render.as_json(found) if json else tables.show_sweep(found)
+    if any(one["stopped"] for one in found):
+        _exit(FAILED)
+
+
+@app.command()
+def leftovers(
+    stack: Stack, run: Annotated[str | None, typer.Option("--run", help="a run id; the last one where left out")] = None, json: Json = False
+) -> None:
+    """The ledger of a release: every resource that was intended, made, deleted."""
+    ledger = _run(commands.leftovers(stack, run), json)
+    render.as_json(ledger) if json else tables.show_ledger(ledger)
 
 
 @app.command()
@@ -101,14 +151,14 @@ def plan(
 ) -> None:
     """What a release would do. Changes nothing."""
     made = _run(commands.plan({"stack": stack, "tag": tag, "force": force}), json)
-    render.as_json(made) if json else render.show_plan(made)
+    render.as_json(made) if json else tables.show_plan(made)
 
 
 @app.command()
 def history(stack: Stack, json: Json = False) -> None:
     """The deployments of a stack that are kept, newest first."""
     found = _run(commands.history(stack), json)
-    render.as_json(found) if json else render.show_history(found)
+    render.as_json(found) if json else tables.show_history(found)
 
 
 @app.command()
@@ -119,7 +169,7 @@ def stacks(json: Json = False) -> None:
         found = commands.stacks(path)
     except Stop as stop:
         _stop(stop, json)
-    render.as_json(found) if json else render.show_stacks(found)
+    render.as_json(found) if json else tables.show_stacks(found)
 
 
 def _run(command: Coroutine[Any, Any, Any], json: bool) -> Any:

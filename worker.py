@@ -26,6 +26,7 @@ from activities.aws import Aws
 from activities.bakes import Bakes
 from activities.balancers import Balancers
 from activities.builders import Builders
+from activities.census import Censuses
 from activities.configuration import Configuration, read_stacks
 from activities.groups import Groups
 from activities.heartbeat import HeartbeatInterceptor
@@ -37,11 +38,15 @@ from activities.templates import Templates
 from domain.errors import InvalidConfiguration
 from workflows.bake import BakeWorkflow
 from workflows.contract import DATA_CONVERTER, SEARCH_ATTRIBUTES, TASK_QUEUE
-from workflows.reading import HistoryWorkflow, PlanWorkflow
+from workflows.reading import CandidatesWorkflow, HistoryWorkflow, PlanWorkflow
 from workflows.release import ReleaseWorkflow
+from workflows.rollback import RollbackWorkflow
+from workflows.sweep import SweepStackWorkflow, SweepWorkflow
 
 HERE = Path(__file__).parent
-WORKFLOWS = [ReleaseWorkflow, BakeWorkflow, PlanWorkflow, HistoryWorkflow]
+WORKFLOWS = [
+    ReleaseWorkflow, RollbackWorkflow, BakeWorkflow, SweepWorkflow, SweepStackWorkflow, PlanWorkflow, HistoryWorkflow, CandidatesWorkflow,
+]  # fmt: skip
 # As many slots as threads: an activity that waits for a thread would run out of its time unseen.
 SLOTS = 50
 GRACE = timedelta(seconds=15)
@@ -62,7 +67,7 @@ def make_worker(client: Client, settings: Settings) -> Worker:
     aws = Aws()
     holders = [
         Configuration(settings.stacks), Source(), Images(aws), Builders(aws), Provisioning(aws, Recipe(settings.recipe)),
-        Templates(aws), Groups(aws), Balancers(aws), Bakes(client),
+        Templates(aws), Groups(aws), Balancers(aws), Bakes(client), Censuses(aws, client),
     ]  # fmt: skip
     activities = [
         method for holder in holders for name in dir(holder) if hasattr(method := getattr(holder, name), "__temporal_activity_definition")

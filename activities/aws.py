@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -11,7 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ParamValidationError
 
-from domain.errors import AwsRefused, Hiccup
+from domain.errors import AwsRefused, Hiccup, NotReady
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient
@@ -120,6 +121,16 @@ def translate(error: ClientError) -> Hiccup | AwsRefused:
     if status >= 500 or code(error) in HICCUPS or any(known in sentence(error) for known in HICCUP_SENTENCES):
         return Hiccup(f"AWS will be asked again: {words}")
     return AwsRefused(f"AWS refused {words}")
+
+
+def nothing_there(what: str, settled_at: datetime | None) -> None:
+    """
+    Content to find nothing, once AWS surely shows what was made. Raises NotReady before.
+
+    https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
+    """
+    if settled_at and datetime.now(UTC) < settled_at:
+        raise NotReady(f"AWS does not show {what}, and may not show yet what it made a moment ago")
 
 
 def tag_list(tags: dict[str, str]) -> list[Any]:

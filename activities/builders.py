@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
 from temporalio import activity
 
-from activities.aws import Aws, code, tag_list, translated
+from activities.aws import Aws, code, nothing_there, tag_list, translated
 from domain import names
 from domain.errors import BakeFailed, NotReady
 from domain.models import Model
@@ -42,8 +43,11 @@ class BuilderRef(Model):
 
 
 class OfRelease(Model):
+    """`settled_at`: from then on, what AWS does not show is not there."""
+
     region: str
     release: str
+    settled_at: datetime | None = None
 
 
 class Builders:
@@ -118,21 +122,26 @@ class Builders:
         pages = ec2.get_paginator("describe_instances").paginate(
             Filters=[
                 {"Name": f"tag:{names.RELEASE}", "Values": [request.release]},
-                {"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped", "shutting-down"]},
             ]
         )
-        left = [i for page in pages for r in page["Reservations"] for i in r["Instances"]]
+        found = [i for page in pages for r in page["Reservations"] for i in r["Instances"]]
+        left = [i for i in found if i["State"]["Name"] != "terminated"]
         alive = [i["InstanceId"] for i in left if i["State"]["Name"] != "shutting-down"]
         if alive:
             ec2.terminate_instances(InstanceIds=alive)
         if left:
             raise NotReady(f"{', '.join(i['InstanceId'] for i in left)} still shutting down")
+        if not found:
+            nothing_there("the builder", request.settled_at)
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def delete_security_groups(self, request: OfRelease) -> None:
         """All security groups of this bake, found by tag. Raises NotReady while an interface still uses one."""
-        for group in self._security_groups(request.region, f"tag:{names.RELEASE}", request.release):
+        groups = self._security_groups(request.region, f"tag:{names.RELEASE}", request.release)
+        if not groups:
+            nothing_there("the temporary security group", request.settled_at)
+        for group in groups:
             try:
                 self._aws.ec2(request.region).delete_security_group(GroupId=group)
             except ClientError as error:

@@ -24,6 +24,10 @@ class Configuration:
         self._path = path
 
     @activity.defn
+    def list_stacks(self, _: None) -> list[str]:
+        return sorted(read_stacks(self._path))
+
+    @activity.defn
     def read_stack(self, name: str) -> Stack:
         """The stack as it is configured now; what a release uses is recorded in its history."""
         return pick(read_stacks(self._path), name)

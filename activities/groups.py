@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 from temporalio import activity
 
-from activities.aws import Aws, code, sentence, tag_dict, translated
+from activities.aws import Aws, code, nothing_there, sentence, tag_dict, translated
 from activities.templates import VERSION
 from domain import names
 from domain.config import ScalingPolicy
@@ -86,9 +87,10 @@ class GroupRef(Model):
 
 
 class RemoveGroup(GroupRef):
-    """Only the group that `release` made is ever removed."""
+    """Only the group that `release` made is ever removed. From `settled_at` on, what AWS does not show is not there."""
 
     release: str
+    settled_at: datetime | None = None
 
 
 class Groups:
@@ -103,7 +105,7 @@ class Groups:
             Filters=[{"Name": f"tag:{names.STACK}", "Values": [request.stack]}]
         )  # fmt: skip
         groups = [facts(group) for page in pages for group in page["AutoScalingGroups"] if not group.get("Status")]
-        return [_deployment(group) for group in groups]
+        return [deployment(group) for group in groups]
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
@@ -172,7 +174,8 @@ class Groups:
     def unpin_minimum(self, request: Unpin) -> None:
         autoscaling = self._aws.autoscaling(request.region)
         autoscaling.update_auto_scaling_group(AutoScalingGroupName=request.group, MinSize=request.original)
-        autoscaling.delete_tags(Tags=_tags(request.group, {names.RESTORE_MIN: str(request.original)}, propagate=False))
+        # Every group of ours has this tag from the start: empty is as it was before.
+        autoscaling.create_or_update_tags(Tags=_tags(request.group, {names.RESTORE_MIN: ""}, propagate=False))
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
@@ -185,7 +188,7 @@ class Groups:
         autoscaling = self._aws.autoscaling(request.region)
         group = self._group(request.region, request.name)
         if group is None:
-            return
+            return nothing_there(f"the group {request.name}", request.settled_at)
         if group.tags.get(names.RELEASE) != request.release:
             raise Conflict(f"the Auto Scaling group {request.name} is of another release and stays")
         if group.desired or group.min:
@@ -199,6 +202,23 @@ class Groups:
                 raise NotReady(f"the group {request.name} is not empty yet: {sentence(error)}") from None
             if "not found" not in sentence(error):
                 raise
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def empty_group(self, request: GroupRef) -> None:
+        """To size zero, which drains it, then out of every target group; content where it is gone. Raises NotReady until it is empty."""
+        autoscaling = self._aws.autoscaling(request.region)
+        group = self._group(request.region, request.name)
+        if group is None:
+            return
+        if group.desired or group.min or group.max:
+            autoscaling.update_auto_scaling_group(AutoScalingGroupName=request.name, MinSize=0, MaxSize=0, DesiredCapacity=0)
+        if group.instances:
+            raise NotReady(f"the group {request.name} still has {len(group.instances)} instances")
+        if group.target_groups:
+            autoscaling.detach_load_balancer_target_groups(
+                AutoScalingGroupName=request.name, TargetGroupARNs=list(group.target_groups)
+            )  # fmt: skip
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
@@ -239,7 +259,7 @@ def facts(group: AutoScalingGroupTypeDef) -> Group:
     )  # fmt: skip
 
 
-def _deployment(group: Group) -> Deployment:
+def deployment(group: Group) -> Deployment:
     tags = group.tags
     return Deployment(
         name=group.name, tag=tags.get(names.TAG, ""), commit=tags.get(names.COMMIT, ""), release=tags.get(names.RELEASE, ""),

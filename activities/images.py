@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 from temporalio import activity
 
-from activities.aws import Aws, code, tag_dict, tag_list, translated
+from activities.aws import Aws, code, nothing_there, tag_dict, tag_list, translated
 from domain import names
 from domain.config import BaseImage
 from domain.errors import BakeFailed, Conflict, InvalidRequest, NotReady
@@ -43,9 +44,12 @@ class ImageRef(Model):
 
 
 class DiscardImage(Model):
+    """`settled_at`: from then on, what AWS does not show is not there."""
+
     region: str
     name: str
     release: str
+    settled_at: datetime | None = None
 
 
 class FindUsers(Model):
@@ -94,12 +98,16 @@ class Images:
     @translated
     def ensure_image(self, request: EnsureImage) -> str:
         """
-        Its id. CreateImage has no client token: the name is looked up first, and adopted only where this release made it.
+        Its id. CreateImage has no client token: the name is looked up first, and adopted only where it is the same image.
 
         Raises Conflict where the name is taken by another.
         """
         ec2 = self._aws.ec2(request.region)
-        if known := self._named(request.region, request.name):
+        known = self._named(request.region, request.name)
+        if known and known.get("State") == "failed":
+            # Of a bake that was terminated: this one holds the lock, and nobody else will take it away.
+            self._deregister(request.region, self._adopt(known, request))
+        elif known:
             return self._adopt(known, request)
         try:
             made = ec2.create_image(
@@ -135,7 +143,9 @@ class Images:
     def discard_image(self, request: DiscardImage) -> None:
         """Removes what a failed bake made of its image, with the snapshots; content to find nothing."""
         image = self._named(request.region, request.name)
-        if image and tag_dict(image.get("Tags")).get(names.RELEASE) == request.release:
+        if image is None:
+            nothing_there(f"the image {request.name}", request.settled_at)
+        elif tag_dict(image.get("Tags")).get(names.RELEASE) == request.release:
             self._deregister(request.region, image["ImageId"])
 
     @activity.defn(no_thread_cancel_exception=True)
@@ -187,7 +197,9 @@ class Images:
 
     @staticmethod
     def _adopt(image: ImageTypeDef, request: EnsureImage) -> str:
-        if tag_dict(image.get("Tags")).get(names.RELEASE) != request.release:
+        """By what it is, not by who made it: a bake that was terminated may have left a good one under this name."""
+        tags = tag_dict(image.get("Tags"))
+        if any(tags.get(key) != request.tags[key] for key in (names.APPLICATION, names.COMMIT, names.RECIPE, names.BASE_IMAGE)):
             raise Conflict(
                 f"the image name {request.name} is taken by {image['ImageId']}, which another bake made; deregister it if it is of no use"
             )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
 from temporalio import activity
 
-from activities.aws import Aws, code, sentence, tag_list, translated
+from activities.aws import Aws, code, nothing_there, sentence, tag_list, translated
 from domain.config import InstanceSettings
 from domain.errors import Conflict
 from domain.models import Model
@@ -29,8 +30,11 @@ class EnsureTemplate(Model):
 
 
 class TemplateRef(Model):
+    """`settled_at`: from then on, what AWS does not show is not there."""
+
     region: str
     name: str
+    settled_at: datetime | None = None
 
 
 class Templates:
@@ -74,6 +78,7 @@ class Templates:
         except ClientError as error:
             if not code(error).startswith("InvalidLaunchTemplateName.NotFound"):
                 raise
+            nothing_there(f"the launch template {request.name}", request.settled_at)
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
@@ -103,3 +108,4 @@ class Templates:
         except ClientError as error:
             if code(error) != "ValidationError" or "not found" not in sentence(error):
                 raise
+            nothing_there(f"the launch configuration {request.name}", request.settled_at)

@@ -2,20 +2,48 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleSpec,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+)  # fmt: skip
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
 
-from console import render
+from console import render, tables
 from console.codes import REFUSED_CODE, Stop
 from console.follow import follow
-from console.temporal import RPC_TIMEOUT, ask, connect, describe, ended_badly, query_status, stuck, task_queue, tell, trying_again
+from console.temporal import (
+    READ_ONLY_LIMIT,
+    RPC_TIMEOUT,
+    ask,
+    connect,
+    describe,
+    ended_badly,
+    no_worker,
+    query_status,
+    stuck,
+    task_queue,
+    tell,
+    trying_again,
+)
 from domain.config import parse
 from domain.errors import InvalidConfiguration
 from workflows.contract import PHASE, STACK, TAG, release_id
+
+SWEEP_SCHEDULE = "ovenbird-sweep"
 
 
 async def release(request: dict[str, Any], *, detach: bool, wait: bool, as_json: bool) -> dict[str, Any]:
@@ -31,6 +59,84 @@ async def release(request: dict[str, Any], *, detach: bool, wait: bool, as_json:
     if detach:
         return {"accepted": handle.id, "run": handle.first_execution_run_id, "follow": f"ovenbird watch {stack}"}
     return await follow(client, handle, render.choose_view(as_json=as_json), wait_for_approval=wait)
+
+
+async def rollback(request: dict[str, Any], *, detach: bool, wait: bool, as_json: bool) -> dict[str, Any]:
+    client = await connect()
+    stack = request["stack"]
+    try:
+        handle = await client.start_workflow(
+            "RollbackWorkflow", request, id=release_id(stack), task_queue=task_queue(), rpc_timeout=RPC_TIMEOUT,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL, static_summary=f"{stack} back to {request.get('to') or 'the previous one'}",
+        )  # fmt: skip
+    except WorkflowAlreadyStartedError:
+        raise await _locked(client, stack) from None
+    if detach:
+        return {"accepted": handle.id, "run": handle.first_execution_run_id, "follow": f"ovenbird watch {stack}"}
+    return await follow(client, handle, render.choose_view(as_json=as_json), wait_for_approval=wait)
+
+
+async def board(stack: str) -> list[dict[str, Any]]:
+    """What a rollback could go back to, and the seconds that the last rollback to each took."""
+    client = await connect()
+    found: list[dict[str, Any]] = await ask(client, "CandidatesWorkflow", {"stack": stack})
+    took: dict[str | None, float] = {}
+    query = f"WorkflowId = '{release_id(stack)}' AND WorkflowType = 'RollbackWorkflow' AND ExecutionStatus = 'Completed'"
+    async for run in client.list_workflows(query):
+        if run.close_time:
+            took.setdefault(run.typed_search_attributes.get(TAG), (run.close_time - run.start_time).total_seconds())
+    return [candidate | {"seconds_last_time": took.get(candidate["tag"])} for candidate in found]
+
+
+async def sweep(stack: str | None, *, apply: bool) -> list[dict[str, Any]]:
+    """What was found in each stack, and what of it was cleared."""
+    client = await connect()
+    found: list[dict[str, Any]] = await ask(
+        client, "SweepWorkflow", {"stack": stack, "dry_run": not apply}, limit=None if apply else READ_ONLY_LIMIT
+    )
+    return found
+
+
+async def schedule_sweep(minutes: float | None, *, apply: bool) -> dict[str, Any]:
+    """Creates, replaces or (None) deletes the schedule."""
+    client = await connect()
+    handle = client.get_schedule_handle(SWEEP_SCHEDULE)
+    try:
+        await handle.delete(rpc_timeout=RPC_TIMEOUT)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+    if minutes is None:
+        return {"stack": "all stacks", "answer": "no sweep is scheduled any more"}
+    action = ScheduleActionStartWorkflow("SweepWorkflow", {"dry_run": not apply}, id="sweep", task_queue=task_queue())
+    spec = ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=minutes))])
+    await client.create_schedule(
+        SWEEP_SCHEDULE,
+        Schedule(action=action, spec=spec, policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP)),
+        rpc_timeout=RPC_TIMEOUT,
+    )
+    return {"stack": "all stacks", "answer": f"swept every {minutes:g} minutes" + ("" if apply else ", as a dry run")}
+
+
+async def leftovers(stack: str, run_id: str | None) -> dict[str, Any]:
+    """The ledger of a run, and of its bake: what was intended, made, deleted."""
+    client = await connect()
+    handle = client.get_workflow_handle(release_id(stack), run_id=run_id)
+    try:
+        description = await handle.describe(rpc_timeout=RPC_TIMEOUT)
+    except RPCError as error:
+        if error.status not in (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT):
+            raise
+        raise Stop(REFUSED_CODE, f"{stack} has no such run; its last one is shown by `ovenbird status {stack}`") from None
+    known = await query_status(client.get_workflow_handle(description.id, run_id=description.run_id))
+    if known is None:
+        raise no_worker("The ledger is kept by the run itself.")
+    entries = [entry.model_dump() | {"of": known.workflow} for entry in known.ledger]
+    if known.bake:
+        bake = await query_status(client.get_workflow_handle(known.bake.workflow_id))
+        entries += [entry.model_dump() | {"of": "bake"} for entry in bake.ledger] if bake else []
+    ended = description.status.name.lower() if description.status else ""
+    return {"stack": stack, "tag": known.tag, "run": description.run_id, "ended": ended, "ledger": entries}
 
 
 async def watch(stack: str, *, as_json: bool) -> dict[str, Any]:
@@ -101,7 +207,7 @@ async def _locked(client: Client, stack: str) -> Stop:
 
 
 async def _all_running(client: Client, *, as_json: bool) -> list[dict[str, Any]]:
-    query = "WorkflowType = 'ReleaseWorkflow' AND ExecutionStatus = 'Running'"
+    query = "WorkflowType IN ('ReleaseWorkflow', 'RollbackWorkflow') AND ExecutionStatus = 'Running'"
     rows = [
         {
             "stack": found.typed_search_attributes.get(STACK), "tag": found.typed_search_attributes.get(TAG),
@@ -113,7 +219,7 @@ async def _all_running(client: Client, *, as_json: bool) -> list[dict[str, Any]]
         if not rows:
             print("nothing is being released")
         else:
-            render.table(["stack", "tag", "phase", "since"], [row.values() for row in rows])
+            tables.table(["stack", "tag", "phase", "since"], [row.values() for row in rows])
     return rows
 
 

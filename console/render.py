@@ -163,20 +163,6 @@ def picture(status: Status, bake: Status | None = None, trying: str = "") -> Ren
     return Group(*lines)
 
 
-def table(headings: list[str], rows: Iterable[Iterable[Any]]) -> None:
-    """On a terminal a table; in a pipe, tab-separated lines under a heading."""
-    if not sys.stdout.isatty():
-        for row in [headings, *rows]:
-            print("\t".join(str(cell) for cell in row))
-        return
-    grid = Table(box=None, header_style="bold")
-    for heading in headings:
-        grid.add_column(heading)
-    for row in rows:
-        grid.add_row(*(str(cell) for cell in row))
-    Console().print(grid)
-
-
 def as_json(value: Any) -> None:
     print(json.dumps(value, default=str, ensure_ascii=False))
 
@@ -227,50 +213,3 @@ def show_result(result: dict[str, Any]) -> None:
         print(f"{result['stack']} serves {result['tag']} ({result['commit'][:12]}) as {result['deployment']}{parked}")
         for line in (*(f"pruned: {name}" for name in result["pruned"]), *(f"note: {note}" for note in result["notes"])):
             print(f"  {line}")
-
-
-def show_plan(plan: dict[str, Any]) -> None:
-    """In the words of the checklist."""
-    image = f"reuse {plan['image']}" if plan["image"] else f"bake it ({plan['bake']})"
-    beside = f"beside {plan['blue']} ({plan['blue_tag']})" if plan["blue"] else "as the first deployment"
-    print(f"A release of {plan['tag']} ({plan['commit'][:12]}) to {plan['stack']} would:")
-    for line in (
-        f"image: {image}",
-        f"create a launch {plan['launch']} and an Auto Scaling group of {plan['size']} {beside}",
-        f"attach it to {', '.join(plan['target_groups'])}",
-        "wait for an approval before the cutover" if plan["approval"] else "cut over without an approval",
-        f"watch it for {plan['soak']:g} s, then drain and park the old one" if plan["blue"] else f"watch it for {plan['soak']:g} s",
-        f"prune {', '.join(plan['prune'])}" if plan["prune"] else "prune nothing",
-    ):
-        print(f"  - {line}")
-
-
-def show_history(deployments: list[dict[str, Any]]) -> None:
-    if not deployments:
-        print("no deployments")
-        return
-    rows = (
-        (
-            d["name"],
-            d["tag"],
-            d["state"] or "-",
-            (d["served_at"] or "never served")[:19],
-            f"{len(d['group']['instances'])}/{d['group']['desired']}",
-        )
-        for d in deployments
-    )
-    table(["deployment", "tag", "state", "served at", "instances"], rows)
-
-
-def show_stacks(stacks: list[dict[str, Any]]) -> None:
-    rows = (
-        (
-            s["name"],
-            s["application"]["name"],
-            s["region"],
-            f"{s['capacity']['min']} to {s['capacity']['max']}",
-            "yes" if s["approval"] else "no",
-        )
-        for s in stacks
-    )
-    table(["stack", "application", "region", "size", "approval"], rows)

@@ -112,11 +112,11 @@ async def stuck(handle: WorkflowHandle[Any, Any], description: WorkflowExecution
     return message
 
 
-async def ask(client: Client, workflow: str, request: dict[str, Any]) -> Any:
-    """Run a read-only workflow on a worker. Stops with what it was refused for, or after 10 s without a worker."""
-    workflow_id = f"{workflow.removesuffix('Workflow').lower()}-{request['stack']}-{uuid.uuid4()}"
+async def ask(client: Client, workflow: str, request: dict[str, Any], limit: timedelta | None = READ_ONLY_LIMIT) -> Any:
+    """Run a workflow that answers on a worker, within `limit`. Stops with what it was refused for, or after 10 s without a worker."""
+    workflow_id = f"{workflow.removesuffix('Workflow').lower()}-{request.get('stack') or 'all'}-{uuid.uuid4()}"
     handle: WorkflowHandle[Any, Any] = await client.start_workflow(
-        workflow, request, id=workflow_id, task_queue=task_queue(), execution_timeout=READ_ONLY_LIMIT, rpc_timeout=RPC_TIMEOUT
+        workflow, request, id=workflow_id, task_queue=task_queue(), execution_timeout=limit, rpc_timeout=RPC_TIMEOUT
     )
     result = asyncio.create_task(handle.result())
     if not (await asyncio.wait([result], timeout=PATIENCE_WITHOUT_WORKER))[0] and not await picked_up(handle):
@@ -127,7 +127,7 @@ async def ask(client: Client, workflow: str, request: dict[str, Any]) -> Any:
         return await result
     except WorkflowFailureError as error:
         if isinstance(error.cause, WorkflowTimeoutError):
-            raise no_worker(f"The question was not answered within {READ_ONLY_LIMIT}.") from None
+            raise no_worker(f"The question was not answered within {limit}.") from None
         raise ended_badly(error) from None
 
 

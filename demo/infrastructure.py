@@ -27,6 +27,8 @@ class Infrastructure:
     def stack(self, name: str, repository: str, **settings: str) -> str:
         """One stack of the file; `settings` are further TOML lines by table ("" for the top level)."""
         patience = settings.pop("patience", QUICK_PATIENCE)
+        if "settle" not in patience:
+            patience += "\nsettle = 2"
         more = "\n".join(
             f"[stacks.{name}.{table}]\n{lines}" for table, lines in settings.items() if table not in ("top", "capacity", "application")
         )

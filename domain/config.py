@@ -104,7 +104,8 @@ class Patience(Section):
     """
     Seconds that each wait may take, and between looks.
 
-    The first look comes after `first_look`, each later one after half as long again, up to `poll`.
+    The first look comes after `first_look`, each later one after half as long again, up to `poll`. What was made a moment ago
+    may be missing from AWS's lists for `settle`; `way_back` is how long AWS may refuse the way back before the ending is dirty.
     """
 
     first_look: Seconds = 1
@@ -116,6 +117,8 @@ class Patience(Section):
     approval: Seconds = 604_800
     soak: Seconds = 60
     drain: Seconds = 4_000
+    settle: Seconds = 60
+    way_back: Seconds = 86_400
 
 
 class Health(Section):
@@ -123,6 +126,21 @@ class Health(Section):
 
     reads: int = Field(default=2, ge=1)
     may_lose: int = Field(default=0, ge=0)
+
+
+class Approving(Section):
+    """How an approval works where the stack asks for one; `rollbacks`: a rollback waits for one too."""
+
+    when_expired: Literal["roll_back", "cut_over", "keep_waiting"] = "roll_back"
+    by_another: bool = False
+    rollbacks: bool = False
+
+
+class Sweeping(Section):
+    """No sweep removes more than `share` of what a stack has (one thing always may go), nor anything younger than `age`."""
+
+    share: float = Field(default=0.5, gt=0, le=1)
+    age: Seconds = 600
 
 
 class Retention(Section):
@@ -142,6 +160,8 @@ class Stack(Section):
     scaling: tuple[ScalingPolicy, ...] = ()
     launch: Literal["template", "configuration"] = "template"
     approval: bool = False
+    approving: Approving = Approving()
+    sweeping: Sweeping = Sweeping()
     patience: Patience = Patience()
     health: Health = Health()
     retention: Retention = Retention()

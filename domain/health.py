@@ -35,6 +35,7 @@ class Seen:
     healthy: frozenset[str] = frozenset()
     streak: int = 0
     lost: frozenset[str] = frozenset()
+    found: bool = False
 
     def with_read(self, group: Group, target_groups: tuple[str, ...]) -> Seen:
         """One more read of the group, in order. A new set of healthy ones starts the count again."""
@@ -49,6 +50,7 @@ class Seen:
             healthy=fit if complete else frozenset(),
             streak=self.streak + 1 if again else int(complete),
             lost=self.lost | leaving | (self.instances - here),
+            found=True,
         )
 
 
@@ -75,7 +77,11 @@ def judge(
     boots does not stay: waiting longer would only replace them for ever.
     """
     if group is None:
+        if not seen.found and waited < patience:
+            return NotYet("AWS does not show the new Auto Scaling group yet")
         return Unhealthy("the Auto Scaling group is gone: somebody deleted it")
+    if halted := sorted({"Launch", "AddToLoadBalancer"} & set(group.suspended)):
+        return Unhealthy(f"somebody suspended {', '.join(halted)} of the group: it cannot become healthy")
     if len(seen.lost) > may_lose:
         words = f"; AWS says: {group.failures[0]}" if group.failures else ""
         return Unhealthy(f"{_count(len(seen.lost), 'instance')} did not stay up ({', '.join(sorted(seen.lost))}){words}")

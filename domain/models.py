@@ -34,6 +34,23 @@ class ReleaseRequest(Request):
     force: bool = False
 
 
+class RollbackRequest(StackRequest):
+    """`to` is a deployment's name or a tag; the previous served deployment where it is left out."""
+
+    to: str | None = Field(default=None, min_length=1, max_length=200)
+    requested_by: str = "unknown"
+    reason: str = ""
+
+
+class SweepRequest(BaseModel):
+    """Every stack of the file where `stack` is left out. Nothing is changed unless `dry_run` is false."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stack: str | None = Field(default=None, min_length=1, max_length=60)
+    dry_run: bool = True
+
+
 class BakeRequest(Request):
     """`commit` is the one the release resolved; a bake by itself resolves the tag."""
 
@@ -52,6 +69,15 @@ class Image(Model):
     base_image: str = ""
     created_at: str = ""
     snapshots: tuple[str, ...] = ()
+
+
+class Version(Model):
+    """What a deployment runs: a commit under its tag, and how its image was made."""
+
+    tag: str
+    commit: str
+    recipe: str = ""
+    base_image: str = ""
 
 
 class TargetGroup(Model):
@@ -125,10 +151,33 @@ class Released(Model):
     tag: str
     commit: str
     deployment: str
-    image: str
+    image: str | None = None
     parked: str | None = None
     pruned: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+class Candidate(Model):
+    """What a rollback could go back to; `blocked` is why it cannot, empty where it can. Without a `deployment` only the image is kept."""
+
+    deployment: str | None
+    tag: str
+    commit: str
+    state: str
+    served_at: str = ""
+    image: str | None = None
+    blocked: str = ""
+
+
+class Swept(Model):
+    """What a sweep of a stack found and cleared; `stopped` is why it cleared nothing."""
+
+    stack: str
+    dry_run: bool
+    serving: str | None = None
+    findings: tuple[dict[str, str], ...] = ()
+    cleared: tuple[str, ...] = ()
+    stopped: str = ""
 
 
 class Plan(Model):

@@ -34,6 +34,8 @@ SERVED_AT = "ovenbird:served-at"
 RESTORE_MIN = "ovenbird:restore-min"
 RESTORE_MAX = "ovenbird:restore-max"
 RESTORE_DESIRED = "ovenbird:restore-desired"
+# The run that woke a parked group and has not ended well yet; empty once it has.
+WOKEN_BY = "ovenbird:woken-by"
 
 
 def digest(*parts: str) -> str:
@@ -59,6 +61,11 @@ def _joined(limit: int, head: str, middle: str, tail: str) -> str:
     head = head[:room].rstrip("-.")
     middle = middle[: max(0, room - len(head) - 1)].strip("-.")
     return "-".join(part for part in (head, middle, tail) if part)
+
+
+def lock(stack: str) -> str:
+    """The workflow id that whoever changes a stack runs under."""
+    return f"release-{stack}"
 
 
 def deployment(stack: str, tag: str, release: str) -> str:

@@ -8,7 +8,7 @@ from domain.models import Model
 
 Phase = Literal[
     "baking", "launching", "waiting_healthy", "waiting_approval", "shifting", "watching", "draining", "parking", "pruning",
-    "rolling_back", "released", "rolled_back", "dirty", "refused", "baked", "failed",
+    "rolling_back", "released", "rolled_back", "dirty", "refused", "baked", "failed", "sweeping", "swept",
 ]  # fmt: skip
 Mark = Literal["to do", "doing", "done", "skipped", "failed"]
 SYMBOLS: dict[Mark, str] = {"to do": "·", "doing": "…", "done": "✓", "skipped": "-", "failed": "✗"}
@@ -35,6 +35,22 @@ class Side(Model):
     in_balancer: bool
 
 
+class Resource(Model):
+    """One entry of the ledger, ISO 8601 times: when it was about to be made, when AWS said so, when it was gone again."""
+
+    kind: str
+    name: str
+    intended: str | None = None
+    made: str | None = None
+    gone: str | None = None
+
+
+class Approval(Model):
+    by: str
+    reason: str
+    at: str
+
+
 class Pause(Model):
     by: str
     reason: str
@@ -51,7 +67,7 @@ class BakeLink(Model):
 class Status(Model):
     """`weights` is the percent of the traffic by role; `by` and `reason` belong to the last word of an operator."""
 
-    workflow: Literal["release", "bake"]
+    workflow: Literal["release", "rollback", "bake", "sweep"]
     stack: str = ""
     tag: str = ""
     commit: str = ""
@@ -62,6 +78,7 @@ class Status(Model):
     weights: dict[str, int] = {}
     waiting_for: str = ""
     can_abort: bool = True
+    approved: Approval | None = None
     paused: Pause | None = None
     aborted: bool = False
     requested_by: str = ""
@@ -70,6 +87,7 @@ class Status(Model):
     bake: BakeLink | None = None
     outcome: str = ""
     notes: tuple[str, ...] = ()
+    ledger: tuple[Resource, ...] = ()
 
 
 def checklist_markdown(status: Status) -> str:

@@ -72,6 +72,12 @@ class StackUnderTest:
         )
         return handle
 
+    async def start_rollback(self, **more: Any) -> WorkflowHandle[Any, dict[str, Any]]:
+        handle: WorkflowHandle[Any, dict[str, Any]] = await self.theatre.client.start_workflow(
+            "RollbackWorkflow", {"stack": self.name, "requested_by": "tests"} | more, id=release_id(self.name), task_queue=TASK_QUEUE
+        )
+        return handle
+
     async def release(self, tag: str, **more: Any) -> dict[str, Any]:
         """To its good end. An approval is given at once where the stack asks for one."""
         handle = await self.start(tag, **more)

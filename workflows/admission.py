@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from temporalio import workflow
 
+from workflows.contract import STACK, release_id
 from workflows.operator import Operator
 from workflows.policies import QUICK
 from workflows.steps.base import Steps
@@ -17,17 +18,18 @@ with workflow.unsafe.imports_passed_through():
     from activities.balancers import Balancers, FindTargetGroups
     from activities.configuration import Configuration
     from activities.groups import Groups, OfStack
-    from activities.images import Images, ResolveBaseImage
+    from activities.images import FindImages, Images, ResolveBaseImage
     from activities.provisioning import Identify, Provisioning
     from activities.source import ResolveTag, Source
     from domain.config import Stack
     from domain.errors import InvalidRequest
     from domain.images import BakeIdentity
     from domain.live import find_blue, refuse_where_blue_is_elsewhere
-    from domain.models import Deployment, ReleaseRequest, StackRequest
+    from domain.models import Deployment, Image, ReleaseRequest, RollbackRequest, TargetGroup, Version
+    from domain.rollback import candidates, choose
     from domain.status import Status
 
-T = TypeVar("T", bound=StackRequest)
+T = TypeVar("T", bound=BaseModel)
 
 
 def parsed(kind: type[T], values: tuple[Any, ...]) -> T:
@@ -46,32 +48,74 @@ class Admission(Steps):
 
     def __init__(self, operator: Operator) -> None:
         super().__init__(operator)
-        self.request: ReleaseRequest | None = None
+        self.request: ReleaseRequest | RollbackRequest | None = None
 
     def status(self) -> Status:
         request = self.request
-        return super().status().model_copy(
-            update={"stack": request.stack, "tag": request.tag, "requested_by": request.requested_by} if request else {}
-        )  # fmt: skip
+        if request is None:
+            return super().status()
+        tag = request.tag if isinstance(request, ReleaseRequest) else request.to or ""
+        return super().status().model_copy(update={"stack": request.stack, "tag": tag, "requested_by": request.requested_by})
 
-    async def admit(self, request: ReleaseRequest) -> Admitted:
+    def lock(self, request: ReleaseRequest | RollbackRequest) -> None:
+        """Raises InvalidRequest where the workflow's id is not the stack's lock."""
+        self.request = request
+        workflow.upsert_search_attributes([STACK.value_set(request.stack)])
+        if workflow.info().workflow_id != release_id(request.stack):
+            raise InvalidRequest(f"the workflow id must be {release_id(request.stack)}: it is the lock of the stack")
+
+    async def admit(self, request: ReleaseRequest) -> tuple[Admitted, BakeIdentity]:
         """Everything that can be known before anything is made. Raises what the request is refused for."""
         stack = await self.read_stack(request.stack)
+        self._ask_another(stack, request.requested_by)
         # These know nothing of each other: together they take as long as the slowest.
         identity, target_groups, deployments = await asyncio.gather(
-            self.identify_tag(stack, request.tag),
-            self.do(
-                Balancers.find_target_groups, FindTargetGroups(region=stack.region, names=stack.load_balancer.target_groups),
-                what="Do its target groups exist?",
-            ),
-            self.find_deployments(stack),
-        )  # fmt: skip
+            self.identify_tag(stack, request.tag), self.find_target_groups(stack), self.find_deployments(stack)
+        )
+        version = Version(tag=request.tag, commit=identity.commit, recipe=identity.recipe, base_image=identity.base_image)
+        return self._admitted(stack, version, request.requested_by, target_groups, deployments), identity
+
+    async def admit_rollback(self, request: RollbackRequest) -> tuple[Admitted, Deployment | None, Image | None]:
+        """And the parked deployment to wake, or the image to launch again. Raises what the request is refused for."""
+        stack = await self.read_stack(request.stack)
+        self._ask_another(stack, request.requested_by)
+        target_groups, deployments, images = await asyncio.gather(
+            self.find_target_groups(stack), self.find_deployments(stack), self.find_images(stack)
+        )
+        chosen = choose(stack.name, candidates(deployments, images), request.to)
+        target = next((d for d in deployments if d.name == chosen.deployment), None)
+        image = next((i for i in images if i.id == chosen.image), None)
+        version = Version(
+            tag=chosen.tag, commit=chosen.commit, recipe=image.recipe if image else "", base_image=image.base_image if image else ""
+        )
+        return self._admitted(stack, version, request.requested_by, target_groups, deployments), target, image
+
+    def _ask_another(self, stack: Stack, requested_by: str) -> None:
+        if stack.approving.by_another:
+            self.operator.ask_another(requested_by)
+
+    @staticmethod
+    def _admitted(
+        stack: Stack, version: Version, requested_by: str, target_groups: tuple[TargetGroup, ...], deployments: tuple[Deployment, ...]
+    ) -> Admitted:
         blue = find_blue(stack.name, deployments)
         refuse_where_blue_is_elsewhere(blue, [group.arn for group in target_groups])
         return Admitted(
-            request=request, stack=stack, identity=identity, target_groups=tuple(target_groups), deployments=deployments,
-            blue=blue,
+            stack=stack, version=version, requested_by=requested_by, target_groups=target_groups, deployments=deployments, blue=blue
+        )
+
+    async def find_target_groups(self, stack: Stack) -> tuple[TargetGroup, ...]:
+        found: list[TargetGroup] = await self.do(
+            Balancers.find_target_groups, FindTargetGroups(region=stack.region, names=stack.load_balancer.target_groups),
+            what="Do its target groups exist?",
         )  # fmt: skip
+        return tuple(found)
+
+    async def find_images(self, stack: Stack) -> tuple[Image, ...]:
+        found: list[Image] = await self.do(
+            Images.find_images, FindImages(region=stack.region, application=stack.application.name), what="Which images are kept?"
+        )
+        return tuple(found)
 
     async def find_deployments(self, stack: Stack) -> tuple[Deployment, ...]:
         found: list[Deployment] = await self.do(

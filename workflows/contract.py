@@ -10,6 +10,8 @@ from temporalio.common import SearchAttributeKey
 from temporalio.contrib.pydantic import PydanticJSONPlainPayloadConverter, pydantic_data_converter
 from temporalio.converter import CompositePayloadConverter, DefaultPayloadConverter, JSONPlainPayloadConverter
 
+from domain import names
+
 TASK_QUEUE = "ovenbird"
 STACK = SearchAttributeKey.for_keyword("OvenbirdStack")
 TAG = SearchAttributeKey.for_keyword("OvenbirdTag")
@@ -19,7 +21,7 @@ SEARCH_ATTRIBUTES = (STACK, TAG, PHASE)
 
 def release_id(stack: str) -> str:
     """The lock of a stack: Temporal runs one workflow of an id at a time."""
-    return f"release-{stack}"
+    return names.lock(stack)
 
 
 class _LenientJson(PydanticJSONPlainPayloadConverter):

@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError
 with workflow.unsafe.imports_passed_through():
     from domain.errors import Aborted
     from domain.models import Message
-    from domain.status import Pause
+    from domain.status import Approval, Pause
 
 
 class Operator:
@@ -20,7 +20,9 @@ class Operator:
 
     def __init__(self) -> None:
         self.paused: Pause | None = None
-        self.approved: Message | None = None
+        self.approval: Approval | None = None
+        # Whose word does not count as an approval, because they asked for the release themselves.
+        self.requester = ""
         self.aborted: Message | None = None
         self.last: Message | None = None
         self.waiting_for_approval = False
@@ -71,10 +73,24 @@ class Operator:
     def why_no_abort(self) -> str:
         return "it is aborted already" if self.aborted else self.no_way_back
 
-    def why_no_approval(self) -> str:
-        if self.approved:
-            return f"it is approved already, by {self.approved.by}"
-        return "" if self.waiting_for_approval else "it is not waiting for approval now"
+    def why_no_approval(self, by: str) -> str:
+        if self.aborted or self.no_way_back:
+            return self.why_no_abort()
+        if self.approval:
+            return f"it is approved already, by {self.approval.by}"
+        return self.why_not_theirs(by) or ("" if self.waiting_for_approval else "it is not waiting for approval now")
+
+    def ask_another(self, requester: str) -> None:
+        """From now on `requester` cannot approve; an approval of theirs that is there already does not count."""
+        self.requester = requester
+        if self.approval and (why := self.why_not_theirs(self.approval.by)):
+            self.notes.append(f"an approval by {self.approval.by} was ignored: {why}")
+            self.approval = None
+
+    def why_not_theirs(self, by: str) -> str:
+        if self.requester and by in (self.requester, "unknown"):
+            return f"{self.requester} asked for it, so somebody else must approve it, by name"
+        return ""
 
 
 class OperatorDoor:
@@ -90,7 +106,10 @@ class OperatorDoor:
     @workflow.signal(name="approve_cutover", description="Let the traffic move to the new version.")
     def on_approve(self, *values: Any) -> None:
         message = Message.lenient(*values)
-        self.operator.approved = self.operator.approved or message
+        if why := self.operator.why_not_theirs(message.by) or (self.operator.why_no_abort() and "it cannot be used any more"):
+            self.operator.notes.append(f"an approval by {message.by} was ignored: {why}")
+        elif self.operator.approval is None:
+            self.operator.approval = Approval(by=message.by, reason=message.reason, at=workflow.now().isoformat())
         self.operator.said(message)
 
     @workflow.signal(name="abort_and_roll_back", description="Stop, and restore what served before.")
@@ -123,7 +142,7 @@ class OperatorDoor:
 
     @approve_cutover.validator
     def _may_approve(self, *values: Any) -> None:
-        _refuse(self.operator.why_no_approval())
+        _refuse(self.operator.why_no_approval(Message.lenient(*values).by))
 
     @workflow.update(name="abort_and_roll_back", description="Stop, and restore what served before.")
     def abort_and_roll_back(self, *values: Any) -> str:

@@ -29,11 +29,13 @@ QUICK = ActivityConfig(
     retry_policy=_FORWARD, cancellation_type=UNTIL_DONE,
 )  # fmt: skip
 
-# The way back, and the way on from the point of no return: neither may give up before a day is over, whatever AWS says.
-CERTAIN = ActivityConfig(
-    start_to_close_timeout=ATTEMPT, schedule_to_close_timeout=A_DAY, heartbeat_timeout=ALIVE,
-    retry_policy=_BACK, cancellation_type=UNTIL_DONE,
-)  # fmt: skip
+
+def certain(patience: float) -> ActivityConfig:
+    """The way back, and the way on from the point of no return: for a day (`patience`, seconds), whatever AWS says."""
+    return ActivityConfig(
+        start_to_close_timeout=ATTEMPT, schedule_to_close_timeout=timedelta(seconds=max(patience, 1)), heartbeat_timeout=ALIVE,
+        retry_policy=_BACK, cancellation_type=UNTIL_DONE,
+    )  # fmt: skip
 
 
 def poll(every: float, patience: float) -> ActivityConfig:
@@ -47,10 +49,10 @@ def poll(every: float, patience: float) -> ActivityConfig:
     )  # fmt: skip
 
 
-def poll_certainly(every: float) -> ActivityConfig:
-    """The same on the way back: for a day, and no verdict ends it."""
+def poll_certainly(every: float, patience: float) -> ActivityConfig:
+    """The same on the way back: no verdict ends it."""
     return ActivityConfig(
-        start_to_close_timeout=ATTEMPT, schedule_to_close_timeout=A_DAY, heartbeat_timeout=ALIVE,
+        start_to_close_timeout=ATTEMPT, schedule_to_close_timeout=timedelta(seconds=max(patience, 1)), heartbeat_timeout=ALIVE,
         retry_policy=RetryPolicy(
             initial_interval=timedelta(seconds=min(every, 0.3)), backoff_coefficient=1.5,
             maximum_interval=timedelta(seconds=max(every, 0.3)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from temporalio import workflow
@@ -12,13 +13,13 @@ from workflows.operator import Operator
 from workflows.steps.base import FAILURES, describe
 
 with workflow.unsafe.imports_passed_through():
-    from activities.images import FindImages, Images
     from domain import capacity
     from domain.errors import REFUSED
     from domain.images import reusable
     from domain.live import refuse_what_serves
-    from domain.models import Deployment, Plan, ReleaseRequest, StackRequest
+    from domain.models import Candidate, Deployment, Plan, ReleaseRequest, StackRequest
     from domain.retention import to_prune
+    from domain.rollback import candidates
 
 
 @workflow.defn(name="PlanWorkflow")
@@ -28,19 +29,19 @@ class PlanWorkflow:
         try:
             request = parsed(ReleaseRequest, values)
             admission = Admission(Operator())
-            admitted = await admission.admit(request)
+            admitted, identity = await admission.admit(request)
             stack, blue = admitted.stack, admitted.blue
-            refuse_what_serves(blue, request.tag, admitted.identity.commit, force=request.force)
-            images = await admission.do(Images.find_images, FindImages(region=stack.region, application=stack.application.name))
+            refuse_what_serves(blue, request.tag, identity.commit, force=request.force)
+            images = await admission.find_images(stack)
         except FAILURES as error:
             raise ApplicationError(describe(error), type=REFUSED, non_retryable=True) from error
-        image = reusable(images, admitted.identity)
+        image = reusable(images, identity)
         size = capacity.needed(blue.group if blue else None, stack.capacity)
         # Green is one more that served: one fewer of the others stays.
         doomed = to_prune(admitted.deployments, stack.retention.deployments - 1)
         return Plan(
-            stack=stack.name, tag=request.tag, commit=admitted.identity.commit, image=image.id if image else None,
-            bake=None if image else admitted.identity.workflow_id, blue=blue.name if blue else None, blue_tag=blue.tag if blue else None,
+            stack=stack.name, tag=request.tag, commit=identity.commit, image=image.id if image else None,
+            bake=None if image else identity.workflow_id, blue=blue.name if blue else None, blue_tag=blue.tag if blue else None,
             size=size, launch=stack.launch, target_groups=tuple(group.name for group in admitted.target_groups), approval=stack.approval,
             soak=stack.patience.soak, prune=tuple(deployment.name for deployment in doomed if deployment != blue),
         )  # fmt: skip
@@ -59,3 +60,18 @@ class HistoryWorkflow:
         except FAILURES as error:
             raise ApplicationError(describe(error), type=REFUSED, non_retryable=True) from error
         return sorted(deployments, key=lambda deployment: deployment.served_at, reverse=True)
+
+
+@workflow.defn(name="CandidatesWorkflow")
+class CandidatesWorkflow:
+    @workflow.run
+    async def run(self, *values: Any) -> list[Candidate]:
+        """What a rollback could go back to, newest first."""
+        try:
+            request = parsed(StackRequest, values)
+            admission = Admission(Operator())
+            stack = await admission.read_stack(request.stack)
+            deployments, images = await asyncio.gather(admission.find_deployments(stack), admission.find_images(stack))
+        except FAILURES as error:
+            raise ApplicationError(describe(error), type=REFUSED, non_retryable=True) from error
+        return candidates(deployments, images)

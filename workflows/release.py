@@ -8,21 +8,22 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from workflows.admission import Admission, parsed
-from workflows.contract import STACK, TAG, release_id
+from workflows.contract import TAG
 from workflows.operator import OperatorDoor
 from workflows.steps.base import FAILURES, Steps, describe, handlers_finished, shielded
 from workflows.steps.cutover import CutoverSteps
+from workflows.steps.joining import JoiningSteps
 from workflows.steps.launching import LaunchingSteps
-from workflows.steps.retiring import RetiringSteps
+from workflows.steps.pruning import PruningSteps
 
 with workflow.unsafe.imports_passed_through():
-    from domain.errors import REFUSED, InvalidRequest
+    from domain.errors import REFUSED
     from domain.live import refuse_what_serves
     from domain.models import Released, ReleaseRequest
     from domain.status import Status
 
 
-class ReleaseSteps(LaunchingSteps, CutoverSteps, RetiringSteps):
+class ReleaseSteps(LaunchingSteps, JoiningSteps, CutoverSteps, PruningSteps):
     """The ten sentences, in their order."""
 
 
@@ -52,29 +53,22 @@ class ReleaseWorkflow(OperatorDoor):
     async def _past_the_point_of_no_return(self, do: ReleaseSteps, image: str) -> Released:
         await do.park()
         pruned = await do.prune()
-        do.outcome = f"{do.stack.name} serves {do.request.tag}"
-        do.enter("released")
-        do.show()
-        return Released(
-            stack=do.stack.name, tag=do.request.tag, commit=do.identity.commit, deployment=do.green, image=image,
-            parked=do.blue.name if do.blue else None, pruned=pruned, notes=tuple(self.operator.notes),
-        )  # fmt: skip
+        return do.released(image=image, pruned=pruned)
 
     async def _admitted(self, values: tuple[Any, ...]) -> ReleaseSteps:
         """Raises Refused: nothing was done."""
         admission = self.steps = Admission(self.operator)
         try:
-            request = admission.request = parsed(ReleaseRequest, values)
-            workflow.upsert_search_attributes([STACK.value_set(request.stack), TAG.value_set(request.tag)])
-            if workflow.info().workflow_id != release_id(request.stack):
-                raise InvalidRequest(f"the workflow id must be {release_id(request.stack)}: it is the lock of the stack")
-            admitted = await admission.admit(request)
-            refuse_what_serves(admitted.blue, request.tag, admitted.identity.commit, force=request.force)
+            request = parsed(ReleaseRequest, values)
+            workflow.upsert_search_attributes([TAG.value_set(request.tag)])
+            admission.lock(request)
+            admitted, identity = await admission.admit(request)
+            refuse_what_serves(admitted.blue, request.tag, identity.commit, force=request.force)
         except FAILURES as error:
             admission.outcome = describe(error)
             admission.enter("refused")
             raise ApplicationError(admission.outcome, type=REFUSED, non_retryable=True) from error
-        return ReleaseSteps(self.operator, admitted)
+        return ReleaseSteps(self.operator, admitted, identity)
 
     @workflow.query(description="The whole truth about this release, as docs/status.schema.json describes it.")
     def status(self) -> Status:

@@ -10,6 +10,7 @@ from demo.processes import ROOT
 from domain.status import Status
 from workflows.checklist import sentences
 from workflows.release import ReleaseSteps
+from workflows.rollback import RollbackSteps
 from workflows.steps.baking import BakeSteps
 
 
@@ -26,6 +27,10 @@ def test_the_readme_lists_what_a_bake_does() -> None:
 
 def test_the_readme_lists_what_a_release_does() -> None:
     assert listed("Release") == sentences(ReleaseSteps)
+
+
+def test_the_readme_lists_what_a_rollback_does() -> None:
+    assert listed("Roll back") == sentences(RollbackSteps)
 
 
 def test_the_published_schema_of_status_is_the_programs() -> None:

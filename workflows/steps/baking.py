@@ -41,6 +41,7 @@ class BakeSteps(Steps):
         self.release = names.tag_value(self.release) if len(self.release) < names.TAG_VALUE_LIMIT else names.token(self.release)
         self.log = f"logs/{names.slug(identity.application)}/{names.slug(identity.tag, also='.')}-{info.original_execution_run_id}"
         super().__init__(operator)
+        self.settle, self.way_back = stack.patience.settle, stack.patience.way_back
 
     @property
     def tags(self) -> dict[str, str]:
@@ -58,23 +59,25 @@ class BakeSteps(Steps):
     @step("Create a temporary security group (Packer: admits this server's address alone; native: admits nobody)", phase="baking")
     async def create_security_group(self) -> str:
         name = names.bake_security_group(self.identity.application, self.release)
-        group: str = await self.do(
-            Builders.ensure_security_group,
-            EnsureSecurityGroup(region=self.region, name=name, vpc=self.stack.network.vpc, tags=self.tags),
-        )
+        async with self.making("security group", name):
+            group: str = await self.do(
+                Builders.ensure_security_group,
+                EnsureSecurityGroup(region=self.region, name=name, vpc=self.stack.network.vpc, tags=self.tags),
+            )
         return group
 
     @step("Launch a temporary instance into the VPC, in that group", phase="baking")
     async def launch_instance(self, security_group: str) -> str:
         bake = self.stack.bake
-        builder: str = await self.do(
-            Builders.launch_builder,
-            LaunchBuilder(
-                region=self.region, image=self.identity.base_image, type=bake.instance_type or self.stack.instance.type,
-                subnet=bake.subnet or self.stack.network.subnets[0], security_group=security_group,
-                token=names.token(self.release, "builder"), tags=self.tags, profile=bake.profile, dead_man_minutes=bake.dead_man_minutes,
-            ),
-        )  # fmt: skip
+        async with self.making("instance", "builder"):
+            builder: str = await self.do(
+                Builders.launch_builder,
+                LaunchBuilder(
+                    region=self.region, image=self.identity.base_image, type=bake.instance_type or self.stack.instance.type,
+                    subnet=bake.subnet or self.stack.network.subnets[0], security_group=security_group,
+                    token=names.token(self.release, "builder"), tags=self.tags, profile=bake.profile, dead_man_minutes=bake.dead_man_minutes,
+                ),
+            )  # fmt: skip
         patience = self.stack.patience
         await self.do(
             Builders.builder_online, BuilderRef(region=self.region, id=builder), poll(patience.confirm, patience.healthy),
@@ -97,10 +100,11 @@ class BakeSteps(Steps):
             Builders.stop_builder, BuilderRef(region=self.region, id=builder), poll(patience.confirm, patience.healthy),
             what="Stop it, so that its disk is at rest",
         )  # fmt: skip
-        image: str = await self.do(
-            Images.ensure_image,
-            EnsureImage(region=self.region, name=self.identity.image_name, instance=builder, release=self.release, tags=self.tags),
-        )
+        async with self.making("image", self.identity.image_name):
+            image: str = await self.do(
+                Images.ensure_image,
+                EnsureImage(region=self.region, name=self.identity.image_name, instance=builder, release=self.release, tags=self.tags),
+            )
         available: Image = await self.do(
             Images.image_available, ImageRef(region=self.region, id=image), poll(patience.poll, patience.image),
             what="Wait until it is available",
@@ -109,18 +113,30 @@ class BakeSteps(Steps):
 
     @step("Destroy the temporary instance and security group", phase="baking")
     async def destroy(self) -> None:
-        mine = OfRelease(region=self.region, release=self.release)
-        pace = poll_certainly(self.stack.patience.confirm)
-        await self.certainly(Builders.destroy_builders, mine, pace, what="Terminate the instance")
-        await self.certainly(Builders.delete_security_groups, mine, pace, what="Delete the security group")
+        pace = poll_certainly(self.stack.patience.confirm, self.way_back)
+        security_group = names.bake_security_group(self.identity.application, self.release)
+        for kind, name, destroy, what in (
+            ("instance", "builder", Builders.destroy_builders, "Terminate the instance"),
+            ("security group", security_group, Builders.delete_security_groups, "Delete the security group"),
+        ):
+            mine = OfRelease(region=self.region, release=self.release, settled_at=self.settled_at(kind, name))
+            await self.certainly(destroy, mine, pace, what=what)
+            if (kind, name) in self.ledger:
+                self.gone(kind, name)
 
     async def discard_image(self) -> None:
         """What a failed bake made of its image is no image."""
         await self.certainly(
             Images.discard_image,
-            DiscardImage(region=self.region, name=self.identity.image_name, release=self.release),
+            DiscardImage(
+                region=self.region, name=self.identity.image_name, release=self.release,
+                settled_at=self.settled_at("image", self.identity.image_name),
+            ),
+            poll_certainly(self.stack.patience.confirm, self.way_back),
             what="Remove the half-made image",
-        )
+        )  # fmt: skip
+        if ("image", self.identity.image_name) in self.ledger:
+            self.gone("image", self.identity.image_name)
 
     async def _run_phase(self, builder: str, phase: str) -> None:
         bake, identity, log = self.stack.bake, self.identity, f"{self.log}/{phase}.log"

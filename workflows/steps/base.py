@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar, overload
 
 from temporalio import workflow
@@ -15,11 +16,11 @@ from temporalio.workflow import ActivityConfig
 from workflows.checklist import Checklist
 from workflows.contract import PHASE
 from workflows.operator import Operator
-from workflows.policies import CERTAIN, QUICK
+from workflows.policies import A_DAY, QUICK, certain
 
 with workflow.unsafe.imports_passed_through():
     from domain.errors import OvenbirdError, Verdict
-    from domain.status import Phase, Status, checklist_markdown
+    from domain.status import Phase, Resource, Status, checklist_markdown
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -28,15 +29,19 @@ FAILURES = (FailureError, OvenbirdError, asyncio.CancelledError)
 
 
 class Steps:
-    kind: Literal["release", "bake"] = "release"
+    kind: Literal["release", "rollback", "bake", "sweep"] = "release"
+    settle = 0.0
+    way_back = A_DAY.total_seconds()
 
     def __init__(self, operator: Operator) -> None:
         self.operator = operator
+        self.ledger: dict[tuple[str, str], Resource] = {}
         self.phase: Phase = "baking"
         self.outcome = ""
         self.checklist = Checklist(type(self), self.show)
         operator.changed = self.show
         self._calls: dict[str, int] = {}
+        self._touched: dict[tuple[str, str], datetime] = {}
 
     def status(self) -> Status:
         last = self.operator.last
@@ -44,6 +49,7 @@ class Steps:
             workflow=self.kind, phase=self.phase, bullets=tuple(self.checklist.bullets.values()), paused=self.operator.paused,
             aborted=self.operator.aborted is not None, can_abort=not self.operator.why_no_abort(), outcome=self.outcome,
             by=last.by if last else "", reason=last.reason if last else "", notes=tuple(self.operator.notes),
+            approved=self.operator.approval, ledger=tuple(self.ledger.values()),
         )  # fmt: skip
 
     def show(self) -> None:
@@ -80,13 +86,45 @@ class Steps:
 
     @overload
     async def certainly(
-        self, activity: Callable[[Any, A], Awaitable[R]], argument: A, policy: ActivityConfig = CERTAIN, *, what: str = ""
+        self, activity: Callable[[Any, A], Awaitable[R]], argument: A, policy: ActivityConfig | None = None, *, what: str = ""
     ) -> R: ...
     @overload
-    async def certainly(self, activity: Callable[[Any, A], R], argument: A, policy: ActivityConfig = CERTAIN, *, what: str = "") -> R: ...
-    async def certainly(self, activity: Callable[..., Any], argument: Any, policy: ActivityConfig = CERTAIN, *, what: str = "") -> Any:
+    async def certainly(
+        self, activity: Callable[[Any, A], R], argument: A, policy: ActivityConfig | None = None, *, what: str = ""
+    ) -> R: ...
+    async def certainly(self, activity: Callable[..., Any], argument: Any, policy: ActivityConfig | None = None, *, what: str = "") -> Any:
         """Back, or on from the point of no return: no gate, and nothing stops it."""
-        return await self._start(activity, argument, policy, what)
+        return await self._start(activity, argument, policy or certain(self.way_back), what)
+
+    @asynccontextmanager
+    async def making(self, kind: str, name: str) -> AsyncIterator[None]:
+        """
+        Around the activity that makes a resource: the ledger has the intention before the call, and its end after it.
+
+        What a refusal ended was never made; after any other failure nobody knows, and the way back looks for it.
+        """
+        await self.operator.gate()
+        entry = Resource(kind=kind, name=name, intended=workflow.now().isoformat())
+        self.ledger[kind, name] = entry
+        try:
+            yield
+        except FAILURES as error:
+            if is_verdict(error, *Verdict.__subclasses__()) and not isinstance(error, Verdict):
+                del self.ledger[kind, name]
+            else:
+                self._touched[kind, name] = workflow.now()
+            raise
+        self._touched[kind, name] = workflow.now()
+        self.ledger[kind, name] = entry.model_copy(update={"made": workflow.now().isoformat()})
+
+    def gone(self, kind: str, name: str) -> None:
+        entry = self.ledger.get((kind, name), Resource(kind=kind, name=name))
+        self.ledger[kind, name] = entry.model_copy(update={"gone": workflow.now().isoformat()})
+
+    def settled_at(self, kind: str, name: str) -> datetime | None:
+        """From when on AWS surely shows it, if it was made; None where nobody asked for it."""
+        touched = self._touched.get((kind, name))
+        return touched + timedelta(seconds=self.settle) if touched else None
 
     def _start(self, activity: Callable[..., Any], argument: Any, policy: ActivityConfig, what: str) -> workflow.ActivityHandle[Any]:
         """The activity's id is its name and how often this run called it: fixed from day one, readable in the UI."""
@@ -145,7 +183,7 @@ def describe(error: BaseException) -> str:
     return str(error)
 
 
-def is_verdict(error: BaseException, *kinds: type[Verdict]) -> bool:
+def is_verdict(error: BaseException, *kinds: type[OvenbirdError]) -> bool:
     """Was it one of these, whether raised here or by an activity?"""
     cause: BaseException | None = error
     while cause is not None:

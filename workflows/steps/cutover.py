@@ -7,18 +7,14 @@ from datetime import timedelta
 from temporalio import workflow
 
 from workflows.checklist import step
-from workflows.policies import A_DAY
 from workflows.steps.releasing import ReleasingSteps
 
 with workflow.unsafe.imports_passed_through():
-    from activities.balancers import Balancers, Membership, Observe
-    from activities.groups import Groups, Resize
+    from activities.balancers import Balancers, Membership
     from domain import health, traffic
     from domain.errors import ApprovalExpired, Unhealthy
-    from domain.models import Deployment, Observation
+    from domain.models import Observation
 
-# A wait that may last a day must not fill the history.
-SLOWEST_LOOK = 300.0
 SHIFT = "Shift the traffic, and watch it"
 DRAIN_AND_PARK = "Drain blue and park it: out of the load balancer, at size zero, ready for an instant rollback"
 
@@ -26,21 +22,33 @@ DRAIN_AND_PARK = "Drain blue and park it: out of the load balancer, at size zero
 class CutoverSteps(ReleasingSteps):
     @step('Wait for "approve cutover" where the stack asks for it', phase="waiting_approval")
     async def wait_for_approval(self) -> None:
-        if not self.stack.approval:
+        if not self.approval_needed:
             self.checklist.skip("the stack asks for none")
             return
         self.checklist.note("both versions serve until the approval, which lets blue leave" if self.blue else "")
+        approving = self.stack.approving
         self.operator.waiting_for_approval = True
         self.show()
         try:
-            approved = await self.operator.wait(
-                self.patience.approval, until=lambda: self.operator.approved is not None, summary="until approve_cutover"
-            )
+            approved = False
+            while not approved:
+                approved = await self.operator.wait(
+                    self.patience.approval, until=lambda: self.operator.approval is not None, summary="until approve_cutover"
+                )
+                if approved or approving.when_expired == "cut_over":
+                    break
+                if approving.when_expired == "roll_back":
+                    raise ApprovalExpired(f"nobody approved the cutover within {timedelta(seconds=self.patience.approval)}")
+                self.checklist.note(f"nobody has approved the cutover within {timedelta(seconds=self.patience.approval)}: it keeps waiting")
         finally:
             self.operator.waiting_for_approval = False
-        if not approved or self.operator.approved is None:
-            raise ApprovalExpired(f"nobody approved the cutover within {timedelta(seconds=self.patience.approval)}")
-        self.checklist.note(f"approved by {self.operator.approved.by}")
+        if self.operator.approval is None:
+            self.operator.notes.append(
+                f"nobody approved the cutover within {timedelta(seconds=self.patience.approval)}: cut over all the same"
+            )
+            return
+        approval = self.operator.approval
+        self.checklist.note(f"approved by {approval.by}" + (f": {approval.reason}" if approval.reason else ""))
 
     @step(SHIFT, phase="shifting")
     async def shift_traffic(self) -> None:
@@ -50,7 +58,7 @@ class CutoverSteps(ReleasingSteps):
             return
         blue = self.blue
         self.before(
-            f"attach {blue.name} to the load balancer again", lambda: self._reattach(blue),
+            f"attach {blue.name} to the load balancer again", lambda: self.reattach(blue.name, self.blue_arns, beside=self.green),
             f"aws autoscaling attach-load-balancer-target-groups --auto-scaling-group-name {blue.name} --target-group-arns {' '.join(self.blue_arns)}",
             vital=True,
         )  # fmt: skip
@@ -118,37 +126,5 @@ class CutoverSteps(ReleasingSteps):
         if isinstance(verdict, health.Unhealthy):
             self.checklist.note(verdict.reason)
             if green is None or bad + 1 >= self.stack.health.reads:
-                raise Unhealthy(f"{self.request.tag} did not stay fit: {verdict.reason}")
+                raise Unhealthy(f"{self.version.tag} did not stay fit: {verdict.reason}")
         return bad + 1
-
-    async def _reattach(self, blue: Deployment) -> None:
-        """
-        Blue is in the balancer again, as large as green is by now, and every instance healthy there, before green may go.
-
-        Raises Unhealthy after a day, or where blue is gone.
-        """
-        look = Observe(region=self.region, groups=(blue.name, self.green), target_groups=self.blue_arns)
-        interval = self.patience.first_look
-        deadline = workflow.time() + A_DAY.total_seconds()
-        attached = False
-        while True:
-            world = await self.certainly(Balancers.observe, look)
-            self.groups |= world.groups
-            group, green = world.groups.get(blue.name), world.groups.get(self.green)
-            if group is None:
-                raise Unhealthy(f"{blue.name} is gone: somebody deleted it")
-            if not attached:
-                await self.certainly(Balancers.attach, Membership(region=self.region, group=blue.name, target_groups=self.blue_arns))
-                attached = True
-                continue
-            # Alone in the balancer green may have grown: blue gets that load back.
-            size = min(green.desired if green else 0, group.max)
-            if size > group.desired:
-                await self.certainly(Groups.resize, Resize(region=self.region, group=blue.name, desired=size))
-            elif health.healthy_count(group, self.blue_arns) >= group.desired:
-                return
-            if workflow.time() > deadline:
-                raise Unhealthy(f"{blue.name} did not become healthy again: {health.explain(group, self.blue_arns)}")
-            self.checklist.note(f"{blue.name}: {health.explain(group, self.blue_arns)}")
-            await workflow.sleep(interval, summary="until blue is looked at again")
-            interval = min(SLOWEST_LOOK, interval * 1.5)

@@ -13,7 +13,8 @@ from temporalio.exceptions import ApplicationError
 from workflows.checklist import step
 from workflows.operator import Operator
 from workflows.policies import QUICK
-from workflows.steps.base import FAILURES, Steps, describe, shielded
+from workflows.steps.base import FAILURES, describe, shielded
+from workflows.steps.restoring import RestoringSteps
 
 with workflow.unsafe.imports_passed_through():
     from activities.balancers import Balancers, Observe
@@ -22,8 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.config import Stack
     from domain.errors import DIRTY, ROLLED_BACK, Unhealthy
     from domain.health import Healthy, NotYet, Seen
-    from domain.images import BakeIdentity
-    from domain.models import Deployment, Group, Image, Observation, ReleaseRequest, TargetGroup
+    from domain.models import Deployment, Group, Image, Observation, Released, State, TargetGroup, Version
     from domain.status import BakeLink, Side, Status
 
 
@@ -45,17 +45,17 @@ class Undo:
 class Admitted:
     """What was known and checked before anything was made."""
 
-    request: ReleaseRequest
     stack: Stack
-    identity: BakeIdentity
+    version: Version
+    requested_by: str
     target_groups: tuple[TargetGroup, ...]
     deployments: tuple[Deployment, ...]
     blue: Deployment | None
 
 
-class ReleasingSteps(Steps):
+class ReleasingSteps(RestoringSteps):
     def __init__(self, operator: Operator, admitted: Admitted) -> None:
-        self.request, self.stack, self.identity = admitted.request, admitted.stack, admitted.identity
+        self.stack, self.version, self.requested_by = admitted.stack, admitted.version, admitted.requested_by
         self.blue = admitted.blue
         self.deployments = admitted.deployments
         self.target_groups = admitted.target_groups
@@ -66,10 +66,14 @@ class ReleasingSteps(Steps):
         self.patience = self.stack.patience
         info = workflow.info()
         self.release = f"{info.workflow_id}/{info.original_execution_run_id}"
-        self.green = names.deployment(self.stack.name, self.request.tag, info.original_execution_run_id)
+        self.green = names.deployment(self.stack.name, self.version.tag, info.original_execution_run_id)
+        self.settle, self.way_back = self.patience.settle, self.patience.way_back
+        # What green's minimum is once it serves alone.
+        self.green_min = self.stack.capacity.min
         self.groups: dict[str, Group] = {self.blue.name: self.blue.group} if self.blue else {}
         self.images: list[Image] = []
         self.bake: BakeLink | None = None
+        self.approval_needed = self.stack.approval
         self.reason = ""
         # How many instances of green were found healthy together: what it must keep while it serves.
         self.verified = 0
@@ -81,14 +85,21 @@ class ReleasingSteps(Steps):
         return self.stack.tags | {
             names.STACK: self.stack.name,
             names.APPLICATION: self.stack.application.name,
-            names.TAG: names.tag_value(self.request.tag),
-            names.COMMIT: self.identity.commit,
+            names.TAG: names.tag_value(self.version.tag),
+            names.COMMIT: self.version.commit,
             names.RELEASE: self.release,
             names.DEPLOYMENT: self.green,
-            names.RECIPE: self.identity.recipe,
-            names.BASE_IMAGE: self.identity.base_image,
+            names.RECIPE: self.version.recipe,
+            names.BASE_IMAGE: self.version.base_image,
             "Name": self.green,
         }
+
+    def marks_of_serving(self) -> dict[str, str]:
+        """On green, once it serves: nothing is left to restore."""
+        return {
+            names.STATE: State.SERVING.value, names.SERVED_AT: workflow.now().isoformat(), names.RESTORE_MIN: "",
+            names.WOKEN_BY: "",
+        }  # fmt: skip
 
     def before(self, what: str, undo: Callable[[], Coroutine[Any, Any, None]], by_hand: str, *, vital: bool = False) -> None:
         """Register how to undo what is about to be done: a lost reply must not lose the way back."""
@@ -133,17 +144,27 @@ class ReleasingSteps(Steps):
         serving = f"{self.stack.name} serves {self.blue.tag} as before" if self.blue else f"{self.stack.name} serves nothing, as before"
         if left:
             if any(undo.vital for undo in left):
-                serving = f"{self.green} ({self.request.tag}) goes on serving, since blue could not be restored"
+                serving = f"{self.green} ({self.version.tag}) goes on serving, since blue could not be restored"
             self.outcome = f"{self.reason}. The way back failed: {serving}; left to do: {', '.join(undo.what for undo in left)}"
         else:
             self.outcome = f"{self.reason}. Rolled back: {serving}, nothing is left behind"
         self.enter("dirty" if left else "rolled_back")
         self.show()
         details = {
-            "stack": self.stack.name, "tag": self.request.tag, "reason": self.reason,
+            "stack": self.stack.name, "tag": self.version.tag, "reason": self.reason,
             "left": [{"what": undo.what, "by_hand": undo.by_hand} for undo in left],
         }  # fmt: skip
         return ApplicationError(self.outcome, details, type=DIRTY if left else ROLLED_BACK, non_retryable=True)
+
+    def released(self, *, image: str | None, pruned: tuple[str, ...] = ()) -> Released:
+        """The good end, of a release and of a rollback."""
+        self.outcome = f"{self.stack.name} serves {self.version.tag}"
+        self.enter("released")
+        self.show()
+        return Released(
+            stack=self.stack.name, tag=self.version.tag, commit=self.version.commit, deployment=self.green, image=image,
+            parked=self.blue.name if self.blue else None, pruned=pruned, notes=tuple(self.operator.notes),
+        )  # fmt: skip
 
     async def look(self, *, launching: bool = False) -> Observation:
         """One read of both groups and all targets; what the operator sees comes from it."""
@@ -174,7 +195,7 @@ class ReleasingSteps(Steps):
                 green, seen, self.arns, waited=waited, patience=self.patience.healthy, reads=reads, may_lose=self.stack.health.may_lose
             )
             if isinstance(verdict, health.Unhealthy):
-                raise Unhealthy(f"{self.request.tag} is not fit to serve: {verdict.reason}")
+                raise Unhealthy(f"{self.version.tag} is not fit to serve: {verdict.reason}")
             if green and await self._follow_blue(green):
                 seen, interval = Seen(instances=seen.instances, lost=seen.lost), self.patience.first_look
             elif isinstance(verdict, Healthy):
@@ -198,7 +219,7 @@ class ReleasingSteps(Steps):
     def status(self) -> Status:
         sides = {
             "blue": self._side(self.blue.name, self.blue.tag) if self.blue else None,
-            "green": self._side(self.green, self.request.tag),
+            "green": self._side(self.green, self.version.tag),
         }
         healthy = {role: side.healthy for role, side in sides.items() if side and side.healthy is not None}
         waiting = "approve cutover" if self.operator.waiting_for_approval else ""
@@ -209,9 +230,9 @@ class ReleasingSteps(Steps):
                 update=sides
                 | {
                     "stack": self.stack.name,
-                    "tag": self.request.tag,
-                    "commit": self.identity.commit,
-                    "requested_by": self.request.requested_by,
+                    "tag": self.version.tag,
+                    "commit": self.version.commit,
+                    "requested_by": self.requested_by,
                     "bake": self.bake,
                     "waiting_for": waiting,
                     "weights": traffic.shares(healthy),

@@ -1,0 +1,63 @@
+"""What does a rollback go back to, and what stands in the way?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from domain.errors import InvalidRequest
+from domain.models import Candidate, Deployment, Image, State
+
+
+def candidates(deployments: Iterable[Deployment], images: Iterable[Image]) -> list[Candidate]:
+    """The kept deployments that served, newest first; then the images whose deployment is gone, newest first."""
+    kept = sorted((d for d in deployments if d.served_at), key=lambda d: d.served_at, reverse=True)
+    available = sorted((image for image in images if image.state == "available"), key=lambda image: image.created_at, reverse=True)
+    by_commit = {image.commit: image.id for image in reversed(available)}
+    board = [
+        Candidate(
+            deployment=d.name, tag=d.tag, commit=d.commit, state=str(d.state or "unmarked"), served_at=d.served_at,
+            image=by_commit.get(d.commit), blocked=_blocked(d, by_commit),
+        )
+        for d in kept
+    ]  # fmt: skip
+    known = {d.commit for d in kept}
+    for image in available:
+        if image.commit and image.commit not in known:
+            known.add(image.commit)
+            board.append(Candidate(deployment=None, tag=image.tag, commit=image.commit, state="image only", image=image.id))
+    return board
+
+
+def choose(stack: str, board: Iterable[Candidate], to: str | None) -> Candidate:
+    """
+    The previous served deployment, or the kept one of that name or tag; the newest where several have the tag.
+
+    Raises InvalidRequest: with what there is instead, or with what blocks the one that was asked for.
+    """
+    board = list(board)
+    previous = (c for c in board if c.deployment and c.state != State.SERVING)
+    fitting = [c for c in board if to in (c.deployment, c.tag)] if to else list(previous)[:1]
+    if not fitting:
+        there_are = ", ".join(dict.fromkeys(c.tag for c in board if not c.blocked)) or "none"
+        wanted = f"{to} is not kept" if to else "no earlier deployment is kept"
+        raise InvalidRequest(f"{stack} cannot be rolled back: {wanted}; there are: {there_are}")
+    free = [c for c in fitting if not c.blocked]
+    if not free:
+        first = fitting[0]
+        raise InvalidRequest(f"{stack} cannot be rolled back to {first.tag} ({first.deployment}): {first.blocked}")
+    return free[0]
+
+
+def _blocked(deployment: Deployment, images: dict[str, str]) -> str:
+    group = deployment.group
+    if deployment.state is State.SERVING:
+        return "it serves"
+    if deployment.commit not in images:
+        return "its image is gone"
+    if group.target_groups:
+        return "somebody attached it to a load balancer"
+    if group.desired or group.instances:
+        return f"it is not parked: it has {max(group.desired, len(group.instances))} instances"
+    if "Launch" in group.suspended:
+        return "somebody suspended Launch"
+    return ""

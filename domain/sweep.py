@@ -1,0 +1,116 @@
+"""What have releases left that no longer run, what would clear it, and does that look right?"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Literal
+
+from domain import names
+from domain.models import Deployment, Group, Model, State
+
+
+class Owned(Model):
+    """A resource with the release that made it, from its tags; `created_at` is AWS's ISO 8601 time, empty where AWS has none."""
+
+    kind: Literal["launch template", "instance", "security group"]
+    id: str
+    name: str
+    release: str
+    created_at: str = ""
+
+
+class Census(Model):
+    """All that one stack has, and the builders of its application. `created_at` is by the group's name."""
+
+    deployments: tuple[Deployment, ...] = ()
+    created_at: dict[str, str] = {}
+    owned: tuple[Owned, ...] = ()
+    target_groups: tuple[str, ...] = ()
+
+
+class Finding(Model):
+    """`release` made it, or woke it."""
+
+    action: Literal["attach", "unpin", "park", "remove group", "remove template", "remove bake"]
+    name: str
+    why: str
+    release: str = ""
+
+
+def find(census: Census, running: Collection[str], *, now: datetime, age: timedelta) -> list[Finding]:
+    """
+    In the order in which it is to be cleared: what serves comes back before anything goes.
+
+    `running` are the releases, as tags name them, that still run: what is theirs is left alone, as is what is younger than `age`.
+    """
+    attach, unpin, park, remove = [], [], [], []
+    for deployment in census.deployments:
+        group, tags = deployment.group, deployment.group.tags
+        old = _older(census.created_at.get(group.name, ""), now, age)
+        if deployment.state is State.SERVING:
+            missing = [arn for arn in census.target_groups if arn not in group.target_groups]
+            if missing:
+                attach.append(Finding(action="attach", name=group.name, why="it serves, and is not in the load balancer"))
+            if _pinned(group):
+                why = f"its minimum is still pinned to {group.min}; it was {tags[names.RESTORE_MIN]}"
+                unpin.append(Finding(action="unpin", name=group.name, why=why))
+        elif deployment.state is State.PARKED:
+            woken = tags.get(names.WOKEN_BY, "")
+            awake = bool(group.desired or group.instances)
+            if woken and woken not in running:
+                why = f"{woken} woke it, and no longer runs"
+                park.append(Finding(action="park", name=group.name, why=why, release=woken))
+            elif not woken and awake and not group.target_groups:
+                park.append(
+                    Finding(action="park", name=group.name, why="it is marked as parked, and has instances outside of the balancer")
+                )
+        elif not deployment.served_at and deployment.release and deployment.release not in running and old:
+            why = f"it never served, and {deployment.release} no longer runs"
+            remove.append(Finding(action="remove group", name=group.name, why=why, release=deployment.release))
+    kept = {d.name for d in census.deployments}
+    bakes: dict[str, list[str]] = {}
+    for owned in census.owned:
+        if not owned.release or owned.release in running or not _older(owned.created_at, now, age):
+            continue
+        if owned.kind == "launch template":
+            if owned.name not in kept:
+                why = f"no group uses it, and {owned.release} no longer runs"
+                remove.append(Finding(action="remove template", name=owned.name, why=why, release=owned.release))
+        else:
+            bakes.setdefault(owned.release, []).append(owned.id)
+    temporary = [
+        Finding(action="remove bake", name=", ".join(ids), why=f"{release} no longer runs", release=release)
+        for release, ids in bakes.items()
+    ]
+    return [*attach, *park, *remove, *unpin, *temporary]
+
+
+def looks_wrong(census: Census, findings: Collection[Finding], share: float) -> str:
+    """Why nothing should be cleared at all; empty where all is plausible. One deployment may always go."""
+    deployments = census.deployments
+    serving = [d for d in deployments if d.state is State.SERVING]
+    if len(serving) > 1:
+        return f"{len(serving)} groups say that they serve: {', '.join(d.name for d in serving)}"
+    if not serving and any(d.served_at for d in deployments):
+        return "AWS shows deployments that served, and none that serves"
+    templates = {owned.name for owned in census.owned if owned.kind == "launch template"}
+    if not deployments and len(templates) > 1:
+        return f"AWS shows no group of this stack, but {len(templates)} launch templates"
+    going = {f.name for f in findings if f.action in ("remove group", "remove template")}
+    there = {d.name for d in deployments} | templates
+    if len(going) > max(1, share * len(there)):
+        return f"{len(going)} of {len(there)} deployments would go: more than the share of {share:g}"
+    return ""
+
+
+def _pinned(group: Group) -> bool:
+    original = group.tags.get(names.RESTORE_MIN, "")
+    return original.isdigit() and group.min > int(original)
+
+
+def _older(created_at: str, now: datetime, age: timedelta) -> bool:
+    """A resource without a readable creation time is left to what else is known of it: a security group has none."""
+    if not created_at:
+        return True
+    return now - datetime.fromisoformat(created_at) > age

@@ -1,0 +1,81 @@
+"""The second half of sentence nine, behind the point of no return: park. Nothing here may fail the release: the version serves."""
+
+from __future__ import annotations
+
+from temporalio import workflow
+
+from workflows.checklist import step
+from workflows.steps.base import FAILURES, describe
+from workflows.steps.cutover import DRAIN_AND_PARK
+from workflows.steps.releasing import ReleasingSteps
+from workflows.steps.restoring import SLOWEST_LOOK
+
+with workflow.unsafe.imports_passed_through():
+    from activities.groups import Groups, MarkGroups, OfStack, Resize
+    from domain import names
+    from domain.models import State
+
+
+class ParkingSteps(ReleasingSteps):
+    @step(DRAIN_AND_PARK, phase="parking")
+    async def park(self) -> None:
+        """
+        Tags first: whatever happens then, the next release knows who serves. Launch is not suspended in what is parked.
+
+        Its maximum is zero as well: a policy on the balancer's requests would wake it with green's load.
+        """
+        await self.tried("park the old deployment", self._park())
+
+    async def _park(self) -> None:
+        green = self.groups.get(self.green)
+        if green and green.min > self.green_min:
+            await self.certainly(
+                Groups.resize, Resize(region=self.region, group=self.green, min=self.green_min), what=f"{self.green} may scale in again"
+            )
+            self.groups[self.green] = green.model_copy(update={"min": self.green_min})
+        marks = {self.green: self.marks_of_serving()}
+        blue = self.groups.get(self.blue.name) if self.blue else None
+        if blue:
+            original = self.blue.group.min if self.blue else blue.min
+            marks[blue.name] = {
+                names.STATE: State.PARKED.value, names.RESTORE_MIN: str(original), names.RESTORE_MAX: str(blue.max),
+                names.RESTORE_DESIRED: str(blue.desired),
+            }  # fmt: skip
+        await self.certainly(Groups.mark, MarkGroups(region=self.region, tags=marks), what="Mark who serves and who is parked")
+        if blue:
+            await self.certainly(
+                Groups.resize, Resize(region=self.region, group=blue.name, min=0, max=0, desired=0), what=f"{blue.name} to size zero"
+            )
+        await self._until_blue_is_empty()
+        self.checklist.note(f"{blue.name} is parked" if blue else "nothing served before")
+
+    async def _until_blue_is_empty(self) -> None:
+        """The same read serves the prune: all deployments of the stack. What does not end in time is noted, and left to AWS."""
+        interval = min(self.patience.first_look, 0.3)
+        deadline = workflow.time() + self.patience.drain
+        while True:
+            if self.blue:
+                await workflow.sleep(interval, summary="until blue is looked at again")
+            self.deployments = tuple(
+                await self.certainly(
+                    Groups.find_deployments, OfStack(region=self.region, stack=self.stack.name), what="Wait until blue is empty"
+                )
+            )
+            blue = next((d for d in self.deployments if self.blue and d.name == self.blue.name), None)
+            if blue is None or not blue.group.instances:
+                return
+            self.groups[blue.name] = blue.group
+            words = f"{len(blue.group.instances)} instances of {blue.name} are ending"
+            if workflow.time() > deadline:
+                self.operator.notes.append(f"{words}, after {self.patience.drain:.0f} s still: is one protected from scale-in?")
+                return
+            self.checklist.note(words)
+            interval = min(SLOWEST_LOOK, interval * 1.5)
+
+    async def tried(self, what: str, work: object) -> bool:
+        try:
+            await work  # type: ignore[misc]
+        except FAILURES as error:
+            self.operator.notes.append(f"could not {what}: {describe(error)}")
+            return False
+        return True

@@ -1,0 +1,56 @@
+"""The part of the way back that a rollback and a sweep share: what served is in the balancer again."""
+
+from __future__ import annotations
+
+from temporalio import workflow
+
+from workflows.steps.base import Steps
+
+with workflow.unsafe.imports_passed_through():
+    from activities.balancers import Balancers, Membership, Observe
+    from activities.groups import Groups, Resize
+    from domain import health
+    from domain.config import Patience
+    from domain.errors import Unhealthy
+    from domain.models import Group
+
+# A wait that may last a day must not fill the history.
+SLOWEST_LOOK = 300.0
+
+
+class RestoringSteps(Steps):
+    region: str
+    patience: Patience
+    groups: dict[str, Group]
+
+    async def reattach(self, blue: str, target_groups: tuple[str, ...], *, beside: str | None = None) -> None:
+        """
+        Blue is in the balancer again, as large as what serves beside it by now, and every instance healthy there, before that may go.
+
+        Raises Unhealthy after a day, or where blue is gone.
+        """
+        look = Observe(region=self.region, groups=(blue, beside) if beside else (blue,), target_groups=target_groups)
+        interval = self.patience.first_look
+        deadline = workflow.time() + self.way_back
+        attached = False
+        while True:
+            world = await self.certainly(Balancers.observe, look)
+            self.groups |= world.groups
+            group, green = world.groups.get(blue), world.groups.get(beside or "")
+            if group is None:
+                raise Unhealthy(f"{blue} is gone: somebody deleted it")
+            if not attached:
+                await self.certainly(Balancers.attach, Membership(region=self.region, group=blue, target_groups=target_groups))
+                attached = True
+                continue
+            # Alone in the balancer green may have grown: blue gets that load back.
+            size = min(green.desired if green else 0, group.max)
+            if size > group.desired:
+                await self.certainly(Groups.resize, Resize(region=self.region, group=blue, desired=size))
+            elif health.healthy_count(group, target_groups) >= group.desired:
+                return
+            if workflow.time() > deadline:
+                raise Unhealthy(f"{blue} did not become healthy again: {health.explain(group, target_groups)}")
+            self.checklist.note(f"{blue}: {health.explain(group, target_groups)}")
+            await workflow.sleep(interval, summary="until blue is looked at again")
+            interval = min(SLOWEST_LOOK, interval * 1.5)

@@ -1,0 +1,67 @@
+"""The first sentence of a rollback: wake what is parked, or launch its image again."""
+
+from __future__ import annotations
+
+from temporalio import workflow
+
+from workflows.checklist import step
+from workflows.operator import Operator
+from workflows.policies import poll_certainly
+from workflows.steps.making import GROUP, MakingSteps
+from workflows.steps.releasing import Admitted
+
+with workflow.unsafe.imports_passed_through():
+    from activities.groups import GroupRef, Groups, MarkGroups, Resize
+    from domain import capacity, names
+    from domain.models import Deployment, Image
+
+
+class WakingSteps(MakingSteps):
+    kind = "rollback"
+
+    def __init__(self, operator: Operator, admitted: Admitted, target: Deployment | None, image: Image | None) -> None:
+        super().__init__(operator, admitted)
+        self.target, self.image = target, image
+        self.approval_needed = self.stack.approval and self.stack.approving.rollbacks
+        if target:
+            self.green = target.name
+            self.green_min = int(target.group.tags.get(names.RESTORE_MIN) or self.stack.capacity.min)
+
+    @step("Wake the parked deployment (or launch its image again)", phase="launching")
+    async def wake(self) -> None:
+        """As large as blue is now, whatever it was when it was parked; its minimum stays pinned while both serve."""
+        await self.pin_blue()
+        if self.target:
+            size = await self._wake(self.target)
+            self.checklist.note(f"{self.green}, {size} instances")
+            return
+        assert self.image
+        await self.make_template(self.image)
+        size = await self.make_group()
+        await self.make_policies()
+        self.checklist.note(f"{self.green}, {size} instances, from {self.image.id}: its group is gone")
+
+    async def _wake(self, target: Deployment) -> int:
+        size = capacity.needed(self.groups.get(self.blue.name) if self.blue else None, self.stack.capacity)
+        parked_max = int(target.group.tags.get(names.RESTORE_MAX) or self.stack.capacity.max)
+        self.before(
+            f"park {target.name} again", lambda: self._park_again(target),
+            f"aws autoscaling detach-load-balancer-target-groups --auto-scaling-group-name {target.name} --target-group-arns "
+            f"{' '.join(self.arns)}; aws autoscaling update-auto-scaling-group --auto-scaling-group-name {target.name} "
+            "--min-size 0 --max-size 0 --desired-capacity 0",
+        )  # fmt: skip
+        # Marked before it grows: whoever finds it awake without a run that woke it knows that it was asleep.
+        await self.do(
+            Groups.mark, MarkGroups(region=self.region, tags={target.name: {names.WOKEN_BY: self.release}}), what="Mark who wakes it"
+        )
+        await self.do(
+            Groups.resize, Resize(region=self.region, group=target.name, min=size, max=max(size, parked_max), desired=size)
+        )  # fmt: skip
+        return size
+
+    async def _park_again(self, target: Deployment) -> None:
+        """To size zero first, which deregisters and drains each instance before it ends; then out of the balancer, empty."""
+        ref = GroupRef(region=self.region, name=target.name)
+        await self.certainly(Groups.empty_group, ref, poll_certainly(self.patience.confirm, self.way_back))
+        await self.certainly(Groups.mark, MarkGroups(region=self.region, tags={target.name: {names.WOKEN_BY: ""}}))
+        self.gone(GROUP, f"{target.name} awake")

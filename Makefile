@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OURS := domain workflows activities console localcloud demo bench worker.py starter.py
 
-.PHONY: demo test check bench lock clean
+.PHONY: demo test check bench torture lock clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.installed: requirements.lock pyproject.toml
@@ -33,6 +33,10 @@ check: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	@$(BIN)/python -m bench.release
+
+# Half an hour, and docs/crash-matrix.md. SAMPLE=5 tries five points of each play and writes nothing.
+torture: $(VENV)/.installed
+	@$(BIN)/python -m bench.torture $(if $(SAMPLE),--sample $(SAMPLE) --storm $(SAMPLE)0)
 
 # Needs uv. The lock names no registry: packages come from wherever the machine is set up to get them.
 lock:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from botocore.exceptions import ClientError
 from temporalio import activity
 
-from activities.aws import Aws, code, sentence, translated
+from activities.aws import Aws, code, nothing_there, sentence, translated
 from activities.groups import facts
 from domain.errors import InvalidRequest
 from domain.models import Group, Model, Observation, TargetGroup, TargetState
@@ -21,9 +23,12 @@ class FindTargetGroups(Model):
 
 
 class Membership(Model):
+    """`settled_at`: from then on, a group that AWS does not know is not there."""
+
     region: str
     group: str
     target_groups: tuple[str, ...]
+    settled_at: datetime | None = None
 
 
 class Observe(Model):
@@ -77,9 +82,14 @@ class Balancers:
     @translated
     def attach(self, request: Membership) -> None:
         """Attaching what is attached changes nothing."""
-        self._aws.autoscaling(request.region).attach_load_balancer_target_groups(
-            AutoScalingGroupName=request.group, TargetGroupARNs=list(request.target_groups)
-        )
+        try:
+            self._aws.autoscaling(request.region).attach_load_balancer_target_groups(
+                AutoScalingGroupName=request.group, TargetGroupARNs=list(request.target_groups)
+            )
+        except ClientError as error:
+            if "not found" in sentence(error):
+                nothing_there(f"the group {request.group}", request.settled_at)
+            raise
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated

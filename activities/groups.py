@@ -49,6 +49,7 @@ class PutPolicies(Model):
     group: str
     policies: tuple[ScalingPolicy, ...]
     label: str | None = None
+    settled_at: datetime | None = None
 
 
 class Resize(Model):
@@ -139,11 +140,16 @@ class Groups:
             metric: Any = {"PredefinedMetricType": _METRICS[policy.metric]}
             if policy.metric == "requests":
                 metric["ResourceLabel"] = request.label
-            self._aws.autoscaling(request.region).put_scaling_policy(
-                AutoScalingGroupName=request.group, PolicyName=names.scaling_policy(request.group, policy.metric),
-                PolicyType="TargetTrackingScaling",
-                TargetTrackingConfiguration={"PredefinedMetricSpecification": metric, "TargetValue": policy.target},
-            )  # fmt: skip
+            try:
+                self._aws.autoscaling(request.region).put_scaling_policy(
+                    AutoScalingGroupName=request.group, PolicyName=names.scaling_policy(request.group, policy.metric),
+                    PolicyType="TargetTrackingScaling",
+                    TargetTrackingConfiguration={"PredefinedMetricSpecification": metric, "TargetValue": policy.target},
+                )  # fmt: skip
+            except ClientError as error:
+                if "not found" in sentence(error):
+                    nothing_there(f"the group {request.group}", request.settled_at)
+                raise
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated

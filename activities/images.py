@@ -39,8 +39,11 @@ class EnsureImage(Model):
 
 
 class ImageRef(Model):
+    """`settled_at`: from then on, what AWS does not show is not there."""
+
     region: str
     id: str
+    settled_at: datetime | None = None
 
 
 class DiscardImage(Model):
@@ -127,8 +130,14 @@ class Images:
     @translated
     def image_available(self, request: ImageRef) -> Image:
         """The image once it is available. Raises NotReady until then, BakeFailed where it never will be."""
-        images = self._aws.ec2(request.region).describe_images(ImageIds=[request.id])["Images"]
+        try:
+            images = self._aws.ec2(request.region).describe_images(ImageIds=[request.id])["Images"]
+        except ClientError as error:
+            if code(error) not in _GONE:
+                raise
+            images = []
         if not images:
+            nothing_there(f"the image {request.id}", request.settled_at)
             raise BakeFailed(f"the image {request.id} is gone: somebody deregistered it")
         state = images[0].get("State", "pending")
         if state == "available":

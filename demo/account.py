@@ -102,6 +102,19 @@ class Account:
     def clear_faults(self) -> None:
         self._control("DELETE", "faults")
 
+    def forget_faults_of(self, caller: str) -> None:
+        self._control("DELETE", f"faults/{caller}")
+
+    def faults_of(self, caller: str) -> list[dict[str, Any]]:
+        return [fault for fault in self._control("GET", "faults") if fault["match"].get("caller") == caller]
+
+    def least_healthy(self, target_group: str) -> int:
+        """The fewest healthy targets since the watermark was cleared."""
+        return int(self._control("GET", "capacity")[target_group]["least"])
+
+    def clear_watermark(self, target_group: str) -> None:
+        self._control("DELETE", "capacity", [target_group])
+
     def machines(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._control("GET", "instances")
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import socket
@@ -68,14 +69,15 @@ class Process:
 class Stage:
     """Temporal and the local cloud, and any number of workers; all of them end with it."""
 
-    def __init__(self, home: Path, *, ui: bool = False, cloud: tuple[str, ...] = (), temporal_port: int = 0, ui_port: int = 0) -> None:
+    def __init__(self, home: Path, *, ui: bool = False, cloud: tuple[str, ...] = (), durable: bool = False) -> None:
+        """`durable`: Temporal keeps its state in a file, so that it can be killed and started again."""
         self.home = home
         home.mkdir(parents=True, exist_ok=True)
-        self._ui, self._cloud_options = ui, cloud
-        self.temporal_port = temporal_port or free_port()
-        self.ui_port = ui_port or free_port()
+        self._ui, self._cloud_options, self._durable = ui, cloud, durable
+        self.temporal_port, self.ui_port = free_port(), free_port()
         self.environment: dict[str, str] = {}
         self.workers: list[Process] = []
+        self._numbers = itertools.count(1)
         self._exit = ExitStack()
         self._stop = threading.Event()
 
@@ -91,13 +93,8 @@ class Stage:
             raise
 
     def _start(self) -> Self:
-        bin_directory = Path(sys.executable).parent
-        options = [f"--dynamic-config-value={value}" for value in FAST]
-        options += ["--ui-port", str(self.ui_port)] if self._ui else ["--headless"]
-        self.temporal = self._process(
-            "temporal",
-            [str(bin_directory / "temporal"), "server", "start-dev", "--ip", "127.0.0.1", "--port", str(self.temporal_port), *options],
-        )
+        self.temporal = self._start_temporal()
+        self._exit.callback(lambda: self.temporal.stop())  # noqa: PLW0108 (it may be another one by then)
         cloud = self._process("localcloud", [sys.executable, "-m", "localcloud", "--home", str(self.home / "cloud"), *self._cloud_options])
         self.cloud = cloud
         text = cloud.wait_for("# disks and images")
@@ -111,8 +108,37 @@ class Stage:
             worker.kill()
         self._exit.close()
 
+    def restart_temporal(self) -> None:
+        """Killed, not stopped: whoever talks to it sees the connection break, and finds everything again."""
+        self.temporal.kill()
+        self.temporal = self._start_temporal()
+        self._until_temporal_answers()
+
+    def _start_temporal(self) -> Process:
+        options = [f"--dynamic-config-value={value}" for value in FAST]
+        options += ["--ui-port", str(self.ui_port)] if self._ui else ["--headless"]
+        if self._durable:
+            options += [
+                "--db-filename",
+                str(self.home / "temporal.db"),
+                "--sqlite-pragma",
+                "journal_mode=WAL",
+                "--sqlite-pragma",
+                "synchronous=NORMAL",
+            ]
+        command = [
+            str(Path(sys.executable).parent / "temporal"),
+            "server",
+            "start-dev",
+            "--ip",
+            "127.0.0.1",
+            "--port",
+            str(self.temporal_port),
+        ]
+        return Process("temporal", command + options, self.home / "temporal.log")
+
     def start_worker(self, **environment: str) -> Process:
-        number = len(self.workers) + 1
+        number = next(self._numbers)
         worker = Process(
             f"worker {number}", [sys.executable, "-m", "worker"], self.home / f"worker-{number}.log", self.environment | environment
         )

@@ -9,19 +9,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 # Seen by the caller of the API.
-API_KINDS = ("throttle", "error", "latency", "lost_reply", "reset", "hang")
+API_KINDS = ("throttle", "error", "latency", "lost_reply", "late_reply", "reset", "hang")
 # Seen in what the region does.
-REGION_KINDS = ("insufficient_capacity", "boot_silent", "boot_errors", "image_failed")
+REGION_KINDS = ("insufficient_capacity", "boot_silent", "boot_errors", "image_failed", "stale")
 
 
-MATCHABLE = {"service", "body", "subnet", "type", "tags", "id", "image", "name"}
+MATCHABLE = {"caller", "service", "body", "subnet", "type", "tags", "id", "image", "name"}
 
 
 @dataclass
 class Fault:
     """
-    `action` and each value of `match` are regular expressions; `times` None means for ever; `seconds` is for latency and
-    hang. `skip` lets that many matching calls pass first, so that a test can hit the n-th.
+    `action` and each value of `match` are regular expressions; `times` None means for ever; `seconds` is for latency,
+    hang, late_reply (how long after the effect the connection is dropped) and stale (how long what was made is not shown). `skip` lets that many matching calls pass first, so that a test can hit the n-th.
     """
 
     kind: str
@@ -70,8 +70,18 @@ class Faults:
         with self._lock:
             self._faults += parsed
 
+    def drop(self, caller: str) -> None:
+        """Those that are for this caller alone."""
+        with self._lock:
+            self._faults = [fault for fault in self._faults if fault.match.get("caller") != caller]
+
     def listed(self) -> list[dict[str, Any]]:
         return [vars(fault) for fault in self._faults]
+
+    def peek(self, kinds: tuple[str, ...], action: str, **facts: str) -> Fault | None:
+        """The first fault that fits; it is not used up."""
+        with self._lock:
+            return next((fault for fault in self._faults if fault.fits(kinds, action, facts)), None)
 
     def take(self, kinds: tuple[str, ...], action: str, **facts: str) -> Fault | None:
         """The first fault that fits and strikes now; its count goes down by one."""

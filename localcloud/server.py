@@ -24,7 +24,7 @@ from moto.ec2.models import ec2_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-from localcloud import commands, guards, images, instances, wire
+from localcloud import commands, consistency, guards, images, instances, wire
 from localcloud.balancer import Balancer, require_platform
 from localcloud.faults import API_KINDS, Fault
 from localcloud.groups import Groups
@@ -57,7 +57,7 @@ class LocalCloud:
         targets = Targets(self.region)
         self.targets = targets
         self.balancer = Balancer(self.region, targets)
-        for part in (instances, images, guards, commands):
+        for part in (instances, images, guards, commands, consistency):
             part.install(self.region)
         targets.install()
         Groups(self.region, targets).install()
@@ -94,11 +94,14 @@ class LocalCloud:
             "at": time.time(),
             "service": call.service,
             "action": call.action,
+            "caller": call.caller,
             "outcome": "",
             "parameters": call.parameters,
         }
         self.requests.append(entry)
-        fault = self.region.faults.take(API_KINDS, call.action, service=call.service, body=unquote_plus(body.decode("latin1")))
+        fault = self.region.faults.take(
+            API_KINDS, call.action, service=call.service, caller=call.caller, body=unquote_plus(body.decode("latin1"))
+        )
         entry["fault"] = fault.kind if fault else None
         if fault:
             time.sleep(fault.seconds if fault.kind in ("latency", "hang") else 0)
@@ -109,7 +112,8 @@ class LocalCloud:
         status, headers, reply = self._ask_moto(environ, call)
         entry["outcome"] = "ok" if status.startswith("2") else wire.error_code(reply) or status
         entry["seconds"] = time.time() - entry["at"]
-        if fault and fault.kind == "lost_reply":
+        if fault and fault.kind in ("lost_reply", "late_reply"):
+            time.sleep(fault.seconds if fault.kind == "late_reply" else 0)
             entry["outcome"] += " (reply lost)"
             return self._drop(environ, None, start)
         start(status, headers)
@@ -177,6 +181,15 @@ class LocalCloud:
             case "DELETE", ["faults"]:
                 self.region.faults.replace([])
                 return []
+            case "DELETE", ["faults", caller]:
+                self.region.faults.drop(caller)
+                return []
+            case "GET", ["capacity"]:
+                return self.targets.capacity()
+            case "DELETE", ["capacity"]:
+                for arn in json.loads(body or b"null") or list(self.targets.least):
+                    self.targets.least.pop(arn, None)
+                return self.targets.capacity()
             case "GET", ["instances"]:
                 return [
                     {"id": m.id, "address": m.address, "root": str(m.root), "processes": [s.pid for s in m.services if s.poll() is None]}

@@ -49,6 +49,8 @@ class Targets:
         self.changed: Callable[[], None] = lambda: None
         self.checks: dict[tuple[str, str], Check] = {}
         self.draining: dict[tuple[str, str], tuple[float, int]] = {}
+        # The fewest healthy targets of each target group since the watermark was cleared.
+        self.least: dict[str, int] = {}
         self._loop = asyncio.new_event_loop()
 
     def install(self) -> None:
@@ -84,6 +86,7 @@ class Targets:
             return [targets._describe(self, group, target) for target in ids]
 
         self.region.every_tick(self._end_drains)
+        self.region.every_tick(self._mark_least)
 
     def start(self) -> None:
         threading.Thread(target=lambda: self._loop.run_until_complete(self._check_for_ever()), daemon=True).start()
@@ -121,6 +124,21 @@ class Targets:
         """The healthy ones, or all when none is: AWS fails open."""
         checks = [check for (of, _), check in list(self.checks.items()) if of == arn]
         return [check for check in checks if check.state == "healthy"] or checks
+
+    def capacity(self) -> dict[str, dict[str, int]]:
+        """Healthy targets per target group: now, and the fewest since the watermark was cleared."""
+        now = self._healthy()
+        return {arn: {"healthy": count, "least": self.least.get(arn, count)} for arn, count in now.items()}
+
+    def _mark_least(self) -> None:
+        for arn, count in self._healthy().items():
+            self.least[arn] = min(count, self.least.get(arn, count))
+
+    def _healthy(self) -> dict[str, int]:
+        counts = dict.fromkeys(backend(elbv2_backends, self.region).target_groups, 0)
+        for (arn, _), check in list(self.checks.items()):
+            counts[arn] = counts.get(arn, 0) + (check.state == "healthy")
+        return counts
 
     def _group(self, arn: str) -> Any:
         return backend(elbv2_backends, self.region).target_groups.get(arn)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -15,10 +15,20 @@ class Call:
     action: str
     protocol: str
     parameters: dict[str, str]
+    caller: str = ""
 
 
 def read(environ: dict[str, Any], body: bytes) -> Call:
-    """The call that a signed AWS request makes; S3 has no action names, so its method and path stand in."""
+    """
+    The call that a signed AWS request makes; S3 has no action names, so its method and path stand in.
+
+    The caller is the application id that every AWS SDK puts into its user agent (AWS_SDK_UA_APP_ID).
+    """
+    application = re.search(r"\bapp/([^\s/]+)", environ.get("HTTP_USER_AGENT", ""))
+    return replace(_read(environ, body), caller=application.group(1) if application else "")
+
+
+def _read(environ: dict[str, Any], body: bytes) -> Call:
     credential = re.search(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
     service = credential.group(1) if credential else "s3"
     target = environ.get("HTTP_X_AMZ_TARGET")

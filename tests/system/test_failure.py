@@ -223,3 +223,35 @@ async def test_a_hand_made_group_that_claims_the_stack_is_refused(stack: StackUn
         return not account.groups(f"{stack.name}-hand")
 
     await eventually(gone)
+
+
+async def test_what_aws_does_not_show_yet_is_neither_made_twice_nor_left_behind(make_stack: Callable[..., StackUnderTest]) -> None:
+    """Eventual consistency: for two seconds no list shows what was made, with and without a lost reply, on the way out and back."""
+    stack = make_stack(
+        top="approval = true", patience="first_look = 0.3\npoll = 0.5\nconfirm = 0.2\nhealthy = 60\nsoak = 0.5\nsettle = 4\n"
+    )
+    stack.repository.release("v1")
+    before = asdict(stack.account.snapshot(only=stack.name + "-"))
+    for action in ("DescribeInstances", "DescribeImages", "DescribeSecurityGroups", "DescribeAutoScalingGroups", "DeleteLaunchTemplate"):
+        stack.account.fault("stale", action, times=None, seconds=2)
+    for phase, lost in (("baking", "RunInstances"), ("launching", "CreateAutoScalingGroup"), ("launching", "CreateLaunchTemplate")):
+        stack.account.fault("lost_reply", lost)
+        handle = await stack.start("v1")
+
+        async def made(action: str = lost) -> bool:
+            return any(c["action"] == action and c["outcome"] == "ok (reply lost)" for c in stack.account.calls())
+
+        await eventually(made, 25, lambda: str([(c["action"], c["outcome"]) for c in stack.account.calls()][-25:]))
+        stack.account.forget_calls()
+        await handle.signal("abort_and_roll_back", {"by": phase})
+        error = await stack.fails(handle)
+        assert error.type == "RolledBack"
+        assert asdict(stack.account.snapshot(only=stack.name + "-")) == before
+
+        async def cleared() -> bool:
+            left = stack.account.snapshot()
+            return not [name for name in (*left.security_groups, *left.instances.values()) if f"app{stack.name[1:]}" in name]
+
+        await eventually(cleared)
+    assert (await stack.release("v1"))["tag"] == "v1"
+    assert len(stack.account.snapshot(only=stack.name + "-").groups) == 1

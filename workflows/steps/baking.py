@@ -106,7 +106,7 @@ class BakeSteps(Steps):
                 EnsureImage(region=self.region, name=self.identity.image_name, instance=builder, release=self.release, tags=self.tags),
             )
         available: Image = await self.do(
-            Images.image_available, ImageRef(region=self.region, id=image), poll(patience.poll, patience.image),
+            Images.image_available, ImageRef(region=self.region, id=image, settled_at=self.settled_at("image", self.identity.image_name)), poll(patience.poll, patience.image),
             what="Wait until it is available",
         )  # fmt: skip
         return available

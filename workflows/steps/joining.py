@@ -16,7 +16,12 @@ with workflow.unsafe.imports_passed_through():
 class JoiningSteps(ReleasingSteps):
     @step("Attach it to the load balancer", phase="launching")
     async def attach(self) -> None:
-        await self.do(Balancers.attach, Membership(region=self.region, group=self.green, target_groups=self.arns))
+        await self.do(
+            Balancers.attach,
+            Membership(
+                region=self.region, group=self.green, target_groups=self.arns, settled_at=self.settled_at("Auto Scaling group", self.green)
+            ),
+        )
         policies = tuple(policy for policy in self.stack.scaling if policy.metric == "requests")
         if policies and self.green not in [deployment.name for deployment in self.deployments]:
             # What was woken has its policies still.

@@ -62,7 +62,10 @@ class MakingSteps(ReleasingSteps):
         """Those that need no balancer; were there any?"""
         policies = tuple(policy for policy in self.stack.scaling if policy.metric != "requests")
         if policies:
-            await self.do(Groups.put_policies, PutPolicies(region=self.region, group=self.green, policies=policies))
+            await self.do(
+                Groups.put_policies,
+                PutPolicies(region=self.region, group=self.green, policies=policies, settled_at=self.settled_at(GROUP, self.green)),
+            )
         return bool(policies)
 
     async def pin_blue(self) -> None:

@@ -1,0 +1,66 @@
+"""`make torture`: all of it, and docs/crash-matrix.md. `--sample N` tries N points of each play and writes nothing."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import random
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from bench.torture import matrix, reaction, report, stage, storm
+from bench.torture.plays import PLAYS
+from demo.processes import ROOT
+
+REPORT = ROOT / "docs/crash-matrix.md"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make torture", description=__doc__)
+    parser.add_argument("--lanes", type=int, default=5, help="stacks side by side")
+    parser.add_argument("--sample", type=int, help="so many points of each play")
+    parser.add_argument("--storm", type=int, default=200, help="releases in the storm")
+    parser.add_argument("--seed", type=int, default=1)
+    chosen = parser.parse_args()
+    random.seed(chosen.seed)
+    home = Path(tempfile.mkdtemp(prefix="torture-"))
+    kept = asyncio.run(torture(home, chosen.lanes, chosen.sample, chosen.storm))
+    if kept:
+        shutil.rmtree(home)
+    else:
+        print(f"logs of workers, Temporal and the cloud: {home}")
+    raise SystemExit(0 if kept else 1)
+
+
+async def torture(home: Path, count: int, sample: int | None, releases: int) -> bool:
+    console = Console(width=180, highlight=False)
+    started = time.monotonic()
+    async with stage.lanes(home, count) as (theatre, lanes):
+        reactions = await reaction.run(lanes[0])
+        console.print(f"aborts: {[round(verdict.seconds, 2) for verdict in reactions]}")
+        wanted: list[matrix.Point] = []
+        for play in PLAYS:
+            found = await matrix.points(lanes[0], play)
+            wanted += random.sample(found, min(sample, len(found))) if sample else found
+        random.shuffle(wanted)
+        console.print(f"{len(wanted)} points, {count} lanes")
+        results = await matrix.run(lanes, wanted, console)
+        whirl = await storm.run(theatre, lanes, releases, console)
+    kept = not (results.broken() or whirl.broken() or whirl.failed_requests) and len(results.tried) == len(wanted)
+    kept = kept and len(whirl.verdicts) == releases and all(verdict.kept for verdict in reactions)
+    text = report.markdown(
+        results, whirl, reactions, seconds=time.monotonic() - started, lanes=count, cores=len(os.sched_getaffinity(0))
+    )  # fmt: skip
+    print(text)
+    if not sample:
+        REPORT.write_text(text)
+    return kept
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""The independent auditor: plain boto3 before and after, none of Ovenbird's code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.torture.lane import SIZE, Lane
+from demo.account import Snapshot
+
+
+@dataclass
+class Verdict:
+    """What one run did: `broken` is every promise that it broke, in words."""
+
+    ended: str = ""
+    seconds: float = 0.0
+    requests: int = 0
+    failed_requests: int = 0
+    left: list[str] = field(default_factory=list)
+    duplicates: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+
+    @property
+    def kept(self) -> bool:
+        return not (self.broken or self.left or self.duplicates or self.failed_requests)
+
+
+class Auditor:
+    """Looks before a run; `verdict` looks again after it and compares."""
+
+    def __init__(self, lane: Lane) -> None:
+        self._lane, self._account = lane, lane.account
+        self.before = self._account.snapshot(only=lane.name)
+        self._commands = self._all_commands()
+        self._account.clear_watermark(lane.target_group)
+
+    @property
+    def serving(self) -> str:
+        return _serving(self.before)[0]
+
+    def verdict(self, ended: str, wanted: str, *, serves: str | None, seconds: float) -> Verdict:
+        """`serves` is the deployment's tag that must serve now; None for what served before, exactly as before."""
+        after = self._account.snapshot(only=self._lane.name)
+        verdict = Verdict(ended=ended, seconds=seconds)
+        if ended != wanted:
+            verdict.broken.append(f"it ended as {ended}, not as {wanted}")
+        tags = [after.groups[name]["tags"].get("ovenbird:tag", "") for name in _serving(after)]
+        if serves is None and after.groups != self.before.groups:
+            verdict.broken.append(f"the groups are not as before: {_difference(self.before.groups, after.groups)}")
+        if serves is not None and tags != [serves]:
+            verdict.broken.append(f"{tags} serves, not {serves}")
+        self._sizes(after, verdict)
+        least = self._account.least_healthy(self._lane.target_group)
+        if least < SIZE:
+            verdict.broken.append(f"at one moment only {least} targets were healthy")
+        verdict.left = self._left(after)
+        verdict.duplicates = self._duplicates(after)
+        return verdict
+
+    def _sizes(self, after: Snapshot, verdict: Verdict) -> None:
+        for name, group in after.groups.items():
+            serving = name in _serving(after)
+            wanted = (1, 8, SIZE, SIZE, 1) if serving else (0, 0, 0, 0, 0)
+            found = (group["min"], group["max"], group["desired"], len(group["instances"]), len(group["target_groups"]))
+            if found != wanted:
+                verdict.broken.append(f"{name} has min, max, desired, instances, target groups {found}, not {wanted}")
+
+    def _left(self, after: Snapshot) -> list[str]:
+        """What belongs to no kept deployment."""
+        members = {instance for group in after.groups.values() for instance in group["instances"]}
+        left = [f"instance {name} ({label})" for name, label in after.instances.items() if name not in members]
+        left += [f"launch template {name}" for name in after.templates if name not in after.groups]
+        left += [f"security group {name}" for name in after.security_groups if "bake" in name]
+        left += [f"group {name} that never served" for name, group in after.groups.items() if not group["tags"].get("ovenbird:served-at")]
+        left += [f"policy {name}" for name in after.policies if not any(name.startswith(group) for group in after.groups)]
+        left += [f"{len(after.snapshots)} snapshots of {len(after.images)} images"] if len(after.snapshots) > len(after.images) else []
+        return left
+
+    def _duplicates(self, after: Snapshot) -> list[str]:
+        """A second instance, group, image or command where one was asked for; terminated instances are still shown."""
+        account = self._account
+        pages = account.ec2.get_paginator("describe_instances").paginate(
+            Filters=[{"Name": "tag:ovenbird:application", "Values": [f"app-{self._lane.name}"]}]
+        )
+        per_owner: dict[str, int] = {}
+        for instance in (i for page in pages for r in page["Reservations"] for i in r["Instances"]):
+            tags = {tag["Key"]: tag["Value"] for tag in instance["Tags"]}
+            owner = tags.get("ovenbird:deployment") or tags.get("ovenbird:release", "?")
+            builder = "ovenbird:deployment" not in tags
+            per_owner[owner] = per_owner.get(owner, 0) + (SIZE if builder else 1)
+        several = [
+            f"{count // SIZE} builders of {owner}" for owner, count in per_owner.items() if owner.startswith("bake-") and count > SIZE
+        ]
+        by_tag: dict[str, int] = {}
+        for group in after.groups.values():
+            by_tag[group["tags"]["ovenbird:tag"]] = by_tag.get(group["tags"]["ovenbird:tag"], 0) + 1
+        several += [f"{count} groups of {tag}" for tag, count in by_tag.items() if count > 1]
+        names = list(after.images.values())
+        several += [f"{names.count(name)} images called {name}" for name in set(names) if names.count(name) > 1]
+        per_instance: dict[str, int] = {}
+        for instance_id in self._all_commands() - self._commands:
+            per_instance[instance_id[1]] = per_instance.get(instance_id[1], 0) + 1
+        several += [f"{count} commands on {name}" for name, count in per_instance.items() if count > 2]
+        return several
+
+    def _all_commands(self) -> set[tuple[str, str]]:
+        commands = self._account.ssm.list_commands()["Commands"]
+        return {(command["CommandId"], ",".join(command["InstanceIds"])) for command in commands}
+
+
+def _serving(snapshot: Snapshot) -> list[str]:
+    return [name for name, group in snapshot.groups.items() if group["tags"].get("ovenbird:state") == "serving"]
+
+
+def _difference(before: dict[str, Any], after: dict[str, Any]) -> str:
+    return "; ".join(f"{name}: {before.get(name)} → {after.get(name)}" for name in before | after if before.get(name) != after.get(name))

@@ -1,0 +1,147 @@
+"""A lane: one stack with a worker and users of its own, so that several points are tried at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from demo import infrastructure
+from demo.account import Account
+from demo.example import Repository
+from demo.infrastructure import Infrastructure
+from demo.processes import Process, Stage
+from demo.traffic import Traffic
+
+T = TypeVar("T")
+SIZE = 2
+LIMIT = 240.0
+PATIENCE = (
+    "first_look = 0.15\npoll = 0.4\nconfirm = 0.1\nhealthy = 90\napproval = 600\nsoak = {soak}\ndrain = 90\nsettle = 2\nway_back = 200"
+)
+
+
+class Stacks:
+    """The one stacks file of all lanes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._stacks = path, dict[str, str]()
+
+    def write(self, name: str, text: str) -> None:
+        self._stacks[name] = text
+        fresh = self._path.with_suffix(".new")
+        fresh.write_text("\n".join(self._stacks.values()))
+        fresh.rename(self._path)
+
+
+class Lane:
+    def __init__(self, number: int, stage: Stage, client: Client, account: Account, base: Infrastructure, stacks: Stacks) -> None:
+        self.name = f"lane{number}"
+        self.stage, self.client, self.account = stage, client, account
+        self.infrastructure = infrastructure.add_balancer(stage.environment, base, self.name, port=8000 + number)
+        self.repository = Repository(stage.home / f"repository-{self.name}")
+        self._stacks = stacks
+        self._tags = 0
+        # When that part of the play began whose calls are the points.
+        self.marked_at = 0.0
+        self.worker: Process | None = None
+        self.set_soak(0.3)
+
+    @property
+    def target_group(self) -> str:
+        return self.infrastructure.target_group_arn
+
+    def set_soak(self, seconds: float) -> None:
+        text = self.infrastructure.stack(
+            self.name, self.repository.url, application=f"app-{self.name}", patience=PATIENCE.format(soak=seconds),
+            capacity="min = 1\nmax = 8\ndesired = 2", retention="deployments = 3", sweeping="age = 0",
+            top='scaling = [{ metric = "cpu", target = 50 }, { metric = "requests", target = 1000 }]',
+        )  # fmt: skip
+        self._stacks.write(self.name, text)
+
+    def new_tag(self) -> str:
+        self._tags += 1
+        tag = f"t{self._tags}"
+        self.repository.release(tag)
+        return tag
+
+    async def start_worker(self) -> None:
+        """Whose every call to AWS says which lane it is of."""
+        self.worker = await asyncio.to_thread(self.stage.start_worker, OVENBIRD_TASK_QUEUE=self.name, AWS_SDK_UA_APP_ID=self.name)
+
+    async def kill_worker(self) -> None:
+        assert self.worker
+        self.worker.kill()
+        await self.start_worker()
+
+    def users(self) -> Traffic:
+        return Traffic(self.infrastructure.address, users=3, rate=12)
+
+    async def release(self, tag: str) -> WorkflowHandle[Any, Any]:
+        return await self._start("ReleaseWorkflow", {"stack": self.name, "tag": tag})
+
+    async def rollback(self) -> WorkflowHandle[Any, Any]:
+        return await self._start("RollbackWorkflow", {"stack": self.name})
+
+    async def _start(self, workflow: str, request: dict[str, str]) -> WorkflowHandle[Any, Any]:
+        async def start() -> WorkflowHandle[Any, Any]:
+            handle: WorkflowHandle[Any, Any] = await self.client.start_workflow(
+                workflow, request, id=f"release-{self.name}", task_queue=self.name, rpc_timeout=timedelta(seconds=5)
+            )
+            return handle
+
+        return await patiently(start)
+
+    async def ending(self, handle: WorkflowHandle[Any, Any]) -> str:
+        """`Completed`, the type of its failure, or that it did not end in time."""
+
+        async def result() -> str:
+            try:
+                await handle.result()
+            except WorkflowFailureError as error:
+                cause = error.cause
+                return (cause.type or "") if isinstance(cause, ApplicationError) else type(cause).__name__
+            return "Completed"
+
+        try:
+            return await asyncio.wait_for(patiently(result), LIMIT)
+        except TimeoutError:
+            return f"no end within {LIMIT:.0f} s"
+
+    async def signal(self, handle: WorkflowHandle[Any, Any], name: str) -> None:
+        """Content where it has ended."""
+
+        async def send() -> None:
+            try:
+                await handle.signal(name, {"by": "torture"}, rpc_timeout=timedelta(seconds=5))
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+
+        await patiently(send)
+
+    async def status(self, handle: WorkflowHandle[Any, Any]) -> dict[str, Any]:
+        """Empty where no worker answers now."""
+        try:
+            found: dict[str, Any] = await handle.query("status", rpc_timeout=timedelta(seconds=2))
+        except RPCError:
+            return {}
+        return found
+
+
+async def patiently(call: Callable[[], Awaitable[T]]) -> T:
+    """Through a restart of Temporal's server: our own questions must not be what fails."""
+    deadline = asyncio.get_running_loop().time() + 60
+    while True:
+        try:
+            return await call()
+        except RPCError:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            await asyncio.sleep(0.2)

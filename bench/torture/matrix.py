@@ -1,0 +1,117 @@
+"""The matrices: each call of each play, struck once by each fault."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from rich.console import Console
+
+from bench.torture.audit import Verdict
+from bench.torture.lane import Lane
+from bench.torture.plays import LOOK, PLAYS
+
+KILLS = {"killed before": "hang", "killed after": "late_reply"}
+REPLIES = {"reply lost": "lost_reply", "throttled": "throttle", "500": "error", "reset": "reset", "hangs 30 s": "hang"}
+READS = ("Describe", "Get", "List", "HEAD ", "GET ")
+# Longer than any worker lives after it was noticed that a call is held.
+HELD = 60.0
+
+
+@dataclass(frozen=True)
+class Point:
+    play: str
+    action: str
+    occurrence: int
+    fault: str
+
+
+@dataclass
+class Tried:
+    point: Point
+    struck: bool
+    verdict: Verdict
+    lane: str
+
+
+@dataclass
+class Results:
+    tried: list[Tried] = field(default_factory=list)
+
+    def broken(self) -> list[Tried]:
+        return [one for one in self.tried if not one.verdict.kept]
+
+
+async def points(lane: Lane, play: str) -> list[Point]:
+    """From one quiet run: every call that this lane's worker makes, with each of the faults that make sense for it."""
+    lane.account.forget_calls()
+    verdict = await PLAYS[play](lane)
+    if not verdict.kept:
+        raise RuntimeError(f"the quiet {play} broke its promise already: {verdict}")
+    calls = [call for call in lane.account.calls() if call["caller"] == lane.name]
+    counts = Counter(call["action"] for call in calls)
+    earlier = Counter(call["action"] for call in calls if call["at"] < lane.marked_at)
+    return [
+        Point(play, action, occurrence, fault)
+        for action, count in counts.items()
+        for occurrence in range(earlier[action], count)
+        for fault in (*KILLS, *REPLIES)
+        if fault != "reply lost" or not action.startswith(READS)
+    ]
+
+
+async def try_point(lane: Lane, point: Point) -> Tried:
+    """One play with one fault; the users ask all the time."""
+    kill = point.fault in KILLS
+    kind = (KILLS | REPLIES)[point.fault]
+    lane.account.fault(
+        kind, re.escape(point.action), skip=point.occurrence, match={"caller": f"^{lane.name}$"}, times=1,
+        **({"seconds": HELD if kill else 30} if kind in ("hang", "late_reply") else {}),
+    )  # fmt: skip
+    watching = asyncio.create_task(_kill_when_struck(lane)) if kill else None
+    with lane.users() as users:
+        verdict = await PLAYS[point.play](lane)
+        if watching:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+        struck = any(fault["times"] == 0 for fault in lane.account.faults_of(f"^{lane.name}$"))
+        lane.account.forget_faults_of(f"^{lane.name}$")
+        tally = users.stop()
+    verdict.requests, verdict.failed_requests = tally.sent, tally.failed
+    if tally.failures:
+        verdict.broken.append(f"requests failed: {tally.failures[:3]}")
+    return Tried(point, struck, verdict, lane.name)
+
+
+async def _kill_when_struck(lane: Lane) -> None:
+    while not any(fault["times"] == 0 for fault in await asyncio.to_thread(lane.account.faults_of, f"^{lane.name}$")):
+        await asyncio.sleep(LOOK)
+    await asyncio.shield(asyncio.ensure_future(lane.kill_worker()))
+
+
+async def run(lanes: list[Lane], wanted: Iterable[Point], console: Console) -> Results:
+    """The lanes take the points from one queue. A lane whose promise was broken is not used again: its state is not the next point's."""
+    queue = list(wanted)
+    total, results = len(queue), Results()
+
+    async def work(lane: Lane) -> None:
+        while queue:
+            point = queue.pop(0)
+            try:
+                tried = await try_point(lane, point)
+            except Exception as error:  # noqa: BLE001 (whatever it was, it is a point that was not kept, and is reported)
+                tried = Tried(point, struck=True, verdict=Verdict(broken=[f"the play itself broke: {error!r}"]), lane=lane.name)
+            results.tried.append(tried)
+            if not tried.verdict.kept:
+                console.print(f"[bold red]BROKEN[/] {point} in {lane.name}: {tried.verdict}", soft_wrap=True)
+                return
+            if len(results.tried) % 25 == 0:
+                console.print(f"{len(results.tried)} of {total} points")
+
+    await asyncio.gather(*(work(lane) for lane in lanes))
+    if queue:
+        console.print(f"[bold red]{len(queue)} points were not tried: no lane is left[/]")
+    return results

@@ -1,0 +1,74 @@
+"""What is played at each point: a release with its bake, two aborts, a rollback."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from bench.torture.audit import Auditor, Verdict
+from bench.torture.lane import Lane
+
+LOOK = 0.05
+
+
+async def release(lane: Lane) -> Verdict:
+    """Of a tag that was never baked: the bake's calls are among its calls."""
+    auditor, tag, started = Auditor(lane), lane.new_tag(), time.monotonic()
+    lane.marked_at = time.time()
+    ended = await lane.ending(await lane.release(tag))
+    return auditor.verdict(ended, "Completed", serves=tag, seconds=time.monotonic() - started)
+
+
+async def abort(lane: Lane) -> Verdict:
+    """When blue has left the balancer and green serves alone: the longest way back there is."""
+
+    def alone(status: dict[str, Any]) -> bool:
+        blue = status.get("blue") or {}
+        return status.get("phase") == "watching" and blue.get("in_balancer") is False
+
+    return await _aborted(lane, alone)
+
+
+async def abort_bake(lane: Lane) -> Verdict:
+    """While the builder boots: what the bake has made is its own to clear."""
+    return await _aborted(lane, lambda status: bool(status.get("bake")), bake_has="instance")
+
+
+async def _aborted(lane: Lane, when: Callable[[dict[str, Any]], bool], bake_has: str = "") -> Verdict:
+    auditor, tag = Auditor(lane), lane.new_tag()
+    lane.set_soak(120)
+    try:
+        handle = await lane.release(tag)
+        status: dict[str, Any] = {}
+        while not when(status):
+            await asyncio.sleep(LOOK)
+            status = await lane.status(handle)
+        bake = lane.client.get_workflow_handle((status.get("bake") or {}).get("workflow_id", "none"))
+        while bake_has and bake_has not in str((await lane.status(bake)).get("ledger")):
+            await asyncio.sleep(LOOK)
+        lane.marked_at, started = time.time(), time.monotonic()
+        await lane.signal(handle, "abort_and_roll_back")
+        ended = await lane.ending(handle)
+        seconds = time.monotonic() - started
+        if bake_has:
+            await lane.ending(bake)
+        return auditor.verdict(ended, "RolledBack", serves=None, seconds=seconds)
+    finally:
+        lane.set_soak(0.3)
+
+
+async def rollback(lane: Lane) -> Verdict:
+    """To the deployment that served before; the one after it goes back again."""
+    auditor, started = Auditor(lane), time.monotonic()
+    lane.marked_at = time.time()
+    parked = [g for g in auditor.before.groups.values() if g["tags"].get("ovenbird:state") == "parked"]
+    previous = max(parked, key=lambda group: group["tags"]["ovenbird:served-at"])["tags"]["ovenbird:tag"]
+    ended = await lane.ending(await lane.rollback())
+    return auditor.verdict(ended, "Completed", serves=previous, seconds=time.monotonic() - started)
+
+
+PLAYS: dict[str, Callable[[Lane], Awaitable[Verdict]]] = {
+    "release with its bake": release, "abort of a bake": abort_bake, "abort while watched": abort, "rollback": rollback,
+}  # fmt: skip

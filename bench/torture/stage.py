@@ -1,0 +1,36 @@
+"""The stage of a torture: a durable Temporal, a cloud without delays, and the lanes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from temporalio.client import Client
+
+from bench.torture.lane import Lane, Stacks
+from demo import infrastructure
+from demo.account import Account
+from demo.processes import Stage
+
+
+@asynccontextmanager
+async def lanes(home: Path, count: int) -> AsyncIterator[tuple[Stage, list[Lane]]]:
+    """Each serves one version, and has another one parked."""
+    with Stage(home, cloud=("--no-delays", "--scale", "0.02"), durable=True) as stage:
+        account = Account(stage.environment)
+        base = infrastructure.build(stage.environment, stack="torture")
+        client = await Client.connect(stage.temporal_address)
+        stacks = Stacks(home / "stacks.toml")
+        made = [Lane(number, stage, client, account, base, stacks) for number in range(1, count + 1)]
+        await asyncio.gather(*(_prepare(lane) for lane in made))
+        yield stage, made
+
+
+async def _prepare(lane: Lane) -> None:
+    await lane.start_worker()
+    for _ in range(2):
+        ended = await lane.ending(await lane.release(lane.new_tag()))
+        if ended != "Completed":
+            raise RuntimeError(f"{lane.name} could not be prepared: its release ended as {ended}")

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OURS := domain workflows activities console localcloud demo bench worker.py starter.py
 
-.PHONY: demo test check bench torture lock clean
+.PHONY: demo test check bench histories torture lock clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.installed: requirements.lock pyproject.toml
@@ -33,6 +33,10 @@ check: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	@$(BIN)/python -m bench.release
+
+# When a version is released: what the replay tests replay. CONTRIBUTING.md says when not to.
+histories: $(VENV)/.installed
+	@$(BIN)/python -m bench.histories
 
 # Half an hour, and docs/crash-matrix.md. SAMPLE=5 tries five points of each play and writes nothing.
 torture: $(VENV)/.installed

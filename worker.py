@@ -17,9 +17,10 @@ from temporalio import activity, workflow
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError
-from temporalio.worker import Worker
+from temporalio.worker import Worker, WorkerDeploymentConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.aws import Aws
@@ -47,6 +48,7 @@ HERE = Path(__file__).parent
 WORKFLOWS = [
     ReleaseWorkflow, RollbackWorkflow, BakeWorkflow, SweepWorkflow, SweepStackWorkflow, PlanWorkflow, HistoryWorkflow, CandidatesWorkflow,
 ]  # fmt: skip
+SANDBOX = SandboxRestrictions.default.with_passthrough_modules("activities", "domain", "pydantic", "structlog")
 # As many slots as threads: an activity that waits for a thread would run out of its time unseen.
 SLOTS = 50
 GRACE = timedelta(seconds=15)
@@ -60,7 +62,26 @@ class Settings:
 
     stacks: Path = field(default_factory=lambda: Path(os.environ.get("OVENBIRD_STACKS", HERE / "deploy/stacks.toml")))
     recipe: Path = field(default_factory=lambda: Path(os.environ.get("OVENBIRD_RECIPE", HERE / "packer")))
+    # Both or neither: with them the worker takes part in Temporal's worker versioning (CONTRIBUTING.md).
+    deployment: str | None = field(default_factory=lambda: os.environ.get("TEMPORAL_DEPLOYMENT_NAME"))
+    build_id: str | None = field(default_factory=lambda: os.environ.get("TEMPORAL_WORKER_BUILD_ID"))
     task_queue: str = field(default_factory=lambda: os.environ.get("OVENBIRD_TASK_QUEUE", TASK_QUEUE))
+
+
+def versioning(settings: Settings) -> WorkerDeploymentConfig | None:
+    """
+    A release may wait for days: it moves on to the version that is current then, which replays what the old one did.
+
+    Pinned to the version that began it, it would hang once that version's last worker is gone.
+    """
+    if bool(settings.deployment) != bool(settings.build_id):
+        sys.exit("TEMPORAL_DEPLOYMENT_NAME and TEMPORAL_WORKER_BUILD_ID go together: set both, or neither")
+    if not (settings.deployment and settings.build_id):
+        return None
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(settings.deployment, settings.build_id), use_worker_versioning=True,
+        default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
+    )  # fmt: skip
 
 
 def make_worker(client: Client, settings: Settings) -> Worker:
@@ -75,12 +96,11 @@ def make_worker(client: Client, settings: Settings) -> Worker:
     return Worker(
         client, task_queue=settings.task_queue, workflows=WORKFLOWS, activities=activities, activity_executor=ThreadPoolExecutor(SLOTS),
         max_concurrent_activities=SLOTS, interceptors=[HeartbeatInterceptor()], graceful_shutdown_timeout=GRACE,
+        deployment_config=versioning(settings),
         # After a kill, a workflow that was cached here waits this long before another worker may have it.
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),
         max_heartbeat_throttle_interval=timedelta(seconds=1), default_heartbeat_throttle_interval=timedelta(seconds=1),
-        workflow_runner=SandboxedWorkflowRunner(
-            restrictions=SandboxRestrictions.default.with_passthrough_modules("activities", "domain", "pydantic", "structlog")
-        ),
+        workflow_runner=SandboxedWorkflowRunner(restrictions=SANDBOX),
     )  # fmt: skip
 
 

@@ -110,22 +110,33 @@ async def releases(stage: Stage, client: Client, account: Account, built: Infras
                 await asyncio.sleep(0.1)
             tally = traffic.stop()
     result = await client.get_workflow_handle(release_id(STACK)).result()
+    back = None
+    if earlier:
+        say(f"roll back to {earlier[-1]} under traffic, and forward to {last} again")
+        with Traffic(built.address, users=8) as traffic:
+            seconds[f"rollback to {earlier[-1]}"] = await run(stage, "rollback", STACK)
+            seconds[f"rollback to {last}"] = await run(stage, "rollback", STACK, "--to", last)
+            back = traffic.stop()
     return report.Outcome(
-        tally=tally, result=result, calls=calls, left=account.snapshot(), keep=KEEP, seconds=seconds, least_requests=LEAST_REQUESTS,
+        back=back, tally=tally, result=result, calls=calls, left=account.snapshot(), keep=KEEP, seconds=seconds, least_requests=LEAST_REQUESTS,
         wanted_versions=set(application.tags) if application.tells_its_version else set(),
     )  # fmt: skip
 
 
 async def release(stage: Stage, client: Client, tag: str) -> float:
     """With the command line, as a user would; the approval comes as a signal. Seconds it took."""
-    started = time.monotonic()
-    command = [sys.executable, str(ROOT / "starter.py"), "release", STACK, tag, "--by", "demo"]
-    following = await asyncio.create_subprocess_exec(*command, env=os.environ | stage.environment)
     approving = asyncio.create_task(approve_when_asked(client))
-    code = await following.wait()
+    seconds = await run(stage, "release", STACK, tag)
     approving.cancel()
-    if code:
-        raise RuntimeError(f"the release of {tag} ended with exit code {code}; see {stage.home}/*.log")
+    return seconds
+
+
+async def run(stage: Stage, *arguments: str) -> float:
+    started = time.monotonic()
+    command = [sys.executable, str(ROOT / "starter.py"), *arguments, "--by", "demo"]
+    following = await asyncio.create_subprocess_exec(*command, env=os.environ | stage.environment)
+    if code := await following.wait():
+        raise RuntimeError(f"`ovenbird {' '.join(arguments)}` ended with exit code {code}; see {stage.home}/*.log")
     return time.monotonic() - started
 
 

@@ -15,9 +15,10 @@ from demo.traffic import Tally
 
 @dataclass(frozen=True)
 class Outcome:
-    """`calls` are the API requests of the last release; `expected` the deployments that should be left."""
+    """`back` is the users' of the rollbacks. `calls` are the API requests of the last release; `expected` the deployments that should be left."""
 
     tally: Tally
+    back: Tally | None
     result: dict[str, Any]
     calls: list[dict[str, Any]]
     left: Snapshot
@@ -42,6 +43,8 @@ class Outcome:
             (set(left.instances) == running, f"instances outside of any group: {set(left.instances) - running}"),
             (not builders, f"temporary security groups are left: {builders}"),
         ]
+        if self.back:
+            checks.append((self.back.failed == 0, f"{self.back.failed} requests failed during the rollbacks: {self.back.failures[:3]}"))
         return [words for kept, words in checks if not kept]
 
 
@@ -51,6 +54,8 @@ def show(outcome: Outcome, console: Console) -> None:
     table.add_row("requests", f"sent: {tally.sent}, failed: {tally.failed}")
     for version, (first, last) in sorted(tally.spans.items(), key=lambda span: span[1]):
         table.add_row(f"  {version}", f"{tally.versions[version]} answers, from {first:.1f} s to {last:.1f} s")
+    if outcome.back:
+        table.add_row("  in the rollbacks", f"sent: {outcome.back.sent}, failed: {outcome.back.failed}")
     for name, seconds in outcome.seconds.items():
         table.add_row(name, f"{seconds:.1f} s")
     actions = Counter(aws_calls(outcome.calls))

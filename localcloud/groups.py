@@ -152,16 +152,8 @@ class Groups:
     def _launch(self, group: Any, count: int) -> None:
         subnets = (group.vpc_zone_identifier or "").split(",")
         for _ in range(count):
-            subnet = min(subnets, key=lambda s: sum(m.instance.subnet_id == s for m in group.instance_states))
-            try:
-                instance = self._run(group, subnet)
-            except (EC2ClientError, IndexError, LookupError) as problem:
-                error = problem if isinstance(problem, EC2ClientError) else EC2ClientError("ValidationError", f"{problem}")
-                note(
-                    group, "Launching a new EC2 instance.  Status Reason: " + error.message,
-                    "an instance was started in response to a difference between desired and actual capacity.",
-                    "Failed", error.message + " Launching EC2 instance failed.",
-                )  # fmt: skip
+            instance = self._launch_one(group, subnets)
+            if instance is None:
                 group.retry_at = time.monotonic() + RETRY_AFTER_FAILURE * self.region.delays.scale
                 return
             instance.autoscaling_group = group
@@ -175,6 +167,22 @@ class Groups:
                 }
             group.instance_states.append(member)
             note(group, f"Launching a new EC2 instance: {instance.id}", "an instance was started in response to a difference between desired and actual capacity.")  # fmt: skip
+
+    def _launch_one(self, group: Any, subnets: list[str]) -> Any:
+        """In the emptiest zone, or where that one has no capacity in the next; each failure is a scaling activity of its own."""
+        for subnet in sorted(subnets, key=lambda s: sum(m.instance.subnet_id == s for m in group.instance_states)):
+            try:
+                return self._run(group, subnet)
+            except (EC2ClientError, IndexError, LookupError) as problem:
+                error = problem if isinstance(problem, EC2ClientError) else EC2ClientError("ValidationError", f"{problem}")
+                note(
+                    group, "Launching a new EC2 instance.  Status Reason: " + error.message,
+                    "an instance was started in response to a difference between desired and actual capacity.",
+                    "Failed", error.message + " Launching EC2 instance failed.",
+                )  # fmt: skip
+                if error.code != "InsufficientInstanceCapacity":
+                    return None
+        return None
 
     @staticmethod
     def _run(group: Any, subnet: str) -> Any:

@@ -57,11 +57,11 @@ class Lane:
     def target_group(self) -> str:
         return self.infrastructure.target_group_arn
 
-    def set_soak(self, seconds: float) -> None:
+    def set_soak(self, seconds: float, *, approval: bool = False) -> None:
         text = self.infrastructure.stack(
             self.name, self.repository.url, application=f"app-{self.name}", patience=PATIENCE.format(soak=seconds),
             capacity="min = 1\nmax = 8\ndesired = 2", retention="deployments = 3", sweeping="age = 0",
-            top='scaling = [{ metric = "cpu", target = 50 }, { metric = "requests", target = 1000 }]',
+            top=f"approval = {str(approval).lower()}\n" + 'scaling = [{ metric = "cpu", target = 50 }, { metric = "requests", target = 1000 }]',
         )  # fmt: skip
         self._stacks.write(self.name, text)
 

@@ -1,0 +1,141 @@
+"""Every combination of the operator's words has one outcome: the table of docs/operations.md, said while no worker is up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from temporalio.client import WorkflowUpdateFailedError
+
+from demo.processes import Process
+from tests.conftest import StackUnderTest, Theatre
+
+PATIENCE = "first_look = 0.3\npoll = 0.5\nconfirm = 0.2\nhealthy = 60\napproval = 600\nsoak = 0.3\ndrain = 60\n"
+ABORT, APPROVE, PAUSE, RESUME = "abort_and_roll_back", "approve_cutover", "pause", "resume"
+BEFORE_THE_FIRST_TASK = [
+    ((ABORT,), "Refused"),
+    ((APPROVE, ABORT), "Refused"),
+    ((ABORT, APPROVE), "Refused"),
+    ((PAUSE, ABORT), "Refused"),
+    ((APPROVE, APPROVE), "Completed"),
+    ((PAUSE, APPROVE, RESUME), "Completed"),
+    ((RESUME, APPROVE), "Completed"),
+]
+AT_THE_APPROVAL = [
+    ((APPROVE, ABORT), "RolledBack"),
+    ((ABORT, APPROVE), "RolledBack"),
+    ((ABORT, ABORT), "RolledBack"),
+    ((PAUSE, ABORT), "RolledBack"),
+    ((PAUSE, APPROVE, RESUME), "Completed"),
+    ((APPROVE, APPROVE), "Completed"),
+    (("cancel",), "RolledBack"),
+    ((APPROVE, "cancel"), "RolledBack"),
+]
+
+
+class Alone:
+    """A task queue whose only worker can be absent."""
+
+    def __init__(self, theatre: Theatre, queue: str) -> None:
+        self.theatre, self.queue = theatre, queue
+        self.worker: Process | None = None
+
+    async def arrives(self) -> None:
+        self.worker = await asyncio.to_thread(self.theatre.stage.start_worker, OVENBIRD_TASK_QUEUE=self.queue)
+
+    def leaves(self) -> None:
+        if self.worker:
+            self.worker.kill()
+
+
+@pytest.fixture
+async def alone(theatre: Theatre, request: pytest.FixtureRequest) -> AsyncIterator[Alone]:
+    alone = Alone(theatre, f"alone-{request.node.name}")
+    yield alone
+    alone.leaves()
+
+
+async def ending(stack: StackUnderTest) -> str:
+    handle = stack.theatre.client.get_workflow_handle(f"release-{stack.name}")
+    result = await asyncio.gather(handle.result(), return_exceptions=True)
+    cause = getattr(result[0], "cause", None)
+    return str(getattr(cause, "type", "Completed"))
+
+
+async def say(stack: StackUnderTest, words: tuple[str, ...]) -> None:
+    handle = stack.theatre.client.get_workflow_handle(f"release-{stack.name}")
+    for word in words:
+        await (handle.cancel() if word == "cancel" else handle.signal(word, {"by": "ann"}))
+
+
+def stacks_for(make_stack: Callable[..., StackUnderTest], count: int) -> list[StackUnderTest]:
+    """Of one application, so that one bake serves all."""
+    first = make_stack(top="approval = true", patience=PATIENCE, application="words")
+    first.repository.release("v1")
+    more = [make_stack(first.repository, top="approval = true", patience=PATIENCE, application="words") for _ in range(count - 1)]
+    return [first, *more]
+
+
+async def start(stack: StackUnderTest, queue: str) -> None:
+    request = {"stack": stack.name, "tag": "v1", "requested_by": "tests"}
+    await stack.theatre.client.start_workflow("ReleaseWorkflow", request, id=f"release-{stack.name}", task_queue=queue)
+
+
+async def test_words_before_the_first_task(make_stack: Callable[..., StackUnderTest], alone: Alone) -> None:
+    stacks = stacks_for(make_stack, len(BEFORE_THE_FIRST_TASK))
+    for stack, (words, _) in zip(stacks, BEFORE_THE_FIRST_TASK, strict=True):
+        await start(stack, alone.queue)
+        await say(stack, words)
+    await alone.arrives()
+
+    assert await asyncio.gather(*(ending(stack) for stack in stacks)) == [ended for _, ended in BEFORE_THE_FIRST_TASK]
+
+
+async def test_words_in_one_instant_at_the_approval(make_stack: Callable[..., StackUnderTest], alone: Alone) -> None:
+    """While no worker is up they pile up, and all of them come with one task."""
+    stacks = stacks_for(make_stack, len(AT_THE_APPROVAL))
+    await alone.arrives()
+    for stack in stacks:
+        await start(stack, alone.queue)
+    for stack in stacks:
+        await stack.until_phase("waiting_approval")
+    alone.leaves()
+    for stack, (words, _) in zip(stacks, AT_THE_APPROVAL, strict=True):
+        await say(stack, words)
+    await alone.arrives()
+
+    assert await asyncio.gather(*(ending(stack) for stack in stacks)) == [ended for _, ended in AT_THE_APPROVAL]
+
+
+async def test_an_approval_says_who_and_why_and_may_have_to_be_anothers(make_stack: Callable[..., StackUnderTest]) -> None:
+    stack = make_stack(top="approval = true", patience=PATIENCE, approving="by_another = true")
+    stack.repository.release("v1")
+    handle = await stack.start("v1")
+    await handle.signal("approve_cutover", {"by": "tests"})
+    await stack.until_phase("waiting_approval")
+    for by in ("tests", "unknown"):
+        with pytest.raises(WorkflowUpdateFailedError) as caught:
+            await handle.execute_update("approve_cutover", {"by": by})
+        assert "somebody else must approve it" in str(caught.value.cause)
+    await handle.execute_update("approve_cutover", {"by": "ann", "reason": "looks fine"})
+    await handle.result()
+    status = await stack.status()
+
+    assert (status["approved"]["by"], status["approved"]["reason"]) == ("ann", "looks fine")
+    assert "an approval by tests was ignored" in str(status["notes"])
+
+
+async def test_an_approval_that_expires_ends_as_the_stack_chose(make_stack: Callable[..., StackUnderTest]) -> None:
+    impatient = PATIENCE.replace("approval = 600", "approval = 0.3")
+    cut, keep = (
+        make_stack(top="approval = true", patience=impatient, approving=f'when_expired = "{then}"') for then in ("cut_over", "keep_waiting")
+    )
+    cut.repository.release("v1")
+    keep.repository.release("v1")
+    cutting, keeping = await cut.start("v1"), await keep.start("v1")
+    await keep.until(lambda status: "it keeps waiting" in str(status["bullets"]))
+    await keeping.execute_update("approve_cutover", {"by": "ann"})
+
+    assert "cut over all the same" in str((await cutting.result())["notes"])
+    assert (await keeping.result())["tag"] == "v1"

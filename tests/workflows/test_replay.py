@@ -1,0 +1,34 @@
+"""A release that began under the last released version goes on under this one: its history replays. CONTRIBUTING.md says what to do when not."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+from temporalio.client import WorkflowHistory
+from temporalio.worker import Replayer
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
+
+from worker import SANDBOX, WORKFLOWS
+from workflows.contract import DATA_CONVERTER
+
+HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json.gz"))
+WANTED = {
+    "release", "bake", "rollback", "watched-then-aborted", "paused", "waits-for-approval", "sweep", "sweep-of-a-stack", "refused",
+}  # fmt: skip
+
+
+def test_every_kind_of_run_has_a_history() -> None:
+    assert {path.name.removesuffix(".json.gz") for path in HISTORIES} >= WANTED
+
+
+def read(path: Path) -> WorkflowHistory:
+    return WorkflowHistory.from_json(path.name, gzip.decompress(path.read_bytes()).decode())
+
+
+@pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.name.removesuffix(".json.gz"))
+async def test_a_saved_history_replays(path: Path) -> None:
+    history = read(path)
+    replayer = Replayer(workflows=WORKFLOWS, data_converter=DATA_CONVERTER, workflow_runner=SandboxedWorkflowRunner(restrictions=SANDBOX))
+    await replayer.replay_workflow(history)

@@ -10,6 +10,8 @@ from typing import Any
 from moto.autoscaling.models import AutoScalingBackend
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import EC2Backend, ec2_backends
+from moto.ec2.models.core import TaggedEC2Resource
+from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
 
 from localcloud.faults import Fault
 from localcloud.machines import Machine, Sickness, copy_disk
@@ -22,6 +24,13 @@ _NO_TOKEN = "ABCDE"  # noqa: S105 (what moto fills in for a call without one)
 
 def install(region: Region) -> None:
     tokens: dict[str, tuple[Any, Any]] = {}
+
+    @correct(TaggedEC2Resource, "get_tags")
+    def get_tags(original: Any, self: Any) -> Any:
+        """Moto looks for one resource's tags among those of all that ever were, by regular expression."""
+        kind = EC2_PREFIX_TO_RESOURCE.get(get_prefix(self.id), "") if self.id else ""
+        tags = self.ec2_backend.tags.get(self.id, {})
+        return [{"resource_id": self.id, "key": key, "value": value, "resource_type": kind} for key, value in tags.items()]
 
     @correct(EC2Backend, "create_vpc")
     def create_vpc(original: Any, self: Any, cidr_block: str, *args: Any, **kwargs: Any) -> Any:

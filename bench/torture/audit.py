@@ -44,7 +44,7 @@ class Auditor:
         after = self._account.snapshot(only=self._lane.name)
         verdict = Verdict(ended=ended, seconds=seconds)
         if ended != wanted:
-            verdict.broken.append(f"it ended as {ended}, not as {wanted}")
+            verdict.broken.append(f"it ended as {ended}, not as {wanted}: {self._lane.last_words}")
         tags = [after.groups[name]["tags"].get("ovenbird:tag", "") for name in _serving(after)]
         if serves is None and after.groups != self.before.groups:
             verdict.broken.append(f"the groups are not as before: {_difference(self.before.groups, after.groups)}")

@@ -50,6 +50,8 @@ class Lane:
         self._tags = 0
         # When that part of the play began whose calls are the points.
         self.marked_at = 0.0
+        # Why the last play that failed failed.
+        self.last_words = ""
         self.worker: Process | None = None
         self.set_soak(0.3)
 
@@ -106,6 +108,7 @@ class Lane:
                 await handle.result()
             except WorkflowFailureError as error:
                 cause = error.cause
+                self.last_words = str(cause)
                 return (cause.type or "") if isinstance(cause, ApplicationError) else type(cause).__name__
             return "Completed"
 

@@ -245,7 +245,7 @@ async def test_what_aws_does_not_show_yet_is_neither_made_twice_nor_left_behind(
         stack.account.forget_calls()
         await handle.signal("abort_and_roll_back", {"by": phase})
         error = await stack.fails(handle)
-        assert error.type == "RolledBack"
+        assert error.type == "RolledBack", error.message
         assert asdict(stack.account.snapshot(only=stack.name + "-")) == before
 
         async def cleared() -> bool:

@@ -181,7 +181,7 @@ class ReleasingSteps(RestoringSteps):
 
         Raises Unhealthy with AWS's own words.
         """
-        seen, interval = Seen(), first_look
+        seen, interval = Seen(found=self.green in self.groups), first_look
         started, paused = workflow.time(), self.operator.seconds_paused
         while True:
             if interval:
@@ -197,7 +197,7 @@ class ReleasingSteps(RestoringSteps):
             if isinstance(verdict, health.Unhealthy):
                 raise Unhealthy(f"{self.version.tag} is not fit to serve: {verdict.reason}")
             if green and await self._follow_blue(green):
-                seen, interval = Seen(instances=seen.instances, lost=seen.lost), self.patience.first_look
+                seen, interval = Seen(instances=seen.instances, lost=seen.lost, found=True), self.patience.first_look
             elif isinstance(verdict, Healthy):
                 self.verified = green.desired if green else 0
                 self.checklist.note(health.explain(green, self.arns) if green else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import random
 import shutil
 import tempfile
@@ -79,8 +80,15 @@ async def _save(lane: Lane, name: str, workflow_id: str) -> None:
     history = await lane.client.get_workflow_handle(workflow_id).fetch_history()
     path = TARGET / f"{name}.json.gz"
     # Without a time in the archive, the same history is the same file.
-    path.write_bytes(gzip.compress(history.to_json().encode(), mtime=0))
+    path.write_bytes(gzip.compress(json.dumps(_anonymous(json.loads(history.to_json()))).encode(), mtime=0))
     print(f"{path.relative_to(ROOT)}: {len(history.events)} events")
+
+
+def _anonymous(value: Any) -> Any:
+    """A replay needs neither where the code lay nor which process ran it; a repository should not have it."""
+    if isinstance(value, dict):
+        return {key: "" if key in ("stackTrace", "identity") else _anonymous(inner) for key, inner in value.items()}
+    return [_anonymous(inner) for inner in value] if isinstance(value, list) else value
 
 
 if __name__ == "__main__":

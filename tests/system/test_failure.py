@@ -235,6 +235,7 @@ async def test_what_aws_does_not_show_yet_is_neither_made_twice_nor_left_behind(
     for action in ("DescribeInstances", "DescribeImages", "DescribeSecurityGroups", "DescribeAutoScalingGroups", "DeleteLaunchTemplate"):
         stack.account.fault("stale", action, times=None, seconds=2)
     for phase, lost in (("baking", "RunInstances"), ("launching", "CreateAutoScalingGroup"), ("launching", "CreateLaunchTemplate")):
+        stack.account.forget_calls()
         stack.account.fault("lost_reply", lost)
         handle = await stack.start("v1")
 
@@ -242,7 +243,6 @@ async def test_what_aws_does_not_show_yet_is_neither_made_twice_nor_left_behind(
             return any(c["action"] == action and c["outcome"] == "ok (reply lost)" for c in stack.account.calls())
 
         await eventually(made, 25, lambda: str([(c["action"], c["outcome"]) for c in stack.account.calls()][-25:]))
-        stack.account.forget_calls()
         await handle.signal("abort_and_roll_back", {"by": phase})
         error = await stack.fails(handle)
         assert error.type == "RolledBack", error.message

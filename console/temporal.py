@@ -138,7 +138,7 @@ def ended_badly(error: WorkflowFailureError) -> Stop:
         return Stop(BY_TYPE.get(cause.type or "", FAILED), cause.message, outcome=cause.type, details=list(cause.details))
     return Stop(
         FAILED,
-        f"it was ended from outside ({cause}): what it made may be left; see `ovenbird history` and the groups tagged ovenbird:stack",
+        f"it was ended from outside ({cause}): what it made may be left; `ovenbird sweep` shows it, and clears it with --apply",
     )
 
 

@@ -145,7 +145,9 @@ class ReleasingSteps(RestoringSteps):
         if left:
             if any(undo.vital for undo in left):
                 serving = f"{self.green} ({self.version.tag}) goes on serving, since blue could not be restored"
-            self.outcome = f"{self.reason}. The way back failed: {serving}; left to do: {', '.join(undo.what for undo in left)}"
+            self.outcome = "\n".join([
+                f"{self.reason}. The way back failed: {serving}. Left to do, once AWS lets you:", *(f"  {undo.what}: {undo.by_hand}" for undo in left)
+            ])  # fmt: skip
         else:
             self.outcome = f"{self.reason}. Rolled back: {serving}, nothing is left behind"
         self.enter("dirty" if left else "rolled_back")

@@ -1,0 +1,146 @@
+"""What a rollback may choose, and what a sweep may take."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain import names, sweep
+from domain.errors import InvalidRequest
+from domain.models import Deployment, Group, Image, Instance, State
+from domain.rollback import candidates, choose
+from tests.domain.worlds import deployment
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+LONG_AGO, JUST_NOW = (NOW - timedelta(days=1)).isoformat(), (NOW - timedelta(minutes=1)).isoformat()
+AGE = timedelta(hours=1)
+
+
+def images(*commits: str) -> list[Image]:
+    return [
+        Image(id=f"ami-{commit}", name=commit, tag=commit, commit=commit, created_at=f"2026-11-{n:02}")
+        for n, commit in enumerate(commits, 1)
+    ]
+
+
+def test_without_a_wish_the_one_that_served_before_is_chosen() -> None:
+    kept = [
+        deployment("v1", served_at="2026-11-01"), deployment("v3", served_at="2026-11-03", state=State.SERVING, desired=2),
+        deployment("v2", served_at="2026-11-02"), deployment("v4", state=None),
+    ]  # fmt: skip
+    board = candidates(kept, images("v0", "v1", "v2", "v3"))
+
+    assert [c.tag for c in board] == ["v3", "v2", "v1", "v0"]
+    assert choose("production", board, None).tag == "v2"
+    assert choose("production", board, "v1").deployment == "v1"
+    assert choose("production", board, "v0").deployment is None
+    with pytest.raises(InvalidRequest, match="v7 is not kept; there are: v2, v1, v0"):
+        choose("production", board, "v7")
+    with pytest.raises(InvalidRequest, match="it serves"):
+        choose("production", board, "v3")
+
+
+@pytest.mark.parametrize(
+    ("more", "without_image", "why"),
+    [
+        ({}, True, "its image is gone"),
+        ({"target_groups": ("arn",)}, False, "attached it to a load balancer"),
+        ({"desired": 3}, False, "it is not parked: it has 3 instances"),
+        ({"suspended": ("Launch",)}, False, "suspended Launch"),
+    ],
+)
+def test_what_stands_in_the_way_is_said(more: dict[str, Any], without_image: bool, why: str) -> None:
+    group = Group(**({"name": "v1", "min": 0, "max": 0, "desired": 0} | more))
+    kept = [Deployment(name="v1", tag="v1", commit="v1", state=State.PARKED, served_at="2026-11-01", group=group)]
+    with pytest.raises(InvalidRequest, match=why):
+        choose("production", candidates(kept, [] if without_image else images("v1")), None)
+
+
+GROUPS = st.lists(
+    st.builds(
+        lambda served, state, size, attached, pinned, woken, release: (served, state, size, attached, pinned, woken, release),
+        st.booleans(), st.sampled_from([None, *State]), st.integers(0, 3), st.booleans(), st.booleans(),
+        st.sampled_from(["", "runs", "gone"]), st.sampled_from(["", "runs", "gone"]),
+    ), max_size=8,
+)  # fmt: skip
+
+
+def census(rows: list[Any]) -> sweep.Census:
+    made = []
+    for number, (served, state, size, attached, pinned, woken, release) in enumerate(rows):
+        tags = {names.WOKEN_BY: woken} | ({names.RESTORE_MIN: "0"} if pinned else {})
+        group = Group(
+            name=f"d{number}", min=size if pinned else 0, max=9, desired=size, target_groups=("arn",) if attached else (), tags=tags,
+            instances=tuple(Instance(id=f"i-{number}-{n}", lifecycle="InService") for n in range(size)),
+        )  # fmt: skip
+        made.append(
+            Deployment(name=group.name, tag=group.name, release=release, state=state, served_at="2026-11-01" if served else "", group=group)
+        )
+    return sweep.Census(deployments=tuple(made), created_at={d.name: LONG_AGO for d in made}, target_groups=("arn",))
+
+
+@given(GROUPS)
+def test_a_sweep_never_takes_what_served_or_whose_release_runs(rows: list[Any]) -> None:
+    found = census(rows)
+    by_name = {d.name: d for d in found.deployments}
+    for finding in sweep.find(found, {"runs"}, now=NOW, age=AGE):
+        it = by_name[finding.name]
+        if finding.action == "remove group":
+            assert not it.served_at
+            assert it.state is not State.SERVING
+            assert it.release == "gone"
+        if finding.action == "park":
+            assert it.state is State.PARKED
+            assert it.group.tags[names.WOKEN_BY] != "runs"
+        if finding.action in ("attach", "unpin"):
+            assert it.state is State.SERVING
+
+
+@given(GROUPS)
+def test_what_is_younger_than_the_age_is_left_alone(rows: list[Any]) -> None:
+    found = census(rows)
+    young = found.model_copy(update={"created_at": {d.name: JUST_NOW for d in found.deployments}})
+
+    assert not [f for f in sweep.find(young, {"runs"}, now=NOW, age=AGE) if f.action == "remove group"]
+
+
+def owned(kind: str, name: str, *, release: str = "gone", created_at: str = LONG_AGO) -> sweep.Owned:
+    return sweep.Owned(kind=kind, id=f"id-{name}", name=name, release=release, created_at=created_at)
+
+
+def test_templates_without_a_group_and_builders_without_a_bake_go() -> None:
+    found = sweep.Census(
+        deployments=(deployment("kept", served_at="2026-11-01", state=State.SERVING, desired=1),),
+        owned=(
+            owned("launch template", "kept"), owned("launch template", "lost"), owned("launch template", "new", created_at=JUST_NOW),
+            owned("launch template", "theirs", release=""), owned("instance", "builder"), owned("security group", "bake", created_at=""),
+            owned("instance", "other", release="runs"),
+        ),
+    )  # fmt: skip
+    findings = sweep.find(found, {"runs"}, now=NOW, age=AGE)
+
+    assert [(f.action, f.name) for f in findings] == [("remove template", "lost"), ("remove bake", "id-builder, id-bake")]
+
+
+def looks_wrong(deployments: list[Deployment], *templates: str, share: float = 0.5) -> str:
+    found = sweep.Census(
+        deployments=tuple(d.model_copy(update={"release": "gone"}) for d in deployments), created_at={d.name: LONG_AGO for d in deployments},
+        owned=tuple(owned("launch template", name) for name in templates),
+    )  # fmt: skip
+    return sweep.looks_wrong(found, sweep.find(found, (), now=NOW, age=AGE), share)
+
+
+def test_a_sweep_stops_itself_when_its_input_looks_wrong() -> None:
+    serving, parked = deployment("a", served_at="2026-11-02", state=State.SERVING, desired=1), deployment("b", served_at="2026-11-01")
+    never = [deployment(f"n{n}", state=None, desired=1) for n in range(3)]
+
+    assert looks_wrong([serving, parked], "a", "b") == ""
+    assert looks_wrong([serving, parked, never[0]], "a", "b", "n0") == ""
+    assert "2 groups say that they serve" in looks_wrong([serving, serving.model_copy(update={"name": "c"})])
+    assert "none that serves" in looks_wrong([parked])
+    assert "no group of this stack, but 2 launch templates" in looks_wrong([], "a", "b")
+    assert "3 of 4 deployments would go" in looks_wrong([serving, *never])

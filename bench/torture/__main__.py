@@ -25,11 +25,12 @@ def main() -> None:
     parser.add_argument("--lanes", type=int, default=5, help="stacks side by side")
     parser.add_argument("--sample", type=int, help="so many points of each play")
     parser.add_argument("--storm", type=int, default=200, help="releases in the storm")
+    parser.add_argument("--aborts", type=int, default=20, help="aborts at random moments")
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
     random.seed(chosen.seed)
     home = Path(tempfile.mkdtemp(prefix="torture-"))
-    kept = asyncio.run(torture(home, chosen.lanes, chosen.sample, chosen.storm))
+    kept = asyncio.run(torture(home, chosen))
     if kept:
         shutil.rmtree(home)
     else:
@@ -37,11 +38,12 @@ def main() -> None:
     raise SystemExit(0 if kept else 1)
 
 
-async def torture(home: Path, count: int, sample: int | None, releases: int) -> bool:
+async def torture(home: Path, chosen: argparse.Namespace) -> bool:
+    count, sample, releases = chosen.lanes, chosen.sample, chosen.storm
     console = Console(width=180, highlight=False)
     started = time.monotonic()
     async with stage.lanes(home, count) as (theatre, lanes):
-        reactions = await reaction.run(lanes[0])
+        reactions = await reaction.run(lanes[0], chosen.aborts)
         console.print(f"aborts: {[round(verdict.seconds, 2) for verdict in reactions]}")
         wanted: list[matrix.Point] = []
         for play in PLAYS:

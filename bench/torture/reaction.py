@@ -9,16 +9,15 @@ import time
 from bench.torture.audit import Auditor, Verdict
 from bench.torture.lane import Lane
 
-RUNS = 20
 LONGEST = 3.5
 
 
-async def run(lane: Lane) -> list[Verdict]:
+async def run(lane: Lane, runs: int) -> list[Verdict]:
     """With the image baked, so that the moments lie between the first call and the drain; one that came too late is not counted."""
     found: list[Verdict] = []
     lane.set_soak(1)
     tag = await _baked(lane)
-    while len(found) < RUNS:
+    while len(found) < runs:
         auditor = Auditor(lane)
         handle = await lane.release(tag)
         await asyncio.sleep(random.uniform(0, LONGEST))

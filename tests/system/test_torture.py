@@ -1,0 +1,25 @@
+"""A small sample of `make torture`, as its user runs it: what is measured at length is tried in every run of the tests."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+import sys
+
+from demo.processes import ROOT
+
+
+async def test_a_sample_of_the_torture_keeps_every_promise() -> None:
+    process = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-m", "bench.torture", "--lanes", "1", "--sample", "2", "--storm", "1", "--aborts", "1"],
+        cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert process.returncode == 0, (process.stdout + process.stderr)[-5000:]
+    all_points = re.search(r"\| \*\*all\*\* \|[^\n]*", process.stdout)
+    assert all_points
+    points, struck, kept, left, duplicates, requests, failed = (int(cell) for cell in re.findall(r"\d+", all_points[0]))
+    assert (points, kept, left, duplicates, failed) == (8, 8, 0, 0, 0)
+    assert struck > 0
+    assert requests > 0
+    assert "**1 of 1**" in process.stdout

@@ -120,6 +120,15 @@ class Patience(Section):
     settle: Seconds = 60
     way_back: Seconds = 86_400
 
+    def look_every(self, wait: float) -> float:
+        """
+        Seconds between the looks of a wait that long.
+
+        At most a thousand looks: each is some ten events, and Temporal terminates a workflow with more than 51,200
+        (https://docs.temporal.io/workflow-execution/limits).
+        """
+        return max(self.poll, wait / 1_000)
+
 
 class Health(Section):
     """`reads` in a row with the same instances healthy; more than `may_lose` instances lost halts the release."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.config import parse, pick
+from domain.config import Patience, parse, pick
 from domain.errors import InvalidConfiguration, UnknownStack
 
 ROOT = Path(__file__).parents[2]
@@ -92,3 +92,12 @@ def test_an_unknown_stack_is_refused_with_those_there_are() -> None:
 def test_any_text_that_is_no_stacks_file_is_answered_with_its_mistakes(text: str) -> None:
     with pytest.raises(InvalidConfiguration):
         parse(text)
+
+
+@given(st.floats(0, 10_000_000), st.floats(0, 600))
+def test_no_wait_takes_more_looks_than_a_history_holds(wait: float, poll: float) -> None:
+    patience = Patience(poll=poll)
+    every = patience.look_every(wait)
+
+    assert every >= poll
+    assert wait <= 1_001 * every

@@ -69,7 +69,7 @@ class CutoverSteps(ReleasingSteps):
         """For the stack's soak; a look that finds green unfit counts only when the next ones do too."""
         left, bad = self.patience.soak, 0
         while left > 0:
-            pace = min(left, self.patience.confirm if bad else self.patience.poll)
+            pace = min(left, self.patience.confirm if bad else self.patience.look_every(self.patience.soak))
             started, paused = workflow.time(), self.operator.seconds_paused
             await self.operator.wait(pace, summary="until the next look")
             bad = self._judge_serving(await self.look(), bad)
@@ -98,7 +98,7 @@ class CutoverSteps(ReleasingSteps):
                 break
             self.checklist.note(verdict.reason if isinstance(verdict, health.NotYet) else "drained")
             await self.operator.wait(interval, summary="until the next look")
-            interval = min(self.patience.poll, interval * 1.5)
+            interval = min(self.patience.look_every(self.patience.drain), interval * 1.5)
         if blue and blue.desired > world.groups[self.green].desired:
             # It grew while it drained: what it carried is green's load now.
             await self.until_healthy(first_look=0, reads=1)

@@ -206,7 +206,8 @@ class ReleasingSteps(RestoringSteps):
                 return world
             elif isinstance(verdict, NotYet):
                 self.checklist.note(verdict.reason)
-                interval = self.patience.confirm if seen.streak else min(self.patience.poll, max(interval, 0.1) * 1.5)
+                slowest = self.patience.look_every(self.patience.healthy)
+                interval = self.patience.confirm if seen.streak else min(slowest, max(interval, 0.1) * 1.5)
 
     async def _follow_blue(self, green: Group) -> bool:
         """Did blue outgrow green? Then green grows first: at the cutover it must carry what blue carries by then."""

@@ -15,7 +15,7 @@ from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
 
 from localcloud.faults import Fault
 from localcloud.machines import Machine, Sickness, copy_disk
-from localcloud.region import REMEMBER_TERMINATED, Region, backend, correct
+from localcloud.region import REMEMBER_TERMINATED, TICK, Region, backend, correct
 
 PENDING, RUNNING, SHUTTING_DOWN, TERMINATED, STOPPING, STOPPED = 0, 16, 32, 48, 64, 80
 _NAMES = {0: "pending", 16: "running", 32: "shutting-down", 48: "terminated", 64: "stopping", 80: "stopped"}
@@ -96,7 +96,7 @@ def install(region: Region) -> None:
             if instance.state_code == RUNNING:
                 _become(instance, STOPPING)
                 region.machines[instance.id].halt()
-                region.later(region.delays.stop, partial(_stopped, instance))
+                region.later(region.delays.stop, partial(_stopped, region, instance))
         return changed
 
     @correct(EC2Backend, "start_instances")
@@ -139,6 +139,7 @@ def _start(region: Region, instance: Any, fault: Fault | None) -> None:
     user_data = instance.user_data.decode().encode() if instance.user_data else None
     sickness = Sickness(fault.kind.removeprefix("boot_"), fault.healthy_paths) if fault else None
     started = time.monotonic()
+    machine.booting = True
 
     def boot() -> None:
         try:
@@ -151,6 +152,7 @@ def _start(region: Region, instance: Any, fault: Fault | None) -> None:
             region.later(max(0, started + region.delays.boot - time.monotonic()), running)
 
     def running() -> None:
+        machine.booting = False
         if instance.state_code == PENDING:
             _become(instance, RUNNING)
         else:
@@ -161,9 +163,13 @@ def _start(region: Region, instance: Any, fault: Fault | None) -> None:
 
 def _shut_down(region: Region, instance: Any) -> None:
     _become(instance, SHUTTING_DOWN)
-    region.machines[instance.id].halt()
+    machine = region.machines[instance.id]
+    machine.halt()
 
     def gone() -> None:
+        if not machine.halted:
+            region.later(TICK, gone)
+            return
         subnet, address = instance.subnet_id, instance.private_ip
         type(instance).terminate(instance)
         # moto keeps the address for ever: after some 250 launches a subnet would be full of the dead.
@@ -173,8 +179,10 @@ def _shut_down(region: Region, instance: Any) -> None:
     region.later(region.delays.terminate, gone)
 
 
-def _stopped(instance: Any) -> None:
-    if instance.state_code == STOPPING:
+def _stopped(region: Region, instance: Any) -> None:
+    if not region.machines[instance.id].halted:
+        region.later(TICK, partial(_stopped, region, instance))
+    elif instance.state_code == STOPPING:
         instance.stop()
 
 

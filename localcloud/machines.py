@@ -42,7 +42,10 @@ class Machine:
     root: Path
     on_process_group: Callable[[int], None] = lambda _pgid: None
     running: bool = False
+    # From when a boot was ordered until it has started what it starts.
+    booting: bool = False
     services: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _dying: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def boot(self, *, user_data: bytes | None, sickness: Sickness | None = None) -> None:
         """Start as init would: user data on the first boot only (cloud-init's rule), then every enabled unit."""
@@ -87,13 +90,19 @@ class Machine:
             return False
 
     def halt(self, *, grace: float = 5) -> None:
-        """SIGTERM, then SIGKILL after `grace` seconds, as an operating system does; returns at once."""
+        """SIGTERM, then SIGKILL after `grace` seconds, as an operating system does; returns at once: `halted` tells when it is over."""
         self.running = False
         (self.root / "run/shutdown-at").unlink(missing_ok=True)
         services, self.services = self.services, []
+        self._dying += services
         for service in services:
             _signal(service, signal.SIGTERM)
         threading.Thread(target=_reap, args=(services, grace), daemon=True).start()
+
+    @property
+    def halted(self) -> bool:
+        """Nothing of it runs any more: whoever gets its address next can listen there."""
+        return not self.booting and not self.services and all(service.poll() is not None for service in self._dying)
 
     def kill(self) -> None:
         """As a crash: every service is gone at once, and nothing restarts it."""

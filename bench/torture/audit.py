@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from bench.torture.lane import SIZE, Lane
 from demo.account import Snapshot
@@ -46,11 +45,12 @@ class Auditor:
         if ended != wanted:
             verdict.broken.append(f"it ended as {ended}, not as {wanted}: {self._lane.last_words}")
         tags = [after.groups[name]["tags"].get("ovenbird:tag", "") for name in _serving(after)]
-        if serves is None and after.groups != self.before.groups:
-            verdict.broken.append(f"the groups are not as before: {_difference(self.before.groups, after.groups)}")
+        if serves is None:
+            verdict.broken += self._not_as_before(after)
         if serves is not None and tags != [serves]:
             verdict.broken.append(f"{tags} serves, not {serves}")
         self._sizes(after, verdict)
+        self._targets(after, verdict)
         least = self._account.least_healthy(self._lane.target_group)
         if least < SIZE:
             verdict.broken.append(f"at one moment only {least} targets were healthy")
@@ -66,6 +66,28 @@ class Auditor:
             if found != wanted:
                 verdict.broken.append(f"{name} has min, max, desired, instances, target groups {found}, not {wanted}")
 
+    def _not_as_before(self, after: Snapshot) -> list[str]:
+        """To the letter, down to the ids of the instances. Only an image may have been added: it is kept for the next try."""
+        return [
+            f"the {what} are not as before: {was} → {now}"
+            for what, was, now in (
+                ("groups", self.before.groups, after.groups), ("launch templates", self.before.templates, after.templates),
+                ("launch configurations", self.before.configurations, after.configurations),
+                ("policies", self.before.policies, after.policies), ("instances", self.before.instances, after.instances),
+                ("security groups", self.before.security_groups, after.security_groups),
+            )
+            if was != now
+        ]  # fmt: skip
+
+    def _targets(self, after: Snapshot, verdict: Verdict) -> None:
+        """Who gets traffic is who serves, and nobody else."""
+        found = self._account.elbv2.describe_target_health(TargetGroupArn=self._lane.target_group)["TargetHealthDescriptions"]
+        healthy = {target["Target"]["Id"] for target in found if target["TargetHealth"]["State"] == "healthy"}
+        wanted = {instance for name in _serving(after) for instance in after.groups[name]["instances"]}
+        others = {target["Target"]["Id"] for target in found if target["TargetHealth"]["State"] != "draining"} - wanted
+        if healthy != wanted or others:
+            verdict.broken.append(f"healthy targets are {healthy}, others {others}; what serves has {wanted}")
+
     def _left(self, after: Snapshot) -> list[str]:
         """What belongs to no kept deployment."""
         members = {instance for group in after.groups.values() for instance in group["instances"]}
@@ -73,6 +95,7 @@ class Auditor:
         left += [f"launch template {name}" for name in after.templates if name not in after.groups]
         left += [f"security group {name}" for name in after.security_groups if "bake" in name]
         left += [f"group {name} that never served" for name, group in after.groups.items() if not group["tags"].get("ovenbird:served-at")]
+        left += [f"launch configuration {name}" for name in after.configurations]
         left += [f"policy {name}" for name in after.policies if not any(name.startswith(group) for group in after.groups)]
         left += [f"{len(after.snapshots)} snapshots of {len(after.images)} images"] if len(after.snapshots) > len(after.images) else []
         return left
@@ -92,6 +115,10 @@ class Auditor:
         several = [
             f"{count // SIZE} builders of {owner}" for owner, count in per_owner.items() if owner.startswith("bake-") and count > SIZE
         ]
+        several += [
+            f"{count} instances of {owner}" for owner, count in per_owner.items()
+            if owner.startswith(f"{self._lane.name}-") and owner not in self.before.groups and count > SIZE
+        ]  # fmt: skip
         by_tag: dict[str, int] = {}
         for group in after.groups.values():
             by_tag[group["tags"]["ovenbird:tag"]] = by_tag.get(group["tags"]["ovenbird:tag"], 0) + 1
@@ -111,7 +138,3 @@ class Auditor:
 
 def _serving(snapshot: Snapshot) -> list[str]:
     return [name for name, group in snapshot.groups.items() if group["tags"].get("ovenbird:state") == "serving"]
-
-
-def _difference(before: dict[str, Any], after: dict[str, Any]) -> str:
-    return "; ".join(f"{name}: {before.get(name)} → {after.get(name)}" for name in before | after if before.get(name) != after.get(name))

@@ -17,6 +17,8 @@ from bench.torture.plays import LOOK, PLAYS
 KILLS = {"killed before": "hang", "killed after": "late_reply"}
 REPLIES = {"reply lost": "lost_reply", "throttled": "throttle", "500": "error", "reset": "reset", "hangs 30 s": "hang"}
 READS = ("Describe", "Get", "List", "HEAD ", "GET ")
+# A call that one run did not need to make (a look less), the next one may.
+TRIES = 3
 # Longer than any worker lives after it was noticed that a call is held.
 HELD = 60.0
 
@@ -101,7 +103,10 @@ async def run(lanes: list[Lane], wanted: Iterable[Point], console: Console) -> R
         while queue:
             point = queue.pop(0)
             try:
-                tried = await try_point(lane, point)
+                for _ in range(TRIES):
+                    tried = await try_point(lane, point)
+                    if tried.struck or not tried.verdict.kept:
+                        break
             except Exception as error:  # noqa: BLE001 (whatever it was, it is a point that was not kept, and is reported)
                 tried = Tried(point, struck=True, verdict=Verdict(broken=[f"the play itself broke: {error!r}"]), lane=lane.name)
             results.tried.append(tried)

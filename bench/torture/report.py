@@ -39,7 +39,7 @@ as many as the stack has, sizes and tags are what they should be, no second inst
 |---|---|---|---|---|---|---|---|---|
 {chr(10).join(rows)}
 
-A point that was not struck is a call that this run did not need to make (a poll less).
+*Kept* is of those struck. A point that was not struck, in three plays, is a call that they did not need to make (a look less): it says nothing.
 
 ## The storm
 
@@ -59,7 +59,7 @@ Promises kept: **{storm_kept} of {len(storm.verdicts)}**; {storm.failed_requests
 
 
 def _row(play: str, fault: str, tried: list[Tried]) -> str:
-    kept = sum(one.verdict.kept for one in tried)
+    kept = sum(one.struck and one.verdict.kept for one in tried)
     numbers = (
         len(tried), sum(one.struck for one in tried), kept, sum(len(one.verdict.left) for one in tried),
         sum(len(one.verdict.duplicates) for one in tried), sum(one.verdict.requests for one in tried),

@@ -91,7 +91,7 @@ def sweep(
         return
     found = _run(commands.sweep(stack, apply=apply), json)
     render.as_json(found) if json else tables.show_sweep(found)
-    if any(one["stopped"] for one in found):
+    if any(one["stopped"] or one["left"] for one in found):
         _exit(FAILED)
 
 

@@ -74,9 +74,9 @@ class Censuses:
     @activity.defn
     async def which_run(self, request: WhichRun) -> list[str]:
         """Of these releases (workflow id and run, as the tags have them) those whose workflow id has a run under way."""
-        workflows = {release.rpartition("/")[0] for release in request.releases} - {request.but}
+        workflows = {names.owner_workflow(release) for release in request.releases} - {request.but}
         alive = {workflow for workflow in workflows if await self._runs(workflow)}
-        return [release for release in request.releases if release.rpartition("/")[0] in alive]
+        return [release for release in request.releases if names.owner_workflow(release) in alive]
 
     async def _runs(self, workflow_id: str) -> bool:
         """An owner that cannot be named may well run."""

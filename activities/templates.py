@@ -10,7 +10,7 @@ from temporalio import activity
 
 from activities.aws import Aws, code, nothing_there, sentence, tag_list, translated
 from domain.config import InstanceSettings
-from domain.errors import Conflict
+from domain.errors import Conflict, NotReady
 from domain.models import Model
 
 # https://docs.aws.amazon.com/autoscaling/ec2/userguide/launch-configurations.html: IMDSv2 only, as in the template.
@@ -96,7 +96,9 @@ class Templates:
             if code(error) != "AlreadyExists":
                 raise
             known = autoscaling.describe_launch_configurations(LaunchConfigurationNames=[request.name])["LaunchConfigurations"]
-            if not known or known[0]["ImageId"] != request.image:
+            if not known:
+                raise NotReady(f"AWS says that the launch configuration {request.name} exists, and does not show it yet") from None
+            if known[0]["ImageId"] != request.image:
                 raise Conflict(f"the launch configuration {request.name} exists and does not launch {request.image}") from None
 
     @activity.defn(no_thread_cancel_exception=True)

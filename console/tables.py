@@ -112,7 +112,10 @@ def show_sweep(stacks: list[dict[str, Any]]) -> None:
             print(f"{swept['stack']}: nothing is left over")
         for found in swept["findings"]:
             done = "cleared" if found["name"] in swept["cleared"] else "found"
-            print(f"{swept['stack']}: {done}: {found['action']} {found['name']}: {found['why']}")
+            left = swept["left"].get(found["name"])
+            print(
+                f"{swept['stack']}: {done}: {found['action']} {found['name']}: {found['why']}" + (f"; not cleared: {left}" if left else "")
+            )
     if any(s["findings"] and s["dry_run"] for s in stacks):
         print("This was a dry run; --apply clears it.")
 

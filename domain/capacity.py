@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from domain import names
 from domain.config import Capacity
 from domain.models import Group
 
@@ -24,3 +25,9 @@ def bounds(size: int, capacity: Capacity) -> tuple[int, int]:
     The minimum is pinned to the size: sharing the load with blue halves the metric, and a policy would scale green in.
     """
     return size, max(size, capacity.max)
+
+
+def own_minimum(group: Group) -> int:
+    """Its minimum but for a pin: a terminated release may have left one, and the tag says what it was before."""
+    before = group.tags.get(names.RESTORE_MIN, "")
+    return int(before) if before.isdigit() and int(before) < group.min else group.min

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
+from domain import names
 from domain.errors import AlreadyServing, Conflict
 from domain.models import Deployment, State
 
@@ -24,6 +25,43 @@ def refuse_where_blue_is_elsewhere(blue: Deployment | None, target_groups: Itera
         raise Conflict(
             f"{blue.name} is in target groups that the stack does not name: {', '.join(elsewhere)}; name them, or detach it from them"
         )
+
+
+def refuse_where_another_serves(
+    stack: str, blue: Deployment | None, deployments: Iterable[Deployment], target_groups: Collection[str]
+) -> None:
+    """
+    Raises Conflict: a terminated run left another deployment in the balancer, or blue out of it.
+
+    Green would take over from blue, and the other one would go on serving beside it.
+    """
+    others = [
+        d for d in deployments if d is not blue and in_balancer(d, target_groups) and (d.group.desired or d.group.instances)
+    ]  # fmt: skip
+    if not blue and others:
+        raise Conflict(unmarked(others[0], target_groups))
+    look = (
+        f"where a terminated run has left it so, `ovenbird sweep {stack}` shows what it would put right, and --apply does it; "
+        "what a person did, a person has to undo"
+    )
+    if others:
+        raise Conflict(f"{others[0].name} is in the load balancer as well as {blue.name if blue else 'nothing'}: {look}")
+    if blue and blue.group.desired and not in_balancer(blue, target_groups):
+        raise Conflict(f"{blue.name} serves by its tag, and is in none of the stack's target groups: {look}")
+
+
+def in_balancer(deployment: Deployment, target_groups: Collection[str]) -> bool:
+    return not set(deployment.group.target_groups).isdisjoint(target_groups)
+
+
+def unmarked(deployment: Deployment, target_groups: Collection[str]) -> str:
+    """What to do about the one deployment that gets traffic where none is marked as serving."""
+    name, theirs = deployment.name, sorted(set(deployment.group.target_groups) & set(target_groups))
+    return (
+        f"no deployment is marked as serving, and {name} is in the load balancer. To keep it: aws autoscaling create-or-update-tags --tags "
+        f"ResourceId={name},ResourceType=auto-scaling-group,Key={names.STATE},Value={State.SERVING},PropagateAtLaunch=false; to take it away: "
+        f"aws autoscaling detach-load-balancer-target-groups --auto-scaling-group-name {name} --target-group-arns {' '.join(theirs)}, then sweep"
+    )
 
 
 def refuse_what_serves(blue: Deployment | None, tag: str, commit: str, *, force: bool) -> None:

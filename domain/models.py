@@ -170,13 +170,14 @@ class Candidate(Model):
 
 
 class Swept(Model):
-    """What a sweep of a stack found and cleared; `stopped` is why it cleared nothing."""
+    """What a sweep of a stack found and cleared; `left` is why something could not be, by its name; `stopped` is why nothing was."""
 
     stack: str
     dry_run: bool
     serving: str | None = None
     findings: tuple[dict[str, str], ...] = ()
     cleared: tuple[str, ...] = ()
+    left: dict[str, str] = {}
     stopped: str = ""
 
 

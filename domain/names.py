@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from urllib.parse import quote, unquote
 
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html
 TARGET_GROUP_LIMIT = 32
@@ -113,6 +114,21 @@ def bake_security_group(application: str, release: str) -> str:
 def token(*parts: str) -> str:
     """A client token: ASCII, 64 characters at most, the same for the same parts."""
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:TOKEN_LIMIT]
+
+
+def owner(workflow_id: str, run: str) -> str:
+    """
+    The run that made something, as an exact tag value: what a tag cannot hold is written as =XX, its bytes in hexadecimal.
+
+    Where that is too long a token, which names nobody.
+    """
+    exact = quote(f"{workflow_id}/{run}", safe=" +-.:/@_").replace("%", "=")
+    return exact if len(exact) <= TAG_VALUE_LIMIT else token(workflow_id, run)
+
+
+def owner_workflow(value: str) -> str:
+    """The workflow id in an owner's tag; empty where it names nobody."""
+    return unquote(value.rpartition("/")[0].replace("=", "%"))
 
 
 def tag_value(text: str) -> str:

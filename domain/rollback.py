@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from domain import names
 from domain.errors import InvalidRequest
 from domain.models import Candidate, Deployment, Image, State
 
@@ -52,6 +53,8 @@ def _blocked(deployment: Deployment, images: dict[str, str]) -> str:
     group = deployment.group
     if deployment.state is State.SERVING:
         return "it serves"
+    if woken := group.tags.get(names.WOKEN_BY):
+        return f"{woken} woke it and did not end well: `ovenbird sweep` parks it again"
     if deployment.commit not in images:
         return "its image is gone"
     if group.target_groups:

@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from domain import names
-from domain.models import Deployment, Group, Model, State
+from domain.capacity import own_minimum
+from domain.live import in_balancer, unmarked
+from domain.models import Deployment, Model, State
 
 
 class Owned(Model):
@@ -49,10 +51,10 @@ def find(census: Census, running: Collection[str], *, now: datetime, age: timede
         group, tags = deployment.group, deployment.group.tags
         old = _older(census.created_at.get(group.name, ""), now, age)
         if deployment.state is State.SERVING:
-            missing = [arn for arn in census.target_groups if arn not in group.target_groups]
-            if missing:
+            # One that it is not in may be there for the next version: this one may never be healthy in it.
+            if census.target_groups and not in_balancer(deployment, census.target_groups):
                 attach.append(Finding(action="attach", name=group.name, why="it serves, and is not in the load balancer"))
-            if _pinned(group):
+            if own_minimum(group) < group.min:
                 why = f"its minimum is still pinned to {group.min}; it was {tags[names.RESTORE_MIN]}"
                 unpin.append(Finding(action="unpin", name=group.name, why=why))
         elif deployment.state is State.PARKED:
@@ -69,19 +71,20 @@ def find(census: Census, running: Collection[str], *, now: datetime, age: timede
             why = f"it never served, and {deployment.release} no longer runs"
             remove.append(Finding(action="remove group", name=group.name, why=why, release=deployment.release))
     kept = {d.name for d in census.deployments}
-    bakes: dict[str, list[str]] = {}
+    bakes: dict[str, list[Owned]] = {}
     for owned in census.owned:
-        if not owned.release or owned.release in running or not _older(owned.created_at, now, age):
+        if not owned.release or owned.release in running:
             continue
-        if owned.kind == "launch template":
-            if owned.name not in kept:
-                why = f"no group uses it, and {owned.release} no longer runs"
-                remove.append(Finding(action="remove template", name=owned.name, why=why, release=owned.release))
-        else:
-            bakes.setdefault(owned.release, []).append(owned.id)
+        if owned.kind != "launch template":
+            bakes.setdefault(owned.release, []).append(owned)
+        elif owned.name not in kept and _older(owned.created_at, now, age):
+            why = f"no group uses it, and {owned.release} no longer runs"
+            remove.append(Finding(action="remove template", name=owned.name, why=why, release=owned.release))
     temporary = [
-        Finding(action="remove bake", name=", ".join(ids), why=f"{release} no longer runs", release=release)
-        for release, ids in bakes.items()
+        Finding(action="remove bake", name=", ".join(o.id for o in all_of_it), why=f"{release} no longer runs", release=release)
+        for release, all_of_it in bakes.items()
+        # Its security group has no creation time: it is as old as the youngest of the rest.
+        if all(_older(o.created_at, now, age) for o in all_of_it)
     ]
     return [*attach, *park, *remove, *unpin, *temporary]
 
@@ -92,6 +95,9 @@ def looks_wrong(census: Census, findings: Collection[Finding], share: float) -> 
     serving = [d for d in deployments if d.state is State.SERVING]
     if len(serving) > 1:
         return f"{len(serving)} groups say that they serve: {', '.join(d.name for d in serving)}"
+    attached = [d for d in deployments if in_balancer(d, census.target_groups)]
+    if not serving and attached:
+        return unmarked(attached[0], census.target_groups)
     if not serving and any(d.served_at for d in deployments):
         return "AWS shows deployments that served, and none that serves"
     templates = {owned.name for owned in census.owned if owned.kind == "launch template"}
@@ -102,11 +108,6 @@ def looks_wrong(census: Census, findings: Collection[Finding], share: float) -> 
     if len(going) > max(1, share * len(there)):
         return f"{len(going)} of {len(there)} deployments would go: more than the share of {share:g}"
     return ""
-
-
-def _pinned(group: Group) -> bool:
-    original = group.tags.get(names.RESTORE_MIN, "")
-    return original.isdigit() and group.min > int(original)
 
 
 def _older(created_at: str, now: datetime, age: timedelta) -> bool:

@@ -24,8 +24,8 @@ with workflow.unsafe.imports_passed_through():
     from domain.config import Stack
     from domain.errors import InvalidRequest
     from domain.images import BakeIdentity
-    from domain.live import find_blue, refuse_where_blue_is_elsewhere
-    from domain.models import Deployment, Image, ReleaseRequest, RollbackRequest, TargetGroup, Version
+    from domain.live import find_blue, refuse_where_another_serves, refuse_where_blue_is_elsewhere
+    from domain.models import Deployment, Image, ReleaseRequest, RollbackRequest, StackRequest, TargetGroup, Version
     from domain.rollback import candidates, choose
     from domain.status import Status
 
@@ -48,16 +48,18 @@ class Admission(Steps):
 
     def __init__(self, operator: Operator) -> None:
         super().__init__(operator)
-        self.request: ReleaseRequest | RollbackRequest | None = None
+        self.request: ReleaseRequest | RollbackRequest | StackRequest | None = None
 
     def status(self) -> Status:
         request = self.request
         if request is None:
             return super().status()
-        tag = request.tag if isinstance(request, ReleaseRequest) else request.to or ""
-        return super().status().model_copy(update={"stack": request.stack, "tag": tag, "requested_by": request.requested_by})
+        known: dict[str, str] = {}
+        if not isinstance(request, StackRequest):
+            known = {"tag": request.tag if isinstance(request, ReleaseRequest) else request.to or "", "requested_by": request.requested_by}
+        return super().status().model_copy(update=known | {"stack": request.stack})
 
-    def lock(self, request: ReleaseRequest | RollbackRequest) -> None:
+    def lock(self, request: ReleaseRequest | RollbackRequest | StackRequest) -> None:
         """Raises InvalidRequest where the workflow's id is not the stack's lock."""
         self.request = request
         workflow.upsert_search_attributes([STACK.value_set(request.stack)])
@@ -99,7 +101,9 @@ class Admission(Steps):
         stack: Stack, version: Version, requested_by: str, target_groups: tuple[TargetGroup, ...], deployments: tuple[Deployment, ...]
     ) -> Admitted:
         blue = find_blue(stack.name, deployments)
-        refuse_where_blue_is_elsewhere(blue, [group.arn for group in target_groups])
+        arns = [group.arn for group in target_groups]
+        refuse_where_blue_is_elsewhere(blue, arns)
+        refuse_where_another_serves(stack.name, blue, deployments, arns)
         return Admitted(
             stack=stack, version=version, requested_by=requested_by, target_groups=target_groups, deployments=deployments, blue=blue
         )

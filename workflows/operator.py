@@ -39,23 +39,23 @@ class Operator:
             self.seconds_paused += workflow.time() - started
         self.raise_if_aborted()
 
-    async def wait(self, seconds: float, until: Callable[[], bool] = lambda: False, *, summary: str) -> bool:
+    async def wait(self, seconds: float | None, until: Callable[[], bool] = lambda: False, *, summary: str) -> bool:
         """
-        The only wait there is: did `until` come true in time? Time spent paused does not count.
+        The only wait there is: did `until` come true in time (None: for ever)? Time spent paused does not count.
 
         Raises Aborted as soon as the operator says so.
         """
         left = seconds
-        while not until() and left > 0:
+        while not until() and (left is None or left > 0):
             started = workflow.time()
             try:
                 await workflow.wait_condition(
                     lambda: until() or self.paused is not None or self.aborted is not None,
-                    timeout=timedelta(seconds=left), timeout_summary=summary,
+                    timeout=None if left is None else timedelta(seconds=left), timeout_summary=summary,
                 )  # fmt: skip
             except TimeoutError:
                 break
-            left -= workflow.time() - started
+            left = None if left is None else left - (workflow.time() - started)
             await self.gate()
         self.raise_if_aborted()
         return until()

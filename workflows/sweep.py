@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, ChildWorkflowError, WorkflowAlreadyStartedError
+from temporalio.exceptions import ApplicationError, CancelledError, ChildWorkflowError, FailureError, WorkflowAlreadyStartedError
 
 from workflows.admission import Admission, parsed
-from workflows.contract import STACK, release_id
-from workflows.operator import Operator
-from workflows.steps.base import FAILURES, describe
+from workflows.contract import release_id
+from workflows.operator import Operator, OperatorDoor
+from workflows.steps.base import FAILURES, describe, handlers_finished
 from workflows.steps.sweeping import SweepSteps
 
 with workflow.unsafe.imports_passed_through():
     from activities.configuration import Configuration
-    from domain.errors import DIRTY, REFUSED
+    from domain.errors import DIRTY, REFUSED, OvenbirdError
     from domain.models import StackRequest, SweepRequest, Swept
     from domain.status import Status
 
@@ -43,7 +43,7 @@ class SweepWorkflow:
             stack = await admission.read_stack(name)
             steps = SweepSteps(Operator(), stack, await admission.find_target_groups(stack))
             await steps.find()
-        except FAILURES as error:
+        except (FailureError, OvenbirdError) as error:
             return Swept(stack=name, dry_run=dry_run, stopped=describe(error))
         seen = steps.swept(dry_run=True)
         if dry_run or steps.stopped or not steps.findings:
@@ -55,34 +55,43 @@ class SweepWorkflow:
         except WorkflowAlreadyStartedError:
             return seen.model_copy(update={"dry_run": False, "stopped": "a release or rollback of it is under way"})
         except ChildWorkflowError as error:
+            if isinstance(error.cause, CancelledError):
+                raise
+            if isinstance(error.cause, ApplicationError) and error.cause.details:
+                return Swept.model_validate(error.cause.details[0])
             return seen.model_copy(update={"dry_run": False, "stopped": describe(error)})
         return cleared
 
 
 @workflow.defn(name="SweepStackWorkflow")
-class SweepStackWorkflow:
+class SweepStackWorkflow(OperatorDoor):
     def __init__(self) -> None:
+        super().__init__()
         self.steps: SweepSteps | None = None
 
     @workflow.run
     async def run(self, *values: Any) -> Swept:
         """With the lock, on a look of its own: what was found before may be a release's by now."""
-        admission = Admission(Operator())
+        async with handlers_finished():
+            return await self._run(values)
+
+    async def _run(self, values: tuple[Any, ...]) -> Swept:
+        admission = Admission(self.operator)
         try:
             request = parsed(StackRequest, values)
-            workflow.upsert_search_attributes([STACK.value_set(request.stack)])
+            admission.lock(request)
             stack = await admission.read_stack(request.stack)
             target_groups = await admission.find_target_groups(stack)
         except FAILURES as error:
             raise ApplicationError(describe(error), type=REFUSED, non_retryable=True) from error
-        do = self.steps = SweepSteps(Operator(), stack, target_groups)
+        do = self.steps = SweepSteps(self.operator, stack, target_groups)
         try:
             await do.find()
             if not do.stopped:
                 await do.restore()
                 await do.remove()
         except FAILURES as error:
-            do.outcome = describe(error)
+            do.outcome = do.stopped = describe(error)
             do.enter("dirty")
             raise ApplicationError(do.outcome, do.swept(dry_run=False), type=DIRTY, non_retryable=True) from error
         do.outcome = do.stopped or f"{len(do.done)} of {len(do.findings)} findings are cleared"

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import names, sweep
-from domain.errors import InvalidRequest
+from domain.capacity import own_minimum
+from domain.errors import Conflict, InvalidRequest
+from domain.live import refuse_where_another_serves
 from domain.models import Deployment, Group, Image, Instance, State
 from domain.rollback import candidates, choose
 from tests.domain.worlds import deployment
@@ -124,6 +127,68 @@ def test_templates_without_a_group_and_builders_without_a_bake_go() -> None:
     findings = sweep.find(found, {"runs"}, now=NOW, age=AGE)
 
     assert [(f.action, f.name) for f in findings] == [("remove template", "lost"), ("remove bake", "id-builder, id-bake")]
+
+
+def test_a_bake_is_as_old_as_the_youngest_of_what_it_made() -> None:
+    """A security group has no creation time."""
+    found = sweep.Census(owned=(owned("instance", "builder", created_at=JUST_NOW), owned("security group", "bake", created_at="")))
+
+    assert sweep.find(found, (), now=NOW, age=AGE) == []
+
+
+def served(name: str, *target_groups: str, **more: Any) -> Deployment:
+    it = deployment(name, served_at="2026-11-01", state=State.SERVING, desired=2)
+    return it.model_copy(update={"group": it.group.model_copy(update={"target_groups": target_groups} | more)})
+
+
+def test_what_serves_is_attached_where_it_is_nowhere_and_not_where_only_the_next_version_is_to_be() -> None:
+    for target_groups, actions in (((), ["attach"]), (("one",), []), (("one", "two"), [])):
+        found = sweep.Census(deployments=(served("v1", *target_groups),), target_groups=("one", "two"))
+        assert [f.action for f in sweep.find(found, (), now=NOW, age=AGE)] == actions
+
+
+def test_a_pin_that_was_left_is_known_by_its_tag() -> None:
+    for tag, minimum, own in (("1", 3, 1), ("", 3, 3), ("3", 3, 3), ("7", 3, 3)):
+        it = served("v1", "one", min=minimum, tags={names.RESTORE_MIN: tag})
+        found = sweep.Census(deployments=(it,), target_groups=("one",))
+        assert own_minimum(it.group) == own
+        assert [f.action for f in sweep.find(found, (), now=NOW, age=AGE)] == (["unpin"] if own != minimum else [])
+
+
+def test_what_alone_gets_traffic_is_not_swept_because_no_tag_says_that_it_serves() -> None:
+    alone = served("v1", "one")
+    never = alone.model_copy(update={"served_at": "", "state": None, "release": "gone"})
+    found = sweep.Census(deployments=(never,), created_at={"v1": LONG_AGO}, target_groups=("one",))
+    words = sweep.looks_wrong(found, sweep.find(found, (), now=NOW, age=AGE), 0.5)
+
+    assert "ResourceId=v1,ResourceType=auto-scaling-group,Key=ovenbird:state,Value=serving" in words
+    assert "detach-load-balancer-target-groups --auto-scaling-group-name v1 --target-group-arns one" in words
+
+
+def test_a_release_does_not_begin_beside_what_a_terminated_one_left() -> None:
+    blue, left = served("v1", "one"), deployment("v2", state=None, desired=2)
+    attached = left.model_copy(update={"group": left.group.model_copy(update={"target_groups": ("one",)})})
+    empty = attached.model_copy(update={"group": attached.group.model_copy(update={"desired": 0})})
+
+    refuse_where_another_serves("shop", blue, [blue, left, empty], ["one"])
+    refuse_where_another_serves("shop", None, [left], ["one"])
+    for serving, deployments, words in (
+        (blue, [blue, attached], "v2 is in the load balancer as well as v1"),
+        (served("v1"), [served("v1")], "v1 serves by its tag, and is in none"),
+        (None, [attached], "v2 is in the load balancer. To keep it"),
+    ):
+        with pytest.raises(Conflict, match=words):
+            refuse_where_another_serves("shop", serving, deployments, ["one"])
+
+
+@given(st.text(max_size=60), st.uuids())
+def test_an_owners_tag_gives_back_the_very_workflow(workflow_id: str, run: UUID) -> None:
+    value = names.owner(workflow_id, str(run))
+
+    assert len(value) <= 256
+    assert names.tag_value(value) == value.strip()
+    assert names.owner_workflow(value) in (workflow_id, "")
+    assert names.owner_workflow(names.owner("bake-shop-v1.0,rc#1-0a1b", "run")) == "bake-shop-v1.0,rc#1-0a1b"
 
 
 def looks_wrong(deployments: list[Deployment], *templates: str, share: float = 0.5) -> str:

@@ -37,8 +37,7 @@ class BakeSteps(Steps):
         self.identity = identity
         self.region = stack.region
         info = workflow.info()
-        self.release = f"{info.workflow_id}/{info.original_execution_run_id}"[: names.TAG_VALUE_LIMIT]
-        self.release = names.tag_value(self.release) if len(self.release) < names.TAG_VALUE_LIMIT else names.token(self.release)
+        self.release = names.owner(info.workflow_id, info.original_execution_run_id)
         self.log = f"logs/{names.slug(identity.application)}/{names.slug(identity.tag, also='.')}-{info.original_execution_run_id}"
         super().__init__(operator)
         self.settle, self.way_back = stack.patience.settle, stack.patience.way_back

@@ -30,16 +30,12 @@ class CutoverSteps(ReleasingSteps):
         self.operator.waiting_for_approval = True
         self.show()
         try:
-            approved = False
-            while not approved:
-                approved = await self.operator.wait(
-                    self.patience.approval, until=lambda: self.operator.approval is not None, summary="until approve_cutover"
-                )
-                if approved or approving.when_expired == "cut_over":
-                    break
-                if approving.when_expired == "roll_back":
-                    raise ApprovalExpired(f"nobody approved the cutover within {timedelta(seconds=self.patience.approval)}")
+            approved = await self._approved_within(self.patience.approval)
+            if not approved and approving.when_expired == "roll_back":
+                raise ApprovalExpired(f"nobody approved the cutover within {timedelta(seconds=self.patience.approval)}")
+            if not approved and approving.when_expired == "keep_waiting":
                 self.checklist.note(f"nobody has approved the cutover within {timedelta(seconds=self.patience.approval)}: it keeps waiting")
+                await self._approved_within(None)
         finally:
             self.operator.waiting_for_approval = False
         if self.operator.approval is None:
@@ -49,6 +45,9 @@ class CutoverSteps(ReleasingSteps):
             return
         approval = self.operator.approval
         self.checklist.note(f"approved by {approval.by}" + (f": {approval.reason}" if approval.reason else ""))
+
+    async def _approved_within(self, seconds: float | None) -> bool:
+        return await self.operator.wait(seconds, until=lambda: self.operator.approval is not None, summary="until approve_cutover")
 
     @step(SHIFT, phase="shifting")
     async def shift_traffic(self) -> None:
@@ -118,8 +117,8 @@ class CutoverSteps(ReleasingSteps):
     def _judge_serving(self, world: Observation, bad: int) -> int:
         """How many looks in a row found green unfit. Raises Unhealthy when they are as many as make it healthy."""
         green = world.groups.get(self.green)
-        # Not what it wants now: a green that scales out under its load is no worse for the instances that still boot.
-        floor = max(0, self.verified - self.stack.health.may_lose)
+        # Neither what it wants now (a green that scales out is no worse for the instances that still boot), nor what it had (it may scale in).
+        floor = max(0, min(self.verified, green.desired if green else self.verified) - self.stack.health.may_lose)
         verdict = health.still_healthy(green, self.arns, floor)
         if isinstance(verdict, health.Healthy):
             return 0

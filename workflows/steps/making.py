@@ -73,13 +73,14 @@ class MakingSteps(ReleasingSteps):
         blue = self.groups.get(self.blue.name) if self.blue else None
         if blue is None or blue.min >= blue.desired:
             return
-        original = Unpin(region=self.region, group=blue.name, original=blue.min)
+        minimum = capacity.own_minimum(blue)
+        original = Unpin(region=self.region, group=blue.name, original=minimum)
         self.before(
             f"restore the minimum of {blue.name}", lambda: self.certainly(Groups.unpin_minimum, original),
-            f"aws autoscaling update-auto-scaling-group --auto-scaling-group-name {blue.name} --min-size {blue.min}",
+            f"aws autoscaling update-auto-scaling-group --auto-scaling-group-name {blue.name} --min-size {minimum}",
         )  # fmt: skip
         await self.do(
-            Groups.pin_minimum, Pin(region=self.region, group=blue.name, minimum=blue.desired, original=blue.min),
+            Groups.pin_minimum, Pin(region=self.region, group=blue.name, minimum=blue.desired, original=minimum),
             what=f"Pin the minimum of {blue.name} while both serve",
         )  # fmt: skip
 

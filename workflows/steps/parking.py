@@ -12,7 +12,7 @@ from workflows.steps.restoring import SLOWEST_LOOK
 
 with workflow.unsafe.imports_passed_through():
     from activities.groups import Groups, MarkGroups, OfStack, Resize
-    from domain import names
+    from domain import capacity, names
     from domain.models import State
 
 
@@ -36,7 +36,7 @@ class ParkingSteps(ReleasingSteps):
         marks = {self.green: self.marks_of_serving()}
         blue = self.groups.get(self.blue.name) if self.blue else None
         if blue:
-            original = self.blue.group.min if self.blue else blue.min
+            original = capacity.own_minimum(self.blue.group if self.blue else blue)
             marks[blue.name] = {
                 names.STATE: State.PARKED.value, names.RESTORE_MIN: str(original), names.RESTORE_MAX: str(blue.max),
                 names.RESTORE_DESIRED: str(blue.desired),

@@ -65,7 +65,7 @@ class ReleasingSteps(RestoringSteps):
         self.region = self.stack.region
         self.patience = self.stack.patience
         info = workflow.info()
-        self.release = f"{info.workflow_id}/{info.original_execution_run_id}"
+        self.release = names.owner(info.workflow_id, info.original_execution_run_id)
         self.green = names.deployment(self.stack.name, self.version.tag, info.original_execution_run_id)
         self.settle, self.way_back = self.patience.settle, self.patience.way_back
         # What green's minimum is once it serves alone.
@@ -200,6 +200,8 @@ class ReleasingSteps(RestoringSteps):
                 raise Unhealthy(f"{self.version.tag} is not fit to serve: {verdict.reason}")
             if green and await self._follow_blue(green):
                 seen, interval = Seen(instances=seen.instances, lost=seen.lost, found=True), self.patience.first_look
+                # What was launched only now has all the time there is.
+                started, paused = workflow.time(), self.operator.seconds_paused
             elif isinstance(verdict, Healthy):
                 self.verified = green.desired if green else 0
                 self.checklist.note(health.explain(green, self.arns) if green else "")

@@ -10,7 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.balancers import Balancers, Membership, Observe
     from activities.groups import Groups, Resize
     from domain import health
-    from domain.config import Patience
+    from domain.config import Patience, Stack
     from domain.errors import Unhealthy
     from domain.models import Group
 
@@ -20,6 +20,7 @@ SLOWEST_LOOK = 300.0
 
 class RestoringSteps(Steps):
     region: str
+    stack: Stack
     patience: Patience
     groups: dict[str, Group]
 
@@ -27,30 +28,36 @@ class RestoringSteps(Steps):
         """
         Blue is in the balancer again, as large as what serves beside it by now, and every instance healthy there, before that may go.
 
-        Raises Unhealthy after a day, or where blue is gone.
+        As often in a row as makes a green healthy: right after a detach AWS still shows what was. And attached at each look that
+        does not show it so: a detach that hung may take effect late. Raises Unhealthy after a day, or where blue is gone.
         """
         look = Observe(region=self.region, groups=(blue, beside) if beside else (blue,), target_groups=target_groups)
         interval = self.patience.first_look
         deadline = workflow.time() + self.way_back
-        attached = False
+        asked, streak = False, 0
         while True:
             world = await self.certainly(Balancers.observe, look)
             self.groups |= world.groups
             group, green = world.groups.get(blue), world.groups.get(beside or "")
             if group is None:
                 raise Unhealthy(f"{blue} is gone: somebody deleted it")
-            if not attached:
+            if not asked or not set(target_groups) <= set(group.target_groups):
                 await self.certainly(Balancers.attach, Membership(region=self.region, group=blue, target_groups=target_groups))
-                attached = True
+                asked, streak = True, 0
                 continue
             # Alone in the balancer green may have grown: blue gets that load back.
             size = min(green.desired if green else 0, group.max)
             if size > group.desired:
                 await self.certainly(Groups.resize, Resize(region=self.region, group=blue, desired=size))
+                streak = 0
             elif health.healthy_count(group, target_groups) >= group.desired:
-                return
+                streak += 1
+                if streak >= self.stack.health.reads:
+                    return
+            else:
+                streak = 0
             if workflow.time() > deadline:
                 raise Unhealthy(f"{blue} did not become healthy again: {health.explain(group, target_groups)}")
             self.checklist.note(f"{blue}: {health.explain(group, target_groups)}")
-            await workflow.sleep(interval, summary="until blue is looked at again")
+            await workflow.sleep(self.patience.confirm if streak else interval, summary="until blue is looked at again")
             interval = min(SLOWEST_LOOK, interval * 1.5)

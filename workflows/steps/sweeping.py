@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError
 
 from workflows.checklist import step
 from workflows.operator import Operator
-from workflows.policies import poll_certainly
+from workflows.policies import poll
+from workflows.steps.base import describe
 from workflows.steps.restoring import RestoringSteps
 
 with workflow.unsafe.imports_passed_through():
@@ -17,8 +19,10 @@ with workflow.unsafe.imports_passed_through():
     from activities.groups import GroupRef, Groups, MarkGroups, RemoveGroup, Unpin
     from activities.templates import TemplateRef, Templates
     from domain import names, sweep
+    from domain.capacity import own_minimum
     from domain.config import Stack
-    from domain.models import State, Swept, TargetGroup
+    from domain.live import in_balancer
+    from domain.models import Group, State, Swept, TargetGroup
     from domain.status import Status
 
 
@@ -27,12 +31,15 @@ class SweepSteps(RestoringSteps):
 
     def __init__(self, operator: Operator, stack: Stack, target_groups: tuple[TargetGroup, ...]) -> None:
         self.stack, self.region, self.patience = stack, stack.region, stack.patience
-        self.way_back = self.patience.way_back
+        # Nobody waits for a sweep, and the next one goes on: it holds the lock no longer than one release waits for health.
+        self.way_back = self.patience.healthy
+        self.pace = poll(self.patience.confirm, self.way_back)
         self.arns = tuple(group.arn for group in target_groups)
         self.groups = {}
         self.census = sweep.Census()
         self.findings: list[sweep.Finding] = []
         self.done: list[sweep.Finding] = []
+        self.left: dict[str, str] = {}
         self.stopped = ""
         super().__init__(operator)
 
@@ -46,11 +53,12 @@ class SweepSteps(RestoringSteps):
         )
         owners = {d.release for d in census.deployments} | {o.release for o in census.owned}
         owners |= {d.group.tags.get(names.WOKEN_BY, "") for d in census.deployments}
-        owners.add(f"{names.lock(self.stack.name)}/")
+        mine = names.owner(names.lock(self.stack.name), "")
+        owners.add(mine)
         running = await self.do(
             Censuses.which_run, WhichRun(releases=tuple(sorted(owners - {""})), but=me), what="Which of them still run?"
         )
-        if f"{names.lock(self.stack.name)}/" in running:
+        if mine in running:
             # A release that runs has blue pinned and detached, and green unmarked: nothing of the stack is left over.
             self.stopped = "a release or rollback of it is under way"
             self.findings = []
@@ -61,59 +69,75 @@ class SweepSteps(RestoringSteps):
 
     @step("Bring back what serves: in the load balancer, every instance healthy", phase="sweeping")
     async def restore(self) -> None:
-        """Before anything goes: what a dead release has left may be all that serves now."""
-        for finding in self._of("attach"):
-            other = next(
-                (d for d in self.census.deployments if d.name != finding.name and set(d.group.target_groups) & set(self.arns)), None
-            )
-            await self.reattach(finding.name, self.arns, beside=other.name if other else None)
-            self.done.append(finding)
+        """
+        Before anything goes: what a dead release has left may be all that serves now.
+
+        To be attached is not enough: where something leaves the balancer, what stays must be healthy in it.
+        """
+        back = self._of("attach")
+        leaving = [d for d in self.census.deployments if in_balancer(d, self.arns) and self._goes(d.name)]
+        serving = next((d for d in self.census.deployments if d.state is State.SERVING), None)
+        if serving is None or not (back or leaving):
+            return
+        arns = tuple(arn for arn in self.arns if back or arn in serving.group.target_groups)
+        await self.reattach(serving.name, arns, beside=leaving[0].name if leaving else None)
+        self.done += back
 
     @step("Park what was woken, remove what never served, lower pinned minimums", phase="sweeping")
     async def remove(self) -> None:
-        pace = poll_certainly(self.patience.confirm, self.way_back)
-        for finding in self._of("park"):
-            await self.certainly(Groups.empty_group, GroupRef(region=self.region, name=finding.name), pace, what=f"Park {finding.name}")
-            await self.certainly(Groups.mark, MarkGroups(region=self.region, tags={finding.name: {names.WOKEN_BY: ""}}))
-            self.done.append(finding)
-        for finding in self._of("remove group"):
-            what = f"Remove {finding.name}"
-            mine = RemoveGroup(region=self.region, name=finding.name, release=finding.release)
-            await self.certainly(Groups.remove_group, mine, pace, what=what)
-            await self._remove_what_it_launched(finding.name)
-            self.done.append(finding)
-        for finding in self._of("remove template"):
-            await self.certainly(Templates.delete_launch_template, TemplateRef(region=self.region, name=finding.name))
-            self.done.append(finding)
-        for finding in self._of("unpin"):
-            group = next(d.group for d in self.census.deployments if d.name == finding.name)
-            original = int(group.tags[names.RESTORE_MIN])
-            await self.certainly(Groups.unpin_minimum, Unpin(region=self.region, group=finding.name, original=original))
-            self.done.append(finding)
-        for finding in self._of("remove bake"):
-            bake = OfRelease(region=self.region, release=finding.release)
-            await self.certainly(Builders.destroy_builders, bake, pace, what=f"Terminate the builder of {finding.release}")
-            await self.certainly(Builders.delete_security_groups, bake, pace, what=f"Delete the security group of {finding.release}")
-            self.done.append(finding)
+        """Each on its own: what cannot be cleared now is told, and does not hold the lock, nor keep the rest from going."""
+        for action, clear in (
+            ("park", self._park), ("remove group", self._remove_group), ("remove template", self._remove_template),
+            ("unpin", self._unpin), ("remove bake", self._remove_bake),
+        ):  # fmt: skip
+            for finding in self._of(action):
+                try:
+                    await clear(finding)
+                    self.done.append(finding)
+                except ActivityError as error:
+                    self.left[finding.name] = describe(error)
 
-    async def _remove_what_it_launched(self, name: str) -> None:
+    async def _park(self, finding: sweep.Finding) -> None:
+        await self.do(Groups.empty_group, GroupRef(region=self.region, name=finding.name), self.pace, what=f"Park {finding.name}")
+        await self.do(Groups.mark, MarkGroups(region=self.region, tags={finding.name: {names.WOKEN_BY: ""}}), self.pace)
+
+    async def _remove_group(self, finding: sweep.Finding) -> None:
         """A launch configuration carries no tag: it is known by the group that used it."""
-        group = next(d.group for d in self.census.deployments if d.name == name)
-        mine = TemplateRef(region=self.region, name=name)
-        if group.launch_template == name:
-            await self.certainly(Templates.delete_launch_template, mine)
-        if group.launch_configuration == name:
-            await self.certainly(Templates.delete_launch_configuration, mine)
+        mine = RemoveGroup(region=self.region, name=finding.name, release=finding.release)
+        await self.do(Groups.remove_group, mine, self.pace, what=f"Remove {finding.name}")
+        group = self._group(finding.name)
+        if group.launch_template == finding.name:
+            await self._remove_template(finding)
+        if group.launch_configuration == finding.name:
+            await self.do(Templates.delete_launch_configuration, TemplateRef(region=self.region, name=finding.name), self.pace)
+
+    async def _remove_template(self, finding: sweep.Finding) -> None:
+        await self.do(Templates.delete_launch_template, TemplateRef(region=self.region, name=finding.name), self.pace)
+
+    async def _unpin(self, finding: sweep.Finding) -> None:
+        original = own_minimum(self._group(finding.name))
+        await self.do(Groups.unpin_minimum, Unpin(region=self.region, group=finding.name, original=original), self.pace)
+
+    async def _remove_bake(self, finding: sweep.Finding) -> None:
+        bake = OfRelease(region=self.region, release=finding.release)
+        await self.do(Builders.destroy_builders, bake, self.pace, what=f"Terminate the builder of {finding.release}")
+        await self.do(Builders.delete_security_groups, bake, self.pace, what=f"Delete the security group of {finding.release}")
+
+    def _group(self, name: str) -> Group:
+        return next(d.group for d in self.census.deployments if d.name == name)
+
+    def _goes(self, name: str) -> bool:
+        return any(f.name == name for f in (*self._of("park"), *self._of("remove group")))
 
     def swept(self, *, dry_run: bool) -> Swept:
         serving = next((d.name for d in self.census.deployments if d.state is State.SERVING), None)
         return Swept(
             stack=self.stack.name, dry_run=dry_run, serving=serving, stopped=self.stopped,
-            findings=tuple(f.model_dump() for f in self.findings), cleared=tuple(f.name for f in self.done),
+            findings=tuple(f.model_dump() for f in self.findings), cleared=tuple(f.name for f in self.done), left=self.left,
         )  # fmt: skip
 
     def status(self) -> Status:
-        return super().status().model_copy(update={"stack": self.stack.name, "can_abort": False})
+        return super().status().model_copy(update={"stack": self.stack.name})
 
     def _of(self, action: str) -> list[sweep.Finding]:
         return [finding for finding in self.findings if finding.action == action]

@@ -122,7 +122,7 @@ def owner(workflow_id: str, run: str) -> str:
 
     Where that is too long a token, which names nobody.
     """
-    exact = quote(f"{workflow_id}/{run}", safe=" +-.:/@_").replace("%", "=")
+    exact = quote(f"{workflow_id}/{run}", safe=" +-.:/@_").replace("~", "%7E").replace("%", "=")
     return exact if len(exact) <= TAG_VALUE_LIMIT else token(workflow_id, run)
 
 

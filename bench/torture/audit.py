@@ -115,10 +115,8 @@ class Auditor:
         several = [
             f"{count // SIZE} builders of {owner}" for owner, count in per_owner.items() if owner.startswith("bake-") and count > SIZE
         ]
-        several += [
-            f"{count} instances of {owner}" for owner, count in per_owner.items()
-            if owner.startswith(f"{self._lane.name}-") and owner not in self.before.groups and count > SIZE
-        ]  # fmt: skip
+        made = after.groups.keys() - self.before.groups.keys()
+        several += [f"{count} instances of {owner}" for owner, count in per_owner.items() if owner in made and count > SIZE]
         by_tag: dict[str, int] = {}
         for group in after.groups.values():
             by_tag[group["tags"]["ovenbird:tag"]] = by_tag.get(group["tags"]["ovenbird:tag"], 0) + 1

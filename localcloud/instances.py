@@ -16,13 +16,14 @@ from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
 from localcloud.faults import Fault
 from localcloud.machines import Machine, Sickness, copy_disk
 from localcloud.region import REMEMBER_TERMINATED, TICK, Region, backend, correct
+from localcloud.ssh import Ssh
 
 PENDING, RUNNING, SHUTTING_DOWN, TERMINATED, STOPPING, STOPPED = 0, 16, 32, 48, 64, 80
 _NAMES = {0: "pending", 16: "running", 32: "shutting-down", 48: "terminated", 64: "stopping", 80: "stopped"}
 _NO_TOKEN = "ABCDE"  # noqa: S105 (what moto fills in for a call without one)
 
 
-def install(region: Region) -> None:
+def install(region: Region, ssh: Ssh) -> None:
     tokens: dict[str, tuple[Any, Any]] = {}
 
     @correct(TaggedEC2Resource, "get_tags")
@@ -65,7 +66,7 @@ def install(region: Region) -> None:
         if token != _NO_TOKEN:
             tokens[token] = (asked, reservation)
         for instance in reservation.instances:
-            _boot(region, instance)
+            _boot(region, ssh, instance)
         return reservation
 
     @correct(EC2Backend, "associate_iam_instance_profile")
@@ -104,7 +105,7 @@ def install(region: Region) -> None:
         changed = original(self, ids)
         for instance, _ in changed:
             _become(instance, PENDING)
-            _start(region, instance, None)
+            _start(region, ssh, instance, None)
         return changed
 
     # The group's own clock replaces what is gone (groups.py): moto does it inside TerminateInstances.
@@ -121,7 +122,7 @@ def _require_launchable(ec2: Any, image_id: str) -> None:
         raise EC2ClientError("InvalidAMIID.Unavailable", f"The image ID '[{image_id}]' is {image.state}, not available")
 
 
-def _boot(region: Region, instance: Any) -> None:
+def _boot(region: Region, ssh: Ssh, instance: Any) -> None:
     _become(instance, PENDING)
     instance.since = time.monotonic()
     root = region.directory("instances", instance.id)
@@ -129,10 +130,10 @@ def _boot(region: Region, instance: Any) -> None:
     fault = region.faults.take(
         ("boot_silent", "boot_errors"), "RunInstances", id=instance.id, image=instance.image_id, tags=str(instance.get_tags())
     )
-    _start(region, instance, fault)
+    _start(region, ssh, instance, fault)
 
 
-def _start(region: Region, instance: Any, fault: Fault | None) -> None:
+def _start(region: Region, ssh: Ssh, instance: Any, fault: Fault | None) -> None:
     """Copying a disk and running user data takes real time: not under the lock, or the whole region would stand still."""
     machine = region.machines[instance.id]
     image = region.settings.home / "images" / str(instance.image_id)
@@ -147,6 +148,7 @@ def _start(region: Region, instance: Any, fault: Fault | None) -> None:
                 copy_disk(image, machine.root)
             if instance.state_code == PENDING:
                 machine.boot(user_data=user_data, sickness=sickness)
+                ssh.open(machine, instance.key_name)
         finally:
             # A machine whose boot went wrong runs all the same, and serves nothing: AWS knows no better either.
             region.later(max(0, started + region.delays.boot - time.monotonic()), running)

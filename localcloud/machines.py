@@ -18,7 +18,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 USER_DATA_PATIENCE = 60
+# Of the one user that every machine has, beside root.
+HOME = "home/ec2-user"
 UNITS = Path("etc/systemd/system/multi-user.target.wants")
+_SUDO = """#!/bin/sh
+# Whoever runs on a cloud machine is root here already: options and VAR=value are obeyed, the rest is run.
+while :; do case "$1" in
+-u|-g|-h|-p) shift 2;; --) shift; break;; -*) shift;; *) break;;
+esac; done
+exec env "$@"
+"""
 _SHUTDOWN = """#!/bin/sh
 # What cloud machines understand of shutdown(8): -h +MINUTES, -h now, -c
 case "$*" in *-c*) rm -f "$DESTDIR/run/shutdown-at"; exit 0;; esac
@@ -45,21 +54,25 @@ class Machine:
     # From when a boot was ordered until it has started what it starts.
     booting: bool = False
     services: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    # Process groups of those who are logged in.
+    sessions: set[int] = field(default_factory=set)
+    on_halt: Callable[[], None] = lambda: None
     _dying: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def boot(self, *, user_data: bytes | None, sickness: Sickness | None = None) -> None:
         """Start as init would: user data on the first boot only (cloud-init's rule), then every enabled unit."""
         self.running = True
         (self.root / "run").mkdir(parents=True, exist_ok=True)
-        shim = self.root / "run/bin/shutdown"
-        shim.parent.mkdir(exist_ok=True)
-        shim.write_text(_SHUTDOWN)
-        shim.chmod(0o755)
+        for name, script in (("shutdown", _SHUTDOWN), ("sudo", _SUDO)):
+            shim = self.root / "run/bin" / name
+            shim.parent.mkdir(exist_ok=True)
+            shim.write_text(script)
+            shim.chmod(0o755)
         first_boot = self.root / "run" / f"booted-{self.id}"
         if user_data and user_data.startswith(b"#!") and not first_boot.exists():
-            script = self.root / "run/user-data"
-            script.write_bytes(user_data)
-            self._run_user_data(script)
+            written = self.root / "run/user-data"
+            written.write_bytes(user_data)
+            self._run_user_data(written)
         first_boot.touch()
         if sickness is None:
             self.services = [self._start(unit) for unit in self._units()]
@@ -95,6 +108,10 @@ class Machine:
         (self.root / "run/shutdown-at").unlink(missing_ok=True)
         services, self.services = self.services, []
         self._dying += services
+        self.on_halt()
+        for session in list(self.sessions):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(session, signal.SIGKILL)
         for service in services:
             _signal(service, signal.SIGTERM)
         threading.Thread(target=_reap, args=(services, grace), daemon=True).start()

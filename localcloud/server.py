@@ -31,6 +31,7 @@ from localcloud.groups import Groups
 from localcloud.lease import take_lease
 from localcloud.region import Region, backend
 from localcloud.settings import ACCOUNT, Settings
+from localcloud.ssh import Ssh
 from localcloud.targets import Targets
 
 KEPT_REQUESTS = 100_000
@@ -57,7 +58,9 @@ class LocalCloud:
         targets = Targets(self.region)
         self.targets = targets
         self.balancer = Balancer(self.region, targets)
-        for part in (instances, images, guards, commands, consistency):
+        self.ssh = Ssh(self.region)
+        instances.install(self.region, self.ssh)
+        for part in (images, guards, commands, consistency):
             part.install(self.region)
         targets.install()
         Groups(self.region, targets).install()
@@ -209,6 +212,7 @@ class LocalCloud:
             "AWS_DEFAULT_REGION": self.settings.region,
             "AWS_ACCOUNT_ID": ACCOUNT,
             "LOCALCLOUD_CIDR": self.settings.cidr,
+            "LOCALCLOUD_SSH_PORT": str(self.ssh.port),
         }
 
 

@@ -22,9 +22,9 @@ def read(environ: dict[str, Any], body: bytes) -> Call:
     """
     The call that a signed AWS request makes; S3 has no action names, so its method and path stand in.
 
-    The caller is the application id that every AWS SDK puts into its user agent (AWS_SDK_UA_APP_ID).
+    The caller is what every AWS SDK puts into its user agent: the application id (AWS_SDK_UA_APP_ID), in older ones AWS_EXECUTION_ENV.
     """
-    application = re.search(r"\bapp/([^\s/]+)", environ.get("HTTP_USER_AGENT", ""))
+    application = re.search(r"\b(?:app|exec-env)/([^\s/]+)", environ.get("HTTP_USER_AGENT", ""))
     return replace(_read(environ, body), caller=application.group(1) if application else "")
 
 

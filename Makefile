@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OURS := domain workflows activities console localcloud demo bench worker.py starter.py
 
-.PHONY: demo test check bench histories torture lock clean
+.PHONY: demo test test-packer check bench histories torture lock clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.installed: requirements.lock pyproject.toml
@@ -24,6 +24,10 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest
+
+# Needs Packer on the PATH, 1.6 or newer.
+test-packer: $(VENV)/.installed
+	$(BIN)/python -m pytest tests/packer
 
 check: $(VENV)/.installed
 	$(BIN)/ruff format --check .

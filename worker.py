@@ -32,6 +32,7 @@ from activities.configuration import Configuration, read_stacks
 from activities.groups import Groups
 from activities.heartbeat import HeartbeatInterceptor
 from activities.images import Images
+from activities.packer import Packer
 from activities.provisioning import Provisioning
 from activities.recipe import Recipe
 from activities.source import Source
@@ -85,9 +86,9 @@ def versioning(settings: Settings) -> WorkerDeploymentConfig | None:
 
 
 def make_worker(client: Client, settings: Settings) -> Worker:
-    aws = Aws()
+    aws, recipe = Aws(), Recipe(settings.recipe)
     holders = [
-        Configuration(settings.stacks), Source(), Images(aws), Builders(aws), Provisioning(aws, Recipe(settings.recipe)),
+        Configuration(settings.stacks), Source(), Images(aws), Builders(aws), Provisioning(aws, recipe), Packer(aws, client, recipe),
         Templates(aws), Groups(aws), Balancers(aws), Bakes(client), Censuses(aws, client),
     ]  # fmt: skip
     activities = [

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
 from temporalio import activity
 
-from activities.aws import Aws, code, nothing_there, tag_list, translated
+from activities.aws import Aws, code, nothing_there, sentence, tag_list, translated
 from domain import names
-from domain.errors import BakeFailed, NotReady
+from domain.errors import BakeFailed, NoCapacity, NotReady
 from domain.models import Model
 
+SSH = 22
 _GOING = ("shutting-down", "terminated")
 
 
@@ -74,9 +76,18 @@ class Builders:
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def launch_builder(self, request: LaunchBuilder) -> str:
-        """Its instance id, the same for the same token."""
+        """Its instance id, the same for the same token. Raises NoCapacity where AWS has none in that subnet."""
         more: Any = {"IamInstanceProfile": {"Name": request.profile}} if request.profile else {}
-        made = self._aws.ec2(request.region).run_instances(
+        try:
+            instance: str = self._run(request, more)["Instances"][0]["InstanceId"]
+        except ClientError as error:
+            if code(error) != "InsufficientInstanceCapacity":
+                raise
+            raise NoCapacity(f"AWS has no {request.type} for the builder in {request.subnet}: {sentence(error)}") from None
+        return instance
+
+    def _run(self, request: LaunchBuilder, more: Any) -> Any:
+        return self._aws.ec2(request.region).run_instances(
             ImageId=request.image, InstanceType=request.type, MinCount=1, MaxCount=1, SubnetId=request.subnet,  # type: ignore[arg-type]
             SecurityGroupIds=[request.security_group], ClientToken=request.token,
             MetadataOptions={"HttpTokens": "required", "HttpEndpoint": "enabled"},
@@ -85,7 +96,6 @@ class Builders:
             TagSpecifications=[{"ResourceType": kind, "Tags": tag_list(request.tags)} for kind in ("instance", "volume")],
             **more,
         )  # fmt: skip
-        return made["Instances"][0]["InstanceId"]
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
@@ -150,6 +160,27 @@ class Builders:
                 if code(error) != "InvalidGroup.NotFound":
                     raise
 
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def delete_key_pair(self, request: BuilderRef) -> None:
+        """By its name. AWS is content where there is none."""
+        self._aws.ec2(request.region).delete_key_pair(KeyName=request.id)
+
+    def admit(self, region: str, group: str, addresses: Collection[str]) -> None:
+        """SSH from these addresses, and from nobody else: what another worker admitted for itself goes."""
+        ec2 = self._aws.ec2(region)
+        known = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["IpPermissions"]
+        wanted = _ssh_from(addresses)
+        if _admitted(known) == _admitted([wanted]):
+            return
+        if known:
+            ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=known)
+        try:
+            ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[wanted])
+        except ClientError as error:
+            if code(error) != "InvalidPermission.Duplicate":
+                raise
+
     def _state(self, request: BuilderRef) -> str:
         reservations = self._aws.ec2(request.region).describe_instances(InstanceIds=[request.id])["Reservations"]
         return reservations[0]["Instances"][0]["State"]["Name"] if reservations else "unknown"
@@ -158,3 +189,21 @@ class Builders:
         filters: Any = [{"Name": key, "Values": [value]}] + ([{"Name": "vpc-id", "Values": [vpc]}] if vpc else [])
         found = self._aws.ec2(region).describe_security_groups(Filters=filters)["SecurityGroups"]
         return [group["GroupId"] for group in found]
+
+
+def _ssh_from(addresses: Collection[str]) -> Any:
+    permission: Any = {"IpProtocol": "tcp", "FromPort": SSH, "ToPort": SSH, "IpRanges": [], "Ipv6Ranges": []}
+    for address in sorted(addresses):
+        if ":" in address:
+            permission["Ipv6Ranges"].append({"CidrIpv6": f"{address}/128", "Description": "Ovenbird's worker"})
+        else:
+            permission["IpRanges"].append({"CidrIp": f"{address}/32", "Description": "Ovenbird's worker"})
+    return permission
+
+
+def _admitted(permissions: Iterable[Any]) -> set[tuple[Any, Any, str]]:
+    return {
+        (permission.get("FromPort"), permission.get("ToPort"), str(entry.get("CidrIp") or entry.get("CidrIpv6")))
+        for permission in permissions
+        for entry in [*permission.get("IpRanges", []), *permission.get("Ipv6Ranges", [])]
+    }

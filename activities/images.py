@@ -126,6 +126,38 @@ class Images:
             return self._adopt(known, request)
         return made["ImageId"]
 
+    def take_over(self, request: EnsureImage) -> str | None:
+        """
+        The id of the image of that name that this bake's own instance became, tagged; None where there is none.
+
+        A failed one is removed. Raises Conflict where the name is another bake's.
+        """
+        image = self._named(request.region, request.name)
+        if image is None:
+            return None
+        if not image.get("Tags") and self._is_builder(request, image.get("SourceInstanceId")):
+            self.tag_image(request.region, image["ImageId"], request.tags)
+            image["Tags"] = tag_list(request.tags)
+        known = self._adopt(image, request)
+        if image.get("State") in ("failed", "invalid", "error"):
+            self._deregister(request.region, known)
+            return None
+        return known
+
+    def tag_image(self, region: str, image: str, tags: dict[str, str]) -> None:
+        """With its snapshots, where a tag is missing."""
+        known = self._aws.ec2(region).describe_images(ImageIds=[image])["Images"]
+        if known and tags.items() <= tag_dict(known[0].get("Tags")).items():
+            return
+        snapshots = _image(known[0]).snapshots if known else ()
+        self._aws.ec2(region).create_tags(Resources=[image, *snapshots], Tags=tag_list(tags))
+
+    def _is_builder(self, request: EnsureImage, instance: str | None) -> bool:
+        if not instance:
+            return False
+        wanted: Any = [{"Name": f"tag:{names.RELEASE}", "Values": [request.release]}, {"Name": "instance-id", "Values": [instance]}]
+        return bool(self._aws.ec2(request.region).describe_instances(Filters=wanted)["Reservations"])
+
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def image_available(self, request: ImageRef) -> Image:

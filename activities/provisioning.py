@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 from temporalio import activity
 
 from activities.aws import Aws, code, translated
+from activities.packer import identify_recipe
 from activities.recipe import Recipe
 from domain.config import Stack
 from domain.errors import BakeFailed, NotReady
@@ -76,7 +77,7 @@ class Provisioning:
             self._accounts[stack.region] = self._aws.sts(stack.region).get_caller_identity()["Account"]
         return BakeIdentity(
             application=stack.application.name, tag=request.tag, commit=request.commit, base_image=request.base_image,
-            recipe=self._recipe.hash(*flavour(stack)), builder=stack.bake.builder,
+            recipe=identify_recipe(self._recipe, stack, flavour(stack)), builder=stack.bake.builder,
             architecture=stack.bake.architecture, account=self._accounts[stack.region], region=stack.region,
         )  # fmt: skip
 
@@ -146,8 +147,10 @@ class Provisioning:
 
 
 def flavour(stack: Stack) -> tuple[str, ...]:
-    """What decides the outcome beside the recipe's own files."""
-    return stack.bake.builder, stack.bake.architecture
+    """What decides the outcome beside the recipe's own files; with Packer its template comes to it."""
+    packer = stack.bake.packer
+    more = (packer.user, *(f"{name}={value}" for name, value in sorted(packer.variables.items())))
+    return stack.bake.builder, stack.bake.architecture, *(more if stack.bake.builder == "packer" else ())
 
 
 def _script(request: StartPhase, source: str, log: str) -> list[str]:

@@ -12,7 +12,7 @@ PARTS = ("agent.py", "provision", "files")
 
 class Recipe:
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
+        self.directory = directory
 
     def hash(self, *also: str) -> str:
         """Sixteen hexadecimal digits over every path, mode and content, and over whatever else decides the outcome."""
@@ -20,7 +20,7 @@ class Recipe:
         for path in self._files():
             content = path.read_bytes()
             executable = path.stat().st_mode & 0o111 != 0
-            total.update(f"{path.relative_to(self._directory)}\x00{executable}\x00{len(content)}\x00".encode() + content)
+            total.update(f"{path.relative_to(self.directory)}\x00{executable}\x00{len(content)}\x00".encode() + content)
         return total.hexdigest()[:16]
 
     def bundle(self) -> bytes:
@@ -28,11 +28,11 @@ class Recipe:
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
             for path in self._files():
-                tar.add(path, arcname=str(path.relative_to(self._directory)), filter=_anonymous)
+                tar.add(path, arcname=str(path.relative_to(self.directory)), filter=_anonymous)
         return buffer.getvalue()
 
     def _files(self) -> list[Path]:
-        found = [path for part in PARTS for path in [self._directory / part, *(self._directory / part).rglob("*")]]
+        found = [path for part in PARTS for path in [self.directory / part, *(self.directory / part).rglob("*")]]
         return sorted(path for path in found if path.is_file() and "__pycache__" not in path.parts)
 
 

@@ -22,6 +22,7 @@ class Snapshot:
     snapshots: list[str] = field(default_factory=list)
     instances: dict[str, str] = field(default_factory=dict)
     security_groups: list[str] = field(default_factory=list)
+    key_pairs: list[str] = field(default_factory=list)
 
 
 class Account:
@@ -77,6 +78,7 @@ class Account:
             ),
             instances={name: label for name, label in instances.items() if only in label},
             security_groups=sorted(g["GroupName"] for g in self.ec2.describe_security_groups()["SecurityGroups"] if only in g["GroupName"]),
+            key_pairs=sorted(k["KeyName"] for k in self.ec2.describe_key_pairs()["KeyPairs"] if only in k["KeyName"]),
         )
 
     def groups(self, *names: str) -> list[dict[str, Any]]:

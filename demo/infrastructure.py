@@ -30,7 +30,9 @@ class Infrastructure:
         if "settle" not in patience:
             patience += "\nsettle = 2"
         more = "\n".join(
-            f"[stacks.{name}.{table}]\n{lines}" for table, lines in settings.items() if table not in ("top", "capacity", "application")
+            f"[stacks.{name}.{table}]\n{lines}"
+            for table, lines in settings.items()
+            if table not in ("top", "capacity", "application", "bake")
         )
         return f"""
 [stacks.{name}]
@@ -52,6 +54,7 @@ security_groups = ["{self.security_group}"]
 [stacks.{name}.bake]
 base_image.id = "{self.base_image}"
 artifacts_bucket = "{self.bucket}"
+{settings.get("bake", "")}
 
 [stacks.{name}.capacity]
 {settings.get("capacity", "min = 2" + chr(10) + "max = 8")}

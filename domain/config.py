@@ -62,10 +62,24 @@ class BaseImage(Section):
         return self
 
 
+class PackerSettings(Section):
+    """
+    `template` is a team's own (HCL, or JSON where it ends so), by its path on the workers; `variables` are further ones for it.
+
+    `reach` is how the worker gets to the builder: its address in the VPC, or its public one.
+    """
+
+    template: str | None = Field(default=None, min_length=1)
+    variables: dict[str, str] = {}
+    user: str = Field(default="ec2-user", min_length=1)
+    reach: Literal["private", "public"] = "private"
+
+
 class Bake(Section):
     base_image: BaseImage
     artifacts_bucket: str = Field(min_length=3)
-    builder: Literal["native"] = "native"
+    builder: Literal["native", "packer"] = "native"
+    packer: PackerSettings = PackerSettings()
     architecture: Literal["x86_64", "arm64"] = "x86_64"
     subnet: str | None = Field(default=None, pattern=r"^subnet-")
     instance_type: str | None = None

@@ -12,6 +12,7 @@ Every way to fail:
   x AwsRefused            AWS said no, in its own words
   x BakeFailed            a provisioning script failed, or no image came of it
   x BakeAbandoned         nobody waited for the bake any more
+  x NoCapacity            AWS has no capacity for the builder in this subnet
   x Unhealthy             green did not become healthy, or did not stay so
   x Aborted               an operator said stop
   x ApprovalExpired       nobody approved in time
@@ -74,6 +75,10 @@ class BakeFailed(Verdict):
 
 class BakeAbandoned(Verdict):
     """The bake ended because the last release that waited for it left."""
+
+
+class NoCapacity(Verdict):
+    """AWS has no capacity for the builder here: the next subnet is tried."""
 
 
 class Unhealthy(Verdict):

@@ -111,6 +111,11 @@ def bake_security_group(application: str, release: str) -> str:
     return _joined(SECURITY_GROUP_LIMIT, "ovenbird-bake", slug(application), digest(application, release))
 
 
+def bake_key_pair(application: str, release: str) -> str:
+    """The temporary one that Packer logs in with."""
+    return _joined(SECURITY_GROUP_LIMIT, "ovenbird-bake", slug(application), digest("key pair", application, release))
+
+
 def token(*parts: str) -> str:
     """A client token: ASCII, 64 characters at most, the same for the same parts."""
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:TOKEN_LIMIT]

@@ -1,9 +1,9 @@
 """
 Runs on the builder: one phase of the recipe, its whole output sent to S3 while it runs.
 
-    python3 agent.py PHASE LOG_URL
+    python3 agent.py PHASE [LOG_URL]
 
-LOG_URL is a short-lived address to PUT the log to. Standard library and Python 3.6 only: it runs on whatever the base image has.
+LOG_URL is a short-lived address to PUT the log to; Packer keeps the log itself. Standard library and Python 3.6 only: it runs on whatever the base image has.
 """
 
 import os
@@ -32,7 +32,7 @@ class Log:
 
     def send(self):
         text = self.text
-        if len(text) == self.sent:
+        if not self.url or len(text) == self.sent:
             return
         try:
             urllib.request.urlopen(urllib.request.Request(self.url, data=text, method="PUT"), timeout=20).close()
@@ -46,7 +46,7 @@ class Log:
 
 
 def main():
-    phase, url = sys.argv[1:]
+    phase, url = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ""
     recipe = Path(__file__).resolve().parent
     log = Log(url)
     threading.Thread(target=log.send_while_it_grows, daemon=True).start()

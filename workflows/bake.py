@@ -11,13 +11,16 @@ from workflows.admission import Admission, parsed
 from workflows.operator import Operator
 from workflows.steps.baking import BakeSteps
 from workflows.steps.base import FAILURES, describe, handlers_finished, shielded
+from workflows.steps.packing import PackerBuilder
 
 with workflow.unsafe.imports_passed_through():
     from activities.bakes import ABANDONED
     from activities.images import FindImages, Images
+    from activities.packer import SIGNAL
     from domain.errors import REFUSED, InvalidRequest
     from domain.images import reusable
     from domain.models import BakeRequest, Image, Message
+    from domain.packer import Stage
     from domain.status import Status
 
 
@@ -36,10 +39,10 @@ class BakeWorkflow:
                 return do.found
             try:
                 group = await do.create_security_group()
-                builder = await do.launch_instance(group)
-                await do.copy_configuration_files(builder)
-                await do.pull_code(builder)
-                image = await do.create_image(builder)
+                await do.launch_instance(group)
+                await do.copy_configuration_files()
+                await do.pull_code()
+                image = await do.create_image()
             except FAILURES as error:
                 reason, abandoned = describe(error), self.operator.aborted is not None
                 await shielded(self._clean_up(do))
@@ -64,10 +67,13 @@ class BakeWorkflow:
                     f"the workflow id of this bake must be {identity.workflow_id}: it is what keeps two of them from making the same image"
                 )
             images = await admission.do(Images.find_images, FindImages(region=stack.region, application=identity.application))
+            steps = BakeSteps(self.operator, stack, identity, found=reusable(images, identity))
+            if not steps.found:
+                await steps.builder.check()
         except FAILURES as error:
             kind = ABANDONED if self.operator.aborted else REFUSED
             raise ApplicationError(describe(error), type=kind, non_retryable=True) from error
-        return BakeSteps(self.operator, stack, identity, found=reusable(images, identity))
+        return steps
 
     @staticmethod
     async def _clean_up(do: BakeSteps) -> None:
@@ -83,6 +89,11 @@ class BakeWorkflow:
         self.waiters.discard(waiter)
         if not self.waiters:
             self.operator.aborted = Message(by=waiter, reason="nobody waits for this image any more")
+
+    @workflow.signal(name=SIGNAL, description="How far Packer is; from the worker that runs it.")
+    def packer_is_at(self, stage: int) -> None:
+        if self.steps and isinstance(self.steps.builder, PackerBuilder):
+            self.steps.builder.stage = Stage(stage)
 
     @workflow.query(description="The whole truth about this bake; docs/status.schema.json.")
     def status(self) -> Status:

@@ -49,6 +49,11 @@ def poll(every: float, patience: float) -> ActivityConfig:
     )  # fmt: skip
 
 
+def foreign_process(every: float, patience: float) -> ActivityConfig:
+    """A program that runs as long as it runs, `patience` seconds at most; begun anew where it died, `every` seconds later."""
+    return poll(every, patience) | ActivityConfig(start_to_close_timeout=timedelta(seconds=patience))
+
+
 def poll_certainly(every: float, patience: float) -> ActivityConfig:
     """The same on the way back: no verdict ends it."""
     return ActivityConfig(

@@ -10,11 +10,12 @@ from workflows.checklist import step
 from workflows.operator import Operator
 from workflows.policies import poll, poll_certainly
 from workflows.steps.base import Steps
+from workflows.steps.native import NativeBuilder
+from workflows.steps.packing import PackerBuilder
 
 with workflow.unsafe.imports_passed_through():
-    from activities.builders import BuilderRef, Builders, EnsureSecurityGroup, LaunchBuilder, OfRelease
-    from activities.images import DiscardImage, EnsureImage, ImageRef, Images
-    from activities.provisioning import CommandRef, Provisioning, StartPhase, flavour
+    from activities.builders import Builders, EnsureSecurityGroup, OfRelease
+    from activities.images import DiscardImage, ImageRef, Images
     from domain import names
     from domain.config import Stack
     from domain.images import BakeIdentity
@@ -40,7 +41,13 @@ class BakeSteps(Steps):
         self.release = names.owner(info.workflow_id, info.original_execution_run_id)
         self.log = f"logs/{names.slug(identity.application)}/{names.slug(identity.tag, also='.')}-{info.original_execution_run_id}"
         super().__init__(operator)
+        self.builder = (PackerBuilder if stack.bake.builder == "packer" else NativeBuilder)(self)
         self.settle, self.way_back = stack.patience.settle, stack.patience.way_back
+
+    @property
+    def subnets(self) -> tuple[str, ...]:
+        """Where the builder may be launched, the first one first."""
+        return (self.stack.bake.subnet,) if self.stack.bake.subnet else self.stack.network.subnets
 
     @property
     def tags(self) -> dict[str, str]:
@@ -66,44 +73,21 @@ class BakeSteps(Steps):
         return group
 
     @step("Launch a temporary instance into the VPC, in that group", phase="baking")
-    async def launch_instance(self, security_group: str) -> str:
-        bake = self.stack.bake
-        async with self.making("instance", "builder"):
-            builder: str = await self.do(
-                Builders.launch_builder,
-                LaunchBuilder(
-                    region=self.region, image=self.identity.base_image, type=bake.instance_type or self.stack.instance.type,
-                    subnet=bake.subnet or self.stack.network.subnets[0], security_group=security_group,
-                    token=names.token(self.release, "builder"), tags=self.tags, profile=bake.profile, dead_man_minutes=bake.dead_man_minutes,
-                ),
-            )  # fmt: skip
-        patience = self.stack.patience
-        await self.do(
-            Builders.builder_online, BuilderRef(region=self.region, id=builder), poll(patience.confirm, patience.healthy),
-            what="Wait until its SSM agent answers",
-        )  # fmt: skip
-        return builder
+    async def launch_instance(self, security_group: str) -> None:
+        await self.builder.launch(security_group)
 
     @step("Copy the configuration files onto it", phase="baking")
-    async def copy_configuration_files(self, builder: str) -> None:
-        await self._run_phase(builder, "copy")
+    async def copy_configuration_files(self) -> None:
+        await self.builder.copy()
 
     @step("Pull the tag's code from GitHub", phase="baking")
-    async def pull_code(self, builder: str) -> None:
-        await self._run_phase(builder, "code")
+    async def pull_code(self) -> None:
+        await self.builder.pull()
 
     @step("Create an AMI from it", phase="baking")
-    async def create_image(self, builder: str) -> Image:
+    async def create_image(self) -> Image:
+        image = await self.builder.image()
         patience = self.stack.patience
-        await self.do(
-            Builders.stop_builder, BuilderRef(region=self.region, id=builder), poll(patience.confirm, patience.healthy),
-            what="Stop it, so that its disk is at rest",
-        )  # fmt: skip
-        async with self.making("image", self.identity.image_name):
-            image: str = await self.do(
-                Images.ensure_image,
-                EnsureImage(region=self.region, name=self.identity.image_name, instance=builder, release=self.release, tags=self.tags),
-            )
         available: Image = await self.do(
             Images.image_available, ImageRef(region=self.region, id=image, settled_at=self.settled_at("image", self.identity.image_name)), poll(patience.poll, patience.image),
             what="Wait until it is available",
@@ -122,6 +106,7 @@ class BakeSteps(Steps):
             await self.certainly(destroy, mine, pace, what=what)
             if (kind, name) in self.ledger:
                 self.gone(kind, name)
+        await self.builder.destroy()
 
     async def discard_image(self) -> None:
         """What a failed bake made of its image is no image."""
@@ -136,28 +121,6 @@ class BakeSteps(Steps):
         )  # fmt: skip
         if ("image", self.identity.image_name) in self.ledger:
             self.gone("image", self.identity.image_name)
-
-    async def _run_phase(self, builder: str, phase: str) -> None:
-        bake, identity, log = self.stack.bake, self.identity, f"{self.log}/{phase}.log"
-        self.checklist.note(f"log: s3://{bake.artifacts_bucket}/{log}")
-        patience = self.stack.patience
-        command: str = await self.do(
-            Provisioning.start_phase,
-            StartPhase(
-                region=self.region, instance=builder, phase=phase, token=names.token(self.release, phase), bucket=bake.artifacts_bucket,
-                log=log, timeout=patience.provision, recipe=identity.recipe, flavour=flavour(self.stack),
-                variables={
-                    "OVENBIRD_APPLICATION": identity.application, "OVENBIRD_REPOSITORY": self.stack.application.repository,
-                    "OVENBIRD_TAG": identity.tag, "OVENBIRD_COMMIT": identity.commit,
-                },
-            ),
-            poll(patience.confirm, patience.healthy),
-        )  # fmt: skip
-        await self.do(
-            Provisioning.phase_finished,
-            CommandRef(region=self.region, instance=builder, id=command, phase=phase, bucket=bake.artifacts_bucket, log=log),
-            poll(patience.confirm, patience.provision),
-        )
 
     def status(self) -> Status:
         link = BakeLink(workflow_id=workflow.info().workflow_id, log=f"s3://{self.stack.bake.artifacts_bucket}/{self.log}")

@@ -1,0 +1,132 @@
+"""What Packer's machine-readable output says: how far it is, which image it made, what its own errors are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import Any
+
+from domain.errors import BakeFailed, Hiccup, NoCapacity
+
+# Of what the scripts printed last, kept for the operator.
+TAIL = 15
+# Packer has one try and no memory. After these another one, with what this one left cleared away, may well work: the network,
+# AWS's own troubles, and what a lost reply looks like to it.
+PASSING = (
+    "RequestError", "send request failed", "connection reset", "EOF", "i/o timeout", "Throttling", "RequestLimitExceeded", "InternalError",
+    "InternalFailure", "ServiceUnavailable", "Unavailable", "status code: 5", "InvalidKeyPair.Duplicate", "InvalidGroup.Duplicate",
+    "InvalidPermission.Duplicate", "InvalidInstanceID.NotFound", "InvalidGroup.NotFound", "InvalidAMIID.NotFound", "InvalidAMIName.Duplicate",
+    "StatusCode: 5", "exceeded maximum number of attempts",
+)  # fmt: skip
+
+
+class Stage(IntEnum):
+    """How far a build is; each is a sentence of a bake."""
+
+    STARTED = 0
+    LAUNCHING = 1
+    COPYING = 2
+    PULLING = 3
+    IMAGING = 4
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line: `kind` is ui, artifact, error, …; https://developer.hashicorp.com/packer/docs/commands#machine-readable-output."""
+
+    target: str
+    kind: str
+    data: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """What a person would have read."""
+        return self.data[-1] if self.kind in ("ui", "error") and self.data else ""
+
+
+def parse(line: str) -> Line | None:
+    """None for what is no line of that format: a plugin's warning, a stray print."""
+    parts = line.rstrip("\r\n").split(",")
+    if len(parts) < 3 or not parts[0].isdigit():
+        return None
+    _, target, kind, *data = (_plain(part) for part in parts)
+    return Line(target=target, kind=kind, data=tuple(data))
+
+
+def _plain(part: str) -> str:
+    return part.replace("%!(PACKER_COMMA)", ",").replace("\\n", "\n").replace("\\r", "\r")
+
+
+@dataclass(frozen=True)
+class Build:
+    """What the lines so far have told. `images` are by region."""
+
+    stage: Stage = Stage.STARTED
+    provisioners: int = 0
+    images: tuple[tuple[str, str], ...] = ()
+    errors: tuple[str, ...] = ()
+    tail: tuple[str, ...] = ()
+
+    def with_line(self, line: Line) -> Build:
+        """One more line, in order."""
+        now = self
+        if line.kind == "ui":
+            text = line.text.strip()
+            if line.data[0] != "say" and not text.startswith(("Build ", "-->")):
+                now = replace(now, tail=(*now.tail, *(_said(part) for part in text.splitlines()))[-TAIL:])
+            message = text.partition(": ")[2] if text.startswith("==> ") else ""
+            if message.startswith("Provisioning with"):
+                now = replace(now, provisioners=now.provisioners + 1)
+            now = replace(now, stage=max(now.stage, now.reached(message)))
+        elif line.kind == "error":
+            now = replace(now, errors=(*now.errors, line.text.strip()))
+        elif line.kind == "artifact" and line.data[1:2] == ("id",):
+            made = (pair.partition(":") for pair in line.data[2].split(","))
+            now = replace(now, images=tuple((region, image) for region, _, image in made))
+        return now
+
+    def reached(self, message: str) -> Stage:
+        """The first upload or provisioner copies the configuration, the second provisioner brings the code."""
+        if message.startswith("Launching a source AWS instance"):
+            return Stage.LAUNCHING
+        if message.startswith("Uploading") or (message.startswith("Provisioning with") and self.provisioners == 1):
+            return Stage.COPYING
+        if message.startswith("Provisioning with"):
+            return Stage.PULLING
+        if message.startswith(("Stopping the source instance", "Creating AMI", "Creating unencrypted AMI")):
+            return Stage.IMAGING
+        return self.stage
+
+
+def _said(text: str) -> str:
+    """Without Packer's prefix: "==> amazon-ebs.image: " or the same indented."""
+    return re.sub(r"^(==> |    )?[\w.-]+: ", "", text)
+
+
+def ended(build: Build, code: int, region: str, log: str = "") -> str:
+    """
+    The image's id, once Packer has ended with that exit code. `log` is where all that it printed is kept.
+
+    Raises Hiccup where another try may work (it was killed, too), NoCapacity, else BakeFailed with Packer's own error lines.
+    """
+    image = dict(build.images).get(region)
+    if code == 0 and image:
+        return image
+    if code < 0 or code >= 128:
+        raise Hiccup("Packer was killed; what it left is cleared away, and it is run again")
+    words = "\n".join(f"  {line}" for line in dict.fromkeys(build.errors) if line)
+    more = f"\nthe whole log is {log}; the last lines of what ran:\n" + "\n".join(f"  {line}" for line in build.tail)
+    if code == 0:
+        raise BakeFailed(f"Packer ended well, and named no image in {region};{more}")
+    if "InsufficientInstanceCapacity" in words:
+        raise NoCapacity(f"AWS has no capacity for the builder in this subnet:\n{words}")
+    if any(sign in words for sign in PASSING):
+        raise Hiccup(f"Packer will be run again:\n{words}")
+    raise BakeFailed(f"Packer ended with exit code {code}:\n{words}{more}")
+
+
+def variables(known: Mapping[str, Any], *, more: Mapping[str, str]) -> dict[str, str]:
+    """What is handed to a template, as strings; a team's own come last, and may say otherwise."""
+    return {name: str(value) for name, value in known.items() if isinstance(value, str | int)} | dict(more)

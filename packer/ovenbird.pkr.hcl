@@ -1,0 +1,162 @@
+# The same image as the native builder makes, from the same recipe, by Packer (1.6 or newer) over SSH.
+# A template of your own (bake.packer.template) is given these variables, and takes those that it declares: a template in HCL as they
+# stand here, one in JSON all but `tags`. What yours must do: put `tags` on the instance (run_tags), and `image_name` on the image.
+
+variable "region" {
+  type = string
+}
+
+# Of the EC2 API, where it is not AWS's own.
+variable "endpoint" {
+  type    = string
+  default = ""
+}
+
+variable "vpc" {
+  type = string
+}
+
+variable "subnet" {
+  type = string
+}
+
+# Temporary, and admits the worker alone: Ovenbird makes it and deletes it.
+variable "security_group" {
+  type = string
+}
+
+# What the temporary key pair is to be called: a Packer that is killed leaves it, and by this name it is found.
+variable "key_pair" {
+  type = string
+}
+
+variable "source_ami" {
+  type = string
+}
+
+variable "instance_type" {
+  type = string
+}
+
+variable "profile" {
+  type    = string
+  default = ""
+}
+
+variable "ssh_user" {
+  type    = string
+  default = "ec2-user"
+}
+
+# private_ip or public_ip, as bake.packer.reach says.
+variable "ssh_interface" {
+  type    = string
+  default = "private_ip"
+}
+
+variable "ssh_port" {
+  type    = string
+  default = "22"
+}
+
+variable "image_name" {
+  type = string
+}
+
+variable "tags" {
+  type = map(string)
+}
+
+# The builder ends itself after this long, whatever became of Packer.
+variable "dead_man_minutes" {
+  type    = string
+  default = "240"
+}
+
+# The recipe as a tar.gz: provision/, files/ and agent.py.
+variable "bundle" {
+  type = string
+}
+
+variable "application" {
+  type = string
+}
+
+variable "repository" {
+  type = string
+}
+
+variable "tag" {
+  type = string
+}
+
+variable "commit" {
+  type = string
+}
+
+source "amazon-ebs" "image" {
+  region                  = var.region
+  custom_endpoint_ec2     = var.endpoint
+  skip_region_validation  = true
+  skip_metadata_api_check = true
+
+  source_ami                             = var.source_ami
+  instance_type                          = var.instance_type
+  iam_instance_profile                   = var.profile
+  vpc_id                                 = var.vpc
+  subnet_id                              = var.subnet
+  security_group_id                      = var.security_group
+  temporary_key_pair_name                = var.key_pair
+  shutdown_behavior                      = "terminate"
+  user_data                              = "#!/bin/sh\nshutdown -h +${var.dead_man_minutes}\n"
+  run_tags                               = var.tags
+  run_volume_tags                        = var.tags
+
+  communicator  = "ssh"
+  ssh_username  = var.ssh_user
+  ssh_interface = var.ssh_interface
+  ssh_port      = var.ssh_port
+
+  ami_name      = var.image_name
+  tags          = var.tags
+  snapshot_tags = var.tags
+}
+
+build {
+  sources = ["source.amazon-ebs.image"]
+
+  provisioner "file" {
+    source      = var.bundle
+    destination = "ovenbird-recipe.tar.gz"
+  }
+
+  # Copy the configuration files.
+  provisioner "shell" {
+    remote_folder   = "."
+    execute_command = "sudo -E env {{ .Vars }} sh -eu {{ .Path }}"
+    inline_shebang  = "/bin/sh -eu"
+    inline = [
+      "work=$${DESTDIR:-}/var/lib/ovenbird/recipe",
+      "mkdir -p $work",
+      "tar -xzf ovenbird-recipe.tar.gz -C $work",
+      "rm -f ovenbird-recipe.tar.gz",
+      "DESTDIR=$${DESTDIR:-} exec python3 $work/agent.py copy",
+    ]
+  }
+
+  # Pull the tag's code, build it, check what came of it, and scrub.
+  provisioner "shell" {
+    remote_folder   = "."
+    execute_command = "sudo -E env {{ .Vars }} sh -eu {{ .Path }}"
+    inline_shebang  = "/bin/sh -eu"
+    environment_vars = [
+      "OVENBIRD_APPLICATION=${var.application}",
+      "OVENBIRD_REPOSITORY=${var.repository}",
+      "OVENBIRD_TAG=${var.tag}",
+      "OVENBIRD_COMMIT=${var.commit}",
+    ]
+    inline = [
+      "DESTDIR=$${DESTDIR:-} exec python3 $${DESTDIR:-}/var/lib/ovenbird/recipe/agent.py code",
+    ]
+  }
+}

@@ -1,0 +1,103 @@
+"""Packer as the builder: one run of it is sentences two to five, ticked as it gets there."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from workflows.policies import foreign_process, poll_certainly
+from workflows.steps.base import is_verdict
+
+with workflow.unsafe.imports_passed_through():
+    from activities.builders import BuilderRef, Builders
+    from activities.packer import Packer, PackerBuild
+    from activities.provisioning import flavour
+    from domain import names
+    from domain.errors import NoCapacity
+    from domain.packer import Stage
+
+if TYPE_CHECKING:
+    from workflows.steps.baking import BakeSteps
+
+ANY_GROUP = "sg-00000000000000000"
+
+
+class PackerBuilder:
+    """It launches, provisions and images by itself; the security group is ours, so that it admits this server alone."""
+
+    def __init__(self, do: BakeSteps) -> None:
+        self._do = do
+        self.stage = Stage.STARTED
+        self._run: asyncio.Task[str] | None = None
+        self._key_pair = names.bake_key_pair(do.identity.application, do.release)
+
+    async def check(self) -> None:
+        """Before anything is made: is there a packer, and does it like the template?"""
+        await self._do.do(Packer.validate_template, self._build(ANY_GROUP, self._do.subnets[0]), what="Does Packer accept the template?")
+
+    async def launch(self, security_group: str) -> None:
+        self._run = asyncio.create_task(self._packer(security_group))
+        await self._until(Stage.COPYING)
+
+    async def copy(self) -> None:
+        await self._until(Stage.PULLING)
+
+    async def pull(self) -> None:
+        await self._until(Stage.IMAGING)
+
+    async def image(self) -> str:
+        assert self._run
+        await self._until(None)
+        return self._run.result()
+
+    async def destroy(self) -> None:
+        """What Packer itself makes beside the instance."""
+        await self._do.certainly(
+            Builders.delete_key_pair, BuilderRef(region=self._do.region, id=self._key_pair),
+            poll_certainly(self._do.stack.patience.confirm, self._do.way_back), what="Delete the key pair",
+        )  # fmt: skip
+        self._do.gone("key pair", self._key_pair)
+
+    async def _packer(self, security_group: str) -> str:
+        """In the first subnet that has capacity."""
+        do, patience = self._do, self._do.stack.patience
+        do.checklist.note(f"log: s3://{do.stack.bake.artifacts_bucket}/{do.log}/packer.log")
+        name = do.identity.image_name
+        async with do.making("key pair", self._key_pair), do.making("instance", "builder"), do.making("image", name):
+            for number, subnet in enumerate(do.subnets, start=1):
+                try:
+                    return await do.do(
+                        Packer.run_packer, self._build(security_group, subnet),
+                        foreign_process(patience.confirm, patience.healthy + patience.provision + patience.image), what="Packer",
+                    )  # fmt: skip
+                except ActivityError as error:
+                    if number == len(do.subnets) or not is_verdict(error, NoCapacity):
+                        raise
+        raise AssertionError("a stack has at least one subnet")
+
+    async def _until(self, stage: Stage | None) -> None:
+        """Until the run is there, or over. Raises what it failed with; a cancel takes the run with it."""
+        run = self._run
+        assert run
+        try:
+            await workflow.wait_condition(lambda: run.done() or (stage is not None and self.stage >= stage))
+        except asyncio.CancelledError:
+            run.cancel()
+            await asyncio.gather(run, return_exceptions=True)
+            raise
+        if run.done():
+            run.result()
+
+    def _build(self, security_group: str, subnet: str) -> PackerBuild:
+        do, bake, identity = self._do, self._do.stack.bake, self._do.identity
+        return PackerBuild(
+            region=do.region, vpc=do.stack.network.vpc, subnet=subnet, security_group=security_group, source_ami=identity.base_image,
+            instance_type=bake.instance_type or do.stack.instance.type, profile=bake.profile or "", key_pair=self._key_pair,
+            image_name=identity.image_name, release=do.release, tag=identity.tag, commit=identity.commit, application=identity.application,
+            repository=do.stack.application.repository, dead_man_minutes=bake.dead_man_minutes, tags=do.tags, settings=bake.packer,
+            bucket=bake.artifacts_bucket, log=f"{do.log}/packer.log", recipe=identity.recipe, flavour=flavour(do.stack),
+            poll=do.stack.patience.poll, patience=do.stack.patience.image,
+        )  # fmt: skip

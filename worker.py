@@ -88,7 +88,7 @@ def versioning(settings: Settings) -> WorkerDeploymentConfig | None:
 def make_worker(client: Client, settings: Settings) -> Worker:
     aws, recipe = Aws(), Recipe(settings.recipe)
     holders = [
-        Configuration(settings.stacks), Source(), Images(aws), Builders(aws), Provisioning(aws, recipe), Packer(aws, client, recipe),
+        Configuration(settings.stacks), Source(aws, recipe.directory / "tools"), Images(aws), Builders(aws), Provisioning(aws, recipe), Packer(aws, client, recipe),
         Templates(aws), Groups(aws), Balancers(aws), Bakes(client), Censuses(aws, client),
     ]  # fmt: skip
     activities = [

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_ssm import SSMClient
     from mypy_boto3_sts import STSClient
 
@@ -72,6 +73,9 @@ class Aws:
 
     def s3(self, region: str) -> S3Client:
         return self._client("s3", region)  # type: ignore[no-any-return]
+
+    def secretsmanager(self, region: str) -> SecretsManagerClient:
+        return self._client("secretsmanager", region)  # type: ignore[no-any-return]
 
     def sts(self, region: str) -> STSClient:
         return self._client("sts", region)  # type: ignore[no-any-return]

@@ -25,8 +25,8 @@ from activities.aws import Aws, translated
 from activities.builders import BuilderRef, Builders, OfRelease
 from activities.heartbeat import progress
 from activities.images import EnsureImage, Images
-from activities.recipe import Recipe
-from domain.config import PackerSettings, Stack
+from activities.recipe import Recipe, RecipeOf
+from domain.config import PackerSettings
 from domain.errors import BakeFailed, Hiccup, InvalidRequest
 from domain.models import Model
 from domain.packer import Build, Stage, ended, parse, variables
@@ -62,13 +62,15 @@ class PackerBuild(Model):
     commit: str
     application: str
     repository: str
+    credential: str
     dead_man_minutes: int
     tags: dict[str, str]
     settings: PackerSettings
     bucket: str
     log: str
     recipe: str
-    flavour: tuple[str, ...]
+    made_of: RecipeOf
+    manifest: str
     poll: float
     patience: float
 
@@ -104,11 +106,14 @@ class Packer:
         """
         if activity.info().attempt > 1 and (image := await asyncio.to_thread(self._take_over, request)):
             return image
-        if mine := template_changed(self._recipe, request):
+        mine = hash_with_template(self._recipe, request.made_of, request.settings)
+        if mine != request.recipe:
             raise BakeFailed(OTHER_TEMPLATE.format(was=request.recipe, mine=mine))
         await asyncio.to_thread(self._admit_this_server, request)
         with _Directory(self._recipe, request) as directory:
             build, code = await self._watch(directory, request)
+            if directory.manifest.exists():
+                await asyncio.to_thread(self._keep, request, request.manifest, directory.manifest.read_bytes())
         image = ended(build, code, request.region, f"s3://{request.bucket}/{request.log}")
         await asyncio.to_thread(self._tag, request, image)
         return image
@@ -140,7 +145,7 @@ class Packer:
         finally:
             running.stdin.close()
             await running.wait()
-            await asyncio.to_thread(self._keep, request, bytes(log))
+            await asyncio.to_thread(self._keep, request, request.log, bytes(log))
 
     async def _tell(self, stage: Stage) -> None:
         """A bullet that is ticked late harms nobody: the build goes on without."""
@@ -186,21 +191,13 @@ class Packer:
         self._images.tag_image(request.region, image, request.tags)
 
     @translated
-    def _keep(self, request: PackerBuild, log: bytes) -> None:
-        self._aws.s3(request.region).put_object(Bucket=request.bucket, Key=request.log, Body=log)
+    def _keep(self, request: PackerBuild, key: str, content: bytes) -> None:
+        self._aws.s3(request.region).put_object(Bucket=request.bucket, Key=key, Body=content)
 
 
-def identify_recipe(recipe: Recipe, stack: Stack, flavour: tuple[str, ...]) -> str:
-    """The recipe's hash; with Packer its template is part of it."""
-    if stack.bake.builder != "packer":
-        return recipe.hash(*flavour)
-    return recipe.hash(*flavour, _digest(recipe, stack.bake.packer))
-
-
-def template_changed(recipe: Recipe, request: PackerBuild) -> str:
-    """The hash of this worker where it is not the bake's; else empty."""
-    mine = recipe.hash(*request.flavour, _digest(recipe, request.settings))
-    return "" if mine == request.recipe else mine
+def hash_with_template(recipe: Recipe, made_of: RecipeOf, settings: PackerSettings) -> str:
+    """The recipe's hash where Packer is the builder: its template is part of it."""
+    return recipe.hash(made_of.model_copy(update={"also": (*made_of.also, _digest(recipe, settings))}))
 
 
 def _digest(recipe: Recipe, settings: PackerSettings) -> str:
@@ -225,7 +222,8 @@ class _Directory:
     def __enter__(self) -> Self:
         self._temporary = tempfile.TemporaryDirectory(prefix="ovenbird-packer-")
         self.path = Path(self._temporary.name)
-        (self.path / "recipe.tar.gz").write_bytes(self._recipe.bundle())
+        self.manifest = self.path / "manifest.json"
+        (self.path / "recipe.tar.gz").write_bytes(self._recipe.bundle(self._request.made_of))
         if self.template.suffix == ".json":
             (self.path / "variables.json").write_text(json.dumps(self._variables()))
         return self
@@ -253,7 +251,7 @@ class _Directory:
     def _variables(self) -> dict[str, str]:
         request, settings = self._request, self._request.settings
         known: dict[str, Any] = {name: getattr(request, name) for name in type(request).model_fields} | {
-            "bundle": str(self.path / "recipe.tar.gz"), "ssh_user": settings.user, "ssh_interface": f"{settings.reach}_ip",
+            "bundle": str(self.path / "recipe.tar.gz"), "manifest": str(self.manifest), "ssh_user": settings.user, "ssh_interface": f"{settings.reach}_ip",
             "endpoint": os.environ.get("AWS_ENDPOINT_URL_EC2") or os.environ.get("AWS_ENDPOINT_URL") or "",
         }  # fmt: skip
         return variables(known, more=settings.variables)

@@ -8,8 +8,8 @@ from botocore.exceptions import ClientError
 from temporalio import activity
 
 from activities.aws import Aws, code, translated
-from activities.packer import identify_recipe
-from activities.recipe import Recipe
+from activities.packer import hash_with_template
+from activities.recipe import Recipe, RecipeOf
 from domain.config import Stack
 from domain.errors import BakeFailed, NotReady
 from domain.images import BakeIdentity
@@ -38,7 +38,8 @@ class StartPhase(Model):
     """
     `token` finds the command again after a lost reply; `variables` are the environment of the phase's scripts.
 
-    `recipe` is the hash that the image will carry, with what else went into it (`flavour`).
+    `recipe` is the hash that the image will carry, `made_of` what went into it; `manifest` is where the image's manifest is to be kept,
+    empty where this phase makes none.
     """
 
     region: str
@@ -50,7 +51,8 @@ class StartPhase(Model):
     variables: dict[str, str]
     timeout: float
     recipe: str
-    flavour: tuple[str, ...]
+    made_of: RecipeOf
+    manifest: str = ""
 
 
 class CommandRef(Model):
@@ -77,9 +79,14 @@ class Provisioning:
             self._accounts[stack.region] = self._aws.sts(stack.region).get_caller_identity()["Account"]
         return BakeIdentity(
             application=stack.application.name, tag=request.tag, commit=request.commit, base_image=request.base_image,
-            recipe=identify_recipe(self._recipe, stack, flavour(stack)), builder=stack.bake.builder,
+            recipe=self._hash(stack), builder=stack.bake.builder,
             architecture=stack.bake.architecture, account=self._accounts[stack.region], region=stack.region,
         )  # fmt: skip
+
+    def _hash(self, stack: Stack) -> str:
+        if stack.bake.builder == "packer":
+            return hash_with_template(self._recipe, made_of(stack), stack.bake.packer)
+        return self._recipe.hash(made_of(stack))
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
@@ -94,17 +101,22 @@ class Provisioning:
             for command in page["Commands"]:
                 if command.get("Comment") == request.token:
                     return command["CommandId"]
-        mine = self._recipe.hash(*request.flavour)
+        mine = self._recipe.hash(request.made_of)
         if mine != request.recipe:
             raise BakeFailed(f"the recipe changed while it was used: it was {request.recipe}, this worker has {mine}; release again")
         bundle = f"recipes/{mine}.tar.gz"
-        s3.put_object(Bucket=request.bucket, Key=bundle, Body=self._recipe.bundle())
+        s3.put_object(Bucket=request.bucket, Key=bundle, Body=self._recipe.bundle(request.made_of))
         source = s3.generate_presigned_url("get_object", Params={"Bucket": request.bucket, "Key": bundle}, ExpiresIn=ADDRESS_LIFETIME)
-        log = s3.generate_presigned_url("put_object", Params={"Bucket": request.bucket, "Key": request.log}, ExpiresIn=ADDRESS_LIFETIME)
+        log, manifest = (
+            s3.generate_presigned_url("put_object", Params={"Bucket": request.bucket, "Key": key}, ExpiresIn=ADDRESS_LIFETIME)
+            if key
+            else ""
+            for key in (request.log, request.manifest)
+        )
         try:
             sent = ssm.send_command(
                 InstanceIds=[request.instance], DocumentName="AWS-RunShellScript", Comment=request.token,
-                Parameters={"commands": _script(request, source, log), "executionTimeout": [str(int(request.timeout))]},
+                Parameters={"commands": _script(request, source, log, manifest), "executionTimeout": [str(int(request.timeout))]},
                 OutputS3BucketName=request.bucket, OutputS3KeyPrefix=request.log.rpartition("/")[0],
             )  # fmt: skip
         except ClientError as error:
@@ -146,14 +158,14 @@ class Provisioning:
         return found["Body"].read()[-TAIL_BYTES:].decode(errors="replace")
 
 
-def flavour(stack: Stack) -> tuple[str, ...]:
+def made_of(stack: Stack) -> RecipeOf:
     """What decides the outcome beside the recipe's own files; with Packer its template comes to it."""
-    packer = stack.bake.packer
-    more = (packer.user, *(f"{name}={value}" for name, value in sorted(packer.variables.items())))
-    return stack.bake.builder, stack.bake.architecture, *(more if stack.bake.builder == "packer" else ())
+    bake, packer = stack.bake, stack.bake.packer
+    also = (packer.user, *(f"{name}={value}" for name, value in sorted(packer.variables.items()))) if bake.builder == "packer" else ()
+    return RecipeOf(application=stack.application.name, values=bake.values, also=(bake.builder, bake.architecture, *also))
 
 
-def _script(request: StartPhase, source: str, log: str) -> list[str]:
+def _script(request: StartPhase, source: str, log: str, manifest: str) -> list[str]:
     exports = [f"export {name}={shlex.quote(value)}" for name, value in sorted(request.variables.items())]
     return [
         "set -eu",
@@ -162,5 +174,5 @@ def _script(request: StartPhase, source: str, log: str) -> list[str]:
         'work="$DESTDIR/var/lib/ovenbird/recipe"',
         'mkdir -p "$work"',
         f'python3 -c {shlex.quote(_DOWNLOAD)} {shlex.quote(source)} "$work"',
-        f'exec python3 "$work/agent.py" {shlex.quote(request.phase)} {shlex.quote(log)}',
+        f'exec python3 "$work/agent.py" {shlex.quote(request.phase)} {shlex.quote(log)} {shlex.quote(manifest)}',
     ]

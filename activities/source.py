@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
+from botocore.exceptions import ClientError
 from temporalio import activity
 
+from activities.aws import Aws, sentence, translated
+from domain.config import Credential
 from domain.errors import Hiccup, SourceUnreadable, UnknownTag
 from domain.models import Model
 
@@ -16,11 +27,19 @@ _HOPELESS = ("not found", "does not exist", "does not appear to be a git reposit
 
 
 class ResolveTag(Model):
+    """`credential` is read in `region`; the worker's own git credentials count where there is none."""
+
     repository: str
     tag: str
+    region: str = ""
+    credential: Credential | None = None
 
 
 class Source:
+    def __init__(self, aws: Aws, tools: Path) -> None:
+        """`tools` are those of the recipe: one program knows what a credential may be, here and on a builder."""
+        self._aws, self._tools = aws, tools
+
     @activity.defn(no_thread_cancel_exception=True)
     def resolve_tag(self, request: ResolveTag) -> str:
         """
@@ -29,22 +48,90 @@ class Source:
         Raises UnknownTag, SourceUnreadable, or Hiccup where another try may help.
         """
         ref = f"refs/tags/{request.tag}"
-        listed = _git("ls-remote", "--", request.repository, ref, ref + "^{}", repository=request.repository)
+        with self._access(request) as access:
+            listed = _git(access, "ls-remote", "--", request.repository, ref, ref + "^{}", repository=request.repository)
         lines = {ref: commit for commit, _, ref in (line.partition("\t") for line in listed.splitlines())}
         commit = lines.get(ref + "^{}") or lines.get(ref)
         if commit is None:
             raise UnknownTag(f"{request.repository} has no tag {request.tag!r}; push it with git push origin {request.tag}")
         return commit
 
+    @contextmanager
+    def _access(self, request: ResolveTag) -> Iterator[_Access]:
+        if request.credential is None:
+            yield _Access()
+            return
+        secret = self._fetch(request.region, request.credential)
+        if "PRIVATE KEY-----" in secret and not secret.lstrip().startswith("{"):
+            options = "ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=accept-new"
+            agent = ("ssh-agent", "sh", "-c", 'ssh-add -q - && exec git "$@"', "git")
+            yield _Access(command=agent, environment={"GIT_SSH_COMMAND": options}, stdin=secret.strip() + "\n")
+            return
+        with tempfile.TemporaryDirectory(prefix="ovenbird-git-") as directory, _pipe_with(self._token(secret.strip())) as pipe:
+            askpass = Path(directory) / "askpass"
+            askpass.write_text(f'#!/bin/sh\ncase "$1" in Username*) echo x-access-token;; *) cat /dev/fd/{pipe};; esac\n')
+            askpass.chmod(0o700)
+            yield _Access(environment={"GIT_ASKPASS": str(askpass)}, pipes=(pipe,))
 
-def _git(*arguments: str, repository: str) -> str:
-    environment = os.environ | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    def _token(self, secret: str) -> str:
+        """As it stands, or what GitHub gives an App for its key."""
+        if not secret.startswith("{"):
+            return secret
+        done = subprocess.run(
+            [sys.executable, str(self._tools / "credential.py"), "token"], input=secret, capture_output=True, text=True, timeout=TIMEOUT, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            raise SourceUnreadable(f"GitHub gives no token for the App in the credential: {done.stderr.strip()}")
+        return done.stdout.strip()
+
+    @translated
+    def _fetch(self, region: str, credential: Credential) -> str:
+        try:
+            if credential.parameter:
+                return self._aws.ssm(region).get_parameter(Name=credential.parameter, WithDecryption=True)["Parameter"]["Value"]
+            assert credential.secret
+            return self._aws.secretsmanager(region).get_secret_value(SecretId=credential.secret)["SecretString"]
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+                raise
+            where = json.dumps(credential.model_dump(exclude_none=True))
+            raise SourceUnreadable(f"the worker cannot read application.credential {where} in {region}: {sentence(error)}") from None
+
+
+@dataclass(frozen=True)
+class _Access:
+    """How git is called so that it may read the repository: a secret comes by standard input or by a pipe, never in an argument."""
+
+    command: tuple[str, ...] = ("git",)
+    environment: dict[str, str] = field(default_factory=dict)
+    stdin: str | None = None
+    pipes: tuple[int, ...] = ()
+
+
+@contextmanager
+def _pipe_with(text: str) -> Iterator[int]:
+    """The reading end of a pipe that holds it: far less than what a pipe holds without a reader."""
+    reading, writing = os.pipe()
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=TIMEOUT, check=False, env=environment)
+        with os.fdopen(writing, "w") as pipe:
+            pipe.write(text + "\n")
+        yield reading
+    finally:
+        os.close(reading)
+
+
+def _git(access: _Access, *arguments: str, repository: str) -> str:
+    environment = os.environ | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"} | access.environment
+    given: dict[str, Any] = {"stdin": subprocess.DEVNULL} if access.stdin is None else {"input": access.stdin}
+    try:
+        done: subprocess.CompletedProcess[str] = subprocess.run(
+            [*access.command, *arguments], capture_output=True, text=True, timeout=TIMEOUT, check=False, env=environment,
+            pass_fds=access.pipes, **given,
+        )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise Hiccup(f"{repository} did not answer within {TIMEOUT} s") from None
     except FileNotFoundError:
-        raise SourceUnreadable("the worker has no git on its PATH") from None
+        raise SourceUnreadable(f"the worker has no {access.command[0]} on its PATH") from None
     if done.returncode == 0:
         return done.stdout
     words = " ".join(done.stderr.split())

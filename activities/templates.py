@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import datetime
 from typing import Any
 
@@ -55,6 +56,8 @@ class Templates:
         }
         if instance.profile:
             data["IamInstanceProfile"] = {"Name": instance.profile}
+        if user_data := _user_data(instance):
+            data["UserData"] = base64.b64encode(user_data.encode()).decode()
         ec2 = self._aws.ec2(request.region)
         try:
             ec2.create_launch_template(
@@ -86,6 +89,8 @@ class Templates:
         """It cannot carry tags, so its deterministic name is the ownership. Raises Conflict as above."""
         instance = request.instance
         more: Any = {"IamInstanceProfile": instance.profile} if instance.profile else {}
+        if user_data := _user_data(instance):
+            more["UserData"] = user_data
         autoscaling = self._aws.autoscaling(request.region)
         try:
             autoscaling.create_launch_configuration(
@@ -111,3 +116,9 @@ class Templates:
             if code(error) != "ValidationError" or "not found" not in sentence(error):
                 raise
             nothing_there(f"the launch configuration {request.name}", request.settled_at)
+
+
+def _user_data(instance: InstanceSettings) -> str:
+    """Where the service's environment lies, for environment.py on the instance; never what is secret in it."""
+    environment = instance.environment
+    return f"#!/bin/sh\n# ovenbird-environment: {environment.model_dump_json(exclude_none=True)}\n" if environment else ""

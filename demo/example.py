@@ -25,7 +25,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if "pause=" in self.path:
             time.sleep(float(self.path.rpartition("pause=")[2]))
-        healthy = not pathlib.Path(__file__).with_name("SICK").exists()
+        healthy = "OVENBIRD_BUILDER" in os.environ or not pathlib.Path(__file__).with_name("SICK").exists()
         status = 200 if self.path != "/health" or healthy else 503
         body = json.dumps({"version": VERSION, "instance": os.environ.get("LOCALCLOUD_INSTANCE", "")}).encode()
         self.send_response(status)

@@ -19,9 +19,27 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Credential(Section):
+    """
+    Where that lies which reads a private repository: an SSM parameter or a secret of Secrets Manager, by name or ARN.
+
+    It holds a deploy key, a token, or a GitHub App. The worker reads it for the tag's commit, the builder with its own role for the code.
+    """
+
+    parameter: str | None = Field(default=None, min_length=1)
+    secret: str | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.parameter is None) == (self.secret is None):
+            raise ValueError("give exactly one of parameter and secret")
+        return self
+
+
 class Application(Section):
     name: Name
     repository: str = Field(min_length=1)
+    credential: Credential | None = None
 
     @model_validator(mode="after")
     def _no_secret_in_the_address(self) -> Self:
@@ -39,9 +57,17 @@ class Network(Section):
     subnets: tuple[Annotated[str, StringConstraints(pattern=r"^subnet-")], ...] = Field(min_length=1)
 
 
+class Environment(Section):
+    """What the service of this stack finds in its environment at boot: SSM parameters below a path, and plain values (no secrets)."""
+
+    parameters: str | None = Field(default=None, pattern=r"^/")
+    values: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str] = {}
+
+
 class InstanceSettings(Section):
     type: str = Field(min_length=1)
     profile: str | None = None
+    environment: Environment | None = None
     security_groups: tuple[Annotated[str, StringConstraints(pattern=r"^sg-")], ...] = Field(min_length=1)
 
 
@@ -80,6 +106,7 @@ class Bake(Section):
     artifacts_bucket: str = Field(min_length=3)
     builder: Literal["native", "packer"] = "native"
     packer: PackerSettings = PackerSettings()
+    values: dict[Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]*$")], str] = {}
     architecture: Literal["x86_64", "arm64"] = "x86_64"
     subnet: str | None = Field(default=None, pattern=r"^subnet-")
     instance_type: str | None = None

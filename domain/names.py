@@ -107,6 +107,11 @@ def image(application: str, tag: str, key: str) -> str:
     return "ovenbird/" + _joined(IMAGE_LIMIT - len("ovenbird/"), slug(application), slug(tag, also="."), digest(application, tag, key))
 
 
+def manifest(image_name: str) -> str:
+    """The key of an image's manifest in the artifacts bucket."""
+    return f"manifests/{image_name}.json"
+
+
 def bake_security_group(application: str, release: str) -> str:
     return _joined(SECURITY_GROUP_LIMIT, "ovenbird-bake", slug(application), digest(application, release))
 

@@ -191,15 +191,17 @@ class Groups:
         template: dict[str, str] = {}
         data: dict[str, Any] = {}
         metadata: Any = group.launch_config.metadata_options if group.launch_config else None
+        profile = group.launch_config.iam_instance_profile if group.launch_config else None
         if group.ec2_launch_template:
             template = {"LaunchTemplateId": group.ec2_launch_template.id, "Version": group.launch_template_version}
             data = group.ec2_launch_template.get_version(group.launch_template_version).data
             metadata = data.get("MetadataOptions")
+            profile = data.get("IamInstanceProfile", {}).get("Name")
         ec2 = group.autoscaling_backend.ec2_backend
         reservation = ec2.run_instances(
             group.image_id, 1, group.user_data, group.security_groups, instance_type=group.instance_type,
             tags={"instance": tags}, launch_config=group.launch_config, launch_template=template,
-            is_instance_type_default=False, subnet_id=subnet, metadata_options=metadata or {},
+            is_instance_type_default=False, subnet_id=subnet, metadata_options=metadata or {}, iam_instance_profile=profile,
         )  # fmt: skip
         return reservation.instances[0]
 

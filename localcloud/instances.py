@@ -126,7 +126,9 @@ def _boot(region: Region, ssh: Ssh, instance: Any) -> None:
     _become(instance, PENDING)
     instance.since = time.monotonic()
     root = region.directory("instances", instance.id)
-    region.machines[instance.id] = Machine(instance.id, instance.private_ip, root, region.lease.note_process_group)
+    region.machines[instance.id] = Machine(
+        instance.id, instance.private_ip, root, region.lease.note_process_group, region.environment_of(instance.id)
+    )
     fault = region.faults.take(
         ("boot_silent", "boot_errors"), "RunInstances", id=instance.id, image=instance.image_id, tags=str(instance.get_tags())
     )

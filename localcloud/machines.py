@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import configparser
 import contextlib
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -21,6 +21,9 @@ USER_DATA_PATIENCE = 60
 # Of the one user that every machine has, beside root.
 HOME = "home/ec2-user"
 UNITS = Path("etc/systemd/system/multi-user.target.wants")
+# https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html#EnvironmentFile=: quoted as a shell would, or plain.
+_ASSIGNED = re.compile(r'^([A-Za-z_]\w*)=(?:"((?:[^"\\]|\\.)*)"|([^\n]*))$', re.MULTILINE | re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _SUDO = """#!/bin/sh
 # Whoever runs on a cloud machine is root here already: options and VAR=value are obeyed, the rest is run.
 while :; do case "$1" in
@@ -44,12 +47,38 @@ class Sickness:
     healthy_paths: tuple[str, ...] = ("/health",)
 
 
+class Unit:
+    """The [Service] part of a systemd unit: a key may come several times."""
+
+    def __init__(self, lines: list[tuple[str, str]]) -> None:
+        self._lines = lines
+
+    @classmethod
+    def read(cls, path: Path) -> Unit:
+        section, lines = "", []
+        for line in path.read_text().splitlines():
+            key, equals, value = line.partition("=")
+            if line.startswith("["):
+                section = line.strip()
+            elif equals and section == "[Service]" and not line.startswith(("#", ";")):
+                lines.append((key.strip(), value.strip()))
+        return cls(lines)
+
+    def all(self, key: str) -> list[str]:
+        return [value for name, value in self._lines if name == key]
+
+    def one(self, key: str, default: str) -> str:
+        return (self.all(key) or [default])[-1]
+
+
 @dataclass
 class Machine:
     id: str
     address: str
     root: Path
     on_process_group: Callable[[int], None] = lambda _pgid: None
+    # How it finds AWS: what the SDKs read, since no metadata service is at its usual address here.
+    aws: dict[str, str] = field(default_factory=dict)
     running: bool = False
     # From when a boot was ordered until it has started what it starts.
     booting: bool = False
@@ -135,39 +164,43 @@ class Machine:
             "DESTDIR": str(self.root),
             "HOST": self.address,
             "LOCALCLOUD_INSTANCE": self.id,
+            **self.aws,
         }
 
-    def _units(self) -> Iterator[configparser.SectionProxy]:
+    def _units(self) -> Iterator[Unit]:
         for path in sorted((self.root / UNITS).glob("*.service")):
             target = path if path.exists() else self.root / str(path.readlink()).lstrip("/")
-            unit = configparser.RawConfigParser(strict=False)
-            unit.optionxform = str  # type: ignore[assignment,method-assign]
-            try:
-                unit.read(target)
-            except configparser.Error as error:
-                self._log().write_text(f"systemd ignores {path.name}: {error}\n")
-                continue
-            if unit.has_section("Service"):
-                yield unit["Service"]
+            yield Unit.read(target)
 
-    def _variables(self, unit: configparser.SectionProxy) -> dict[str, str]:
+    def _variables(self, unit: Unit) -> dict[str, str]:
         """The unit's variables, below the machine's own: a unit binds 0.0.0.0, which many machines on one host cannot."""
-        pairs = shlex.split(unit.get("Environment", ""))
-        file = unit.get("EnvironmentFile", "").lstrip("-")
-        if file and (path := self.root / file.lstrip("/")).exists():
-            pairs += [line for line in path.read_text().splitlines() if "=" in line and not line.startswith("#")]
+        pairs = [pair for line in unit.all("Environment") for pair in shlex.split(line)]
+        for file in unit.all("EnvironmentFile"):
+            if (path := self.root / file.lstrip("-").lstrip("/")).exists():
+                pairs += [
+                    name + "=" + (_ESCAPED.sub(r"\1", quoted) or plain) for name, quoted, plain in _ASSIGNED.findall(path.read_text())
+                ]
         return dict(pair.split("=", 1) for pair in pairs) | self.environment()
 
-    def _port(self, unit: configparser.SectionProxy) -> str:
+    def _port(self, unit: Unit) -> str:
         return self._variables(unit).get("PORT", "8080")
 
-    def _start(self, unit: configparser.SectionProxy) -> subprocess.Popen[bytes]:
-        command = shlex.split(unit.get("ExecStart", "false"))
-        inside = self.root / command[0].lstrip("/")
-        if inside.exists():
-            command[0] = str(inside)
-        directory = self.root / unit.get("WorkingDirectory", "/").lstrip("/")
-        return self._spawn(command, directory, self._variables(unit))
+    def _start(self, unit: Unit) -> subprocess.Popen[bytes]:
+        """What comes before it first, each to its end; where one fails, the service is not started, as with systemd."""
+        directory = self.root / unit.one("WorkingDirectory", "/").lstrip("/")
+        for before in unit.all("ExecStartPre"):
+            running = self._spawn(self._command(before), directory, self._variables(unit))
+            if running.wait(USER_DATA_PATIENCE):
+                return running
+        return self._spawn(self._command(unit.one("ExecStart", "false")), directory, self._variables(unit))
+
+    def _command(self, line: str) -> list[str]:
+        """Words that name something on the machine's own disk mean that."""
+        words = shlex.split(line.lstrip("+-!@:"))
+        return [
+            str(self.root / word.lstrip("/")) if word.startswith("/") and (self.root / word.lstrip("/")).exists() else word
+            for word in words
+        ]
 
     def _log(self) -> Path:
         log = self.root / "var/log/service.log"

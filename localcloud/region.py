@@ -33,12 +33,22 @@ class Region:
         self.faults = Faults()
         self.lease = lease
         self.machines: dict[str, Machine] = {}
+        # Of the API; known once it listens.
+        self.endpoint = ""
         self.workers = ThreadPoolExecutor(8, thread_name_prefix="boot")
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._every_tick: list[Callable[[], None]] = []
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="region", daemon=True)
+
+    def environment_of(self, instance: str) -> dict[str, str]:
+        """Where AWS's own SDKs on that instance find its metadata, and AWS."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"{self.endpoint}/localcloud/metadata/{instance}",
+            "AWS_REGION": self.settings.region,
+        }
 
     def directory(self, *parts: str) -> Path:
         path = self.settings.home.joinpath(*parts)

@@ -24,7 +24,7 @@ from moto.ec2.models import ec2_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-from localcloud import commands, consistency, guards, images, instances, wire
+from localcloud import commands, consistency, guards, images, instances, metadata, wire
 from localcloud.balancer import Balancer, require_platform
 from localcloud.faults import API_KINDS, Fault
 from localcloud.groups import Groups
@@ -67,6 +67,7 @@ class LocalCloud:
         self.balancer.install()
         self._moto = DomainDispatcherApplication(_app_that_raises)
         self._server = make_server("127.0.0.1", self.settings.port, self, threaded=True, request_handler=_Handler)
+        self.region.endpoint = self.endpoint
 
     @property
     def endpoint(self) -> str:
@@ -90,6 +91,8 @@ class LocalCloud:
         body = environ["wsgi.input"].read(-1 if chunked else int(environ.get("CONTENT_LENGTH") or 0))
         environ.pop("HTTP_TRANSFER_ENCODING", None)
         environ["wsgi.input"], environ["CONTENT_LENGTH"] = io.BytesIO(body), str(len(body))
+        if environ["PATH_INFO"].startswith(metadata.PREFIX):
+            return metadata.answer(self.region, environ, start)
         if environ["PATH_INFO"].startswith("/localcloud/"):
             return self._control(environ, body, start)
         call = wire.read(environ, body)

@@ -1,9 +1,9 @@
 """
 Runs on the builder: one phase of the recipe, its whole output sent to S3 while it runs.
 
-    python3 agent.py PHASE [LOG_URL]
+    python3 agent.py PHASE [LOG_URL [MANIFEST_URL]]
 
-LOG_URL is a short-lived address to PUT the log to; Packer keeps the log itself. Standard library and Python 3.6 only: it runs on whatever the base image has.
+Short-lived addresses to PUT the log and the image's manifest to; Packer keeps both itself. Standard library and Python 3.6 only: it runs on whatever the base image has.
 """
 
 import os
@@ -14,6 +14,12 @@ import urllib.request
 from pathlib import Path
 
 UPLOAD_EVERY = 1.0
+
+
+def put(url, data):
+    # Else it would be sent as a form, and an address that was signed without a type accepts any.
+    kind = {"Content-Type": "application/octet-stream"}
+    urllib.request.urlopen(urllib.request.Request(url, data=data, method="PUT", headers=kind), timeout=20).close()
 
 
 class Log:
@@ -35,7 +41,7 @@ class Log:
         if not self.url or len(text) == self.sent:
             return
         try:
-            urllib.request.urlopen(urllib.request.Request(self.url, data=text, method="PUT"), timeout=20).close()
+            put(self.url, text)
             self.sent = len(text)
         except OSError as error:
             sys.stderr.write("the log could not be sent: %s\n" % error)
@@ -46,7 +52,7 @@ class Log:
 
 
 def main():
-    phase, url = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ""
+    phase, url, manifest_url = (sys.argv[1:] + ["", ""])[:3]
     recipe = Path(__file__).resolve().parent
     log = Log(url)
     threading.Thread(target=log.send_while_it_grows, daemon=True).start()
@@ -66,6 +72,13 @@ def main():
         if code:
             log.add(("== %s failed with exit code %d\n" % (script.name, code)).encode())
             break
+    manifest = Path(os.environ.get("DESTDIR", "") + "/usr/share/ovenbird/manifest.json")
+    if manifest_url and not code and manifest.exists():
+        try:
+            put(manifest_url, manifest.read_bytes())
+        except OSError as error:
+            log.add(("the manifest could not be sent: %s\n" % error).encode())
+            code = 1
     log.ended.set()
     log.send()
     sys.exit(code)

@@ -94,6 +94,17 @@ variable "commit" {
   type = string
 }
 
+# {"parameter": …} or {"secret": …}: where that lies which reads a private repository.
+variable "credential" {
+  type    = string
+  default = ""
+}
+
+# Where the worker finds the image's manifest.
+variable "manifest" {
+  type = string
+}
+
 source "amazon-ebs" "image" {
   region                  = var.region
   custom_endpoint_ec2     = var.endpoint
@@ -154,9 +165,16 @@ build {
       "OVENBIRD_REPOSITORY=${var.repository}",
       "OVENBIRD_TAG=${var.tag}",
       "OVENBIRD_COMMIT=${var.commit}",
+      "OVENBIRD_CREDENTIAL=${var.credential}",
     ]
     inline = [
       "DESTDIR=$${DESTDIR:-} exec python3 $${DESTDIR:-}/var/lib/ovenbird/recipe/agent.py code",
     ]
+  }
+
+  provisioner "file" {
+    direction   = "download"
+    source      = "/usr/share/ovenbird/manifest.json"
+    destination = var.manifest
   }
 }

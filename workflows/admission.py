@@ -133,8 +133,11 @@ class Admission(Steps):
 
     async def resolve_tag(self, stack: Stack, tag: str) -> str:
         commit: str = await self.do(
-            Source.resolve_tag, ResolveTag(repository=stack.application.repository, tag=tag), QUICK, what="Which commit is the tag?"
-        )
+            Source.resolve_tag,
+            ResolveTag(
+                repository=stack.application.repository, tag=tag, region=stack.region, credential=stack.application.credential
+            ), QUICK, what="Which commit is the tag?",
+        )  # fmt: skip
         return commit
 
     async def identify_tag(self, stack: Stack, tag: str) -> BakeIdentity:

@@ -50,6 +50,17 @@ class BakeSteps(Steps):
         return (self.stack.bake.subnet,) if self.stack.bake.subnet else self.stack.network.subnets
 
     @property
+    def manifest(self) -> str:
+        """The key of the image's manifest in the artifacts bucket."""
+        return names.manifest(self.identity.image_name)
+
+    @property
+    def credential(self) -> str:
+        """Where the repository's credential lies, for the builder: never what it is."""
+        where = self.stack.application.credential
+        return where.model_dump_json(exclude_none=True) if where else ""
+
+    @property
     def tags(self) -> dict[str, str]:
         identity = self.identity
         return self.stack.tags | {

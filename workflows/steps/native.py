@@ -13,7 +13,7 @@ from workflows.steps.base import is_verdict
 with workflow.unsafe.imports_passed_through():
     from activities.builders import BuilderRef, Builders, LaunchBuilder
     from activities.images import EnsureImage, Images
-    from activities.provisioning import CommandRef, Provisioning, StartPhase, flavour
+    from activities.provisioning import CommandRef, Provisioning, StartPhase, made_of
     from domain import names
     from domain.errors import NoCapacity
 
@@ -84,10 +84,10 @@ class NativeBuilder:
             Provisioning.start_phase,
             StartPhase(
                 region=do.region, instance=self._instance, phase=phase, token=names.token(do.release, phase), bucket=bake.artifacts_bucket,
-                log=log, timeout=patience.provision, recipe=identity.recipe, flavour=flavour(do.stack),
+                log=log, timeout=patience.provision, recipe=identity.recipe, made_of=made_of(do.stack), manifest=do.manifest if phase == "code" else "",
                 variables={
                     "OVENBIRD_APPLICATION": identity.application, "OVENBIRD_REPOSITORY": do.stack.application.repository,
-                    "OVENBIRD_TAG": identity.tag, "OVENBIRD_COMMIT": identity.commit,
+                    "OVENBIRD_TAG": identity.tag, "OVENBIRD_COMMIT": identity.commit, "OVENBIRD_CREDENTIAL": do.credential,
                 },
             ),
             poll(patience.confirm, patience.healthy),

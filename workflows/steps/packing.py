@@ -14,7 +14,7 @@ from workflows.steps.base import is_verdict
 with workflow.unsafe.imports_passed_through():
     from activities.builders import BuilderRef, Builders
     from activities.packer import Packer, PackerBuild
-    from activities.provisioning import flavour
+    from activities.provisioning import made_of
     from domain import names
     from domain.errors import NoCapacity
     from domain.packer import Stage
@@ -98,6 +98,6 @@ class PackerBuilder:
             instance_type=bake.instance_type or do.stack.instance.type, profile=bake.profile or "", key_pair=self._key_pair,
             image_name=identity.image_name, release=do.release, tag=identity.tag, commit=identity.commit, application=identity.application,
             repository=do.stack.application.repository, dead_man_minutes=bake.dead_man_minutes, tags=do.tags, settings=bake.packer,
-            bucket=bake.artifacts_bucket, log=f"{do.log}/packer.log", recipe=identity.recipe, flavour=flavour(do.stack),
+            bucket=bake.artifacts_bucket, log=f"{do.log}/packer.log", recipe=identity.recipe, made_of=made_of(do.stack), manifest=do.manifest, credential=do.credential,
             poll=do.stack.patience.poll, patience=do.stack.patience.image,
         )  # fmt: skip

@@ -3,10 +3,32 @@ app="$DESTDIR/srv/app"
 rm -rf "$app"
 mkdir -p "$app"
 cd "$app"
-git init --quiet
 export GIT_TERMINAL_PROMPT=0
-git fetch --quiet --depth 1 -- "$OVENBIRD_REPOSITORY" "$OVENBIRD_COMMIT" ||
-	git fetch --quiet --depth 1 -- "$OVENBIRD_REPOSITORY" "refs/tags/$OVENBIRD_TAG"
+
+fetch() {
+	git init --quiet
+	git fetch --quiet --depth 1 -- "$OVENBIRD_REPOSITORY" "$OVENBIRD_COMMIT" ||
+		git fetch --quiet --depth 1 -- "$OVENBIRD_REPOSITORY" "refs/tags/$OVENBIRD_TAG"
+}
+
+# A private repository: its key or token comes from AWS by this instance's own role, and goes through pipes alone: no file, no argument,
+# no variable ever holds it.
+if [ -n "${OVENBIRD_CREDENTIAL:-}" ]; then
+	credential="$RECIPE/tools/credential.py"
+	kind=$(python3 "$credential" kind)
+	if [ "$kind" = key ]; then
+		eval "$(ssh-agent -s)" >/dev/null
+		trap 'ssh-agent -k >/dev/null' EXIT
+		python3 "$credential" show | ssh-add -q -
+		export GIT_SSH_COMMAND="ssh -F /dev/null -o StrictHostKeyChecking=accept-new -o UserKnownHostsFile=$DESTDIR/var/lib/ovenbird/known_hosts"
+	else
+		askpass="$DESTDIR/var/lib/ovenbird/askpass"
+		printf '#!/bin/sh\ncase "$1" in Username*) echo x-access-token;; *) exec python3 "%s" show;; esac\n' "$credential" >"$askpass"
+		chmod 700 "$askpass"
+		export GIT_ASKPASS="$askpass"
+	fi
+fi
+fetch
 found=$(git rev-parse 'FETCH_HEAD^{commit}')
 if [ "$found" != "$OVENBIRD_COMMIT" ]; then
 	echo "the tag $OVENBIRD_TAG is at $found now, this release is of $OVENBIRD_COMMIT"

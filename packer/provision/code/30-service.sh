@@ -2,6 +2,10 @@
 cd "$DESTDIR/srv/app"
 . ./ovenbird.env
 units="$DESTDIR/etc/systemd/system"
+mkdir -p "$DESTDIR/usr/lib/ovenbird"
+# A file of its own: START may hold quotes, which a unit would read in its own way.
+printf '#!/bin/sh\nexec %s\n' "$START" >"$DESTDIR/usr/lib/ovenbird/start"
+chmod 755 "$DESTDIR/usr/lib/ovenbird/start"
 mkdir -p "$units/multi-user.target.wants" "$DESTDIR/etc/ovenbird"
 cat >"$DESTDIR/etc/ovenbird/app.env" <<ENV
 OVENBIRD_APPLICATION=$OVENBIRD_APPLICATION
@@ -18,7 +22,9 @@ Wants=network-online.target
 WorkingDirectory=/srv/app
 Environment=HOST=0.0.0.0 PORT=${PORT:-8080}
 EnvironmentFile=/etc/ovenbird/app.env
-ExecStart=/bin/sh -c 'exec $START'
+EnvironmentFile=-/run/ovenbird/stack.env
+ExecStartPre=+/usr/bin/env python3 /usr/lib/ovenbird/environment.py
+ExecStart=/usr/lib/ovenbird/start
 Restart=always
 DynamicUser=yes
 

@@ -1,0 +1,63 @@
+"""The instance metadata service, version 2, of every instance: below /localcloud/metadata/INSTANCE/, since 169.254.169.254 is not ours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from moto.ec2.models import ec2_backends
+
+from localcloud.region import Region, backend
+
+PREFIX = "/localcloud/metadata/"
+ROLES = "meta-data/iam/security-credentials/"
+TOKEN = "local-metadata-token"  # noqa: S105 (it guards nothing: it shows that the caller speaks version 2)
+
+
+def answer(region: Region, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+    """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-categories.html, as far as it is asked for."""
+    instance_id, _, path = environ["PATH_INFO"].removeprefix(PREFIX).partition("/latest/")
+    if environ["REQUEST_METHOD"] == "PUT" and path == "api/token":
+        return _reply(start, "200 OK", TOKEN)
+    if environ.get("HTTP_X_AWS_EC2_METADATA_TOKEN") != TOKEN:
+        return _reply(start, "401 Unauthorized", "")
+    with region.lock:
+        instance = backend(ec2_backends, region).get_instance_by_id(instance_id)
+        found = _find(region, instance, path) if instance else None
+    return _reply(start, "404 Not Found" if found is None else "200 OK", found or "")
+
+
+def _find(region: Region, instance: Any, path: str) -> str | None:
+    if path == "user-data":
+        return instance.user_data.decode() if instance.user_data else None
+    if path == "meta-data/instance-id":
+        return str(instance.id)
+    if path == "meta-data/placement/region":
+        return region.settings.region
+    if path.startswith(ROLES):
+        profile = _profile(instance)
+        if not profile:
+            return None
+        if path == ROLES:
+            return profile
+        expires = datetime.now(UTC) + timedelta(hours=6)
+        return json.dumps(
+            {
+                "Code": "Success", "AccessKeyId": f"role-of-{instance.id}", "SecretAccessKey": "localcloud", "Token": "localcloud",
+                "Expiration": f"{expires:%Y-%m-%dT%H:%M:%SZ}",
+            }
+        )  # fmt: skip
+    return None
+
+
+def _profile(instance: Any) -> str:
+    association = instance.ec2_backend.iam_instance_profile_associations.get(instance.id)
+    return str(association.iam_instance_profile.name) if association else instance.iam_instance_profile or ""
+
+
+def _reply(start: Any, status: str, text: str) -> Iterable[bytes]:
+    body = text.encode()
+    start(status, [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+    return [body]

@@ -1,0 +1,2 @@
+# The recipe itself does not stay either.
+rm -rf "$DESTDIR/var/lib/ovenbird"

@@ -1,0 +1,79 @@
+"""
+Starts the application as its unit will, and asks its health path until it answers with 2xx or 3xx; then ends it again.
+
+The application can tell where it is: OVENBIRD_BUILDER is set. Standard library and Python 3.6 only.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+PATIENCE = 60
+SHOWN = 20
+
+
+def main():
+    host = os.environ.get("HOST", "127.0.0.1")
+    address = "http://%s:%s%s" % (host, os.environ["PORT"], os.environ["HEALTH"])
+    secret = ("OVENBIRD_CREDENTIAL", "GIT_", "SSH_")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(secret)}
+    environment.update(HOST=host, OVENBIRD_BUILDER="1")
+    with tempfile.TemporaryFile() as output:
+        service = subprocess.Popen(
+            ["/bin/sh", "-c", "exec " + os.environ["START"]],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            answer = ask(address, service)
+        finally:
+            end(service)
+        if answer == "":
+            print("%s answers" % os.environ["HEALTH"])
+            return 0
+        output.seek(0)
+        lines = output.read().decode(errors="replace").splitlines()[-SHOWN:]
+    print("%s was started, and is not fit to serve: %s; it printed:" % (os.environ["START"], answer))
+    print("\n".join("  " + line for line in lines))
+    return 1
+
+
+def ask(address, service):
+    """Why it is not healthy; empty once it is."""
+    answer = "nothing answers"
+    deadline = time.time() + PATIENCE
+    pause = 0.02
+    while time.time() < deadline:
+        if service.poll() is not None:
+            return "it ended with exit code %d" % service.returncode
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return ""
+        except urllib.error.HTTPError as error:
+            answer = "%s answers %d" % (address, error.code)
+        except OSError as error:
+            answer = "%s: %s" % (address, error)
+        time.sleep(pause)
+        pause = min(1, pause * 1.5)
+    return "after %d s, %s" % (PATIENCE, answer)
+
+
+def end(service):
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(service.pid, number)
+            service.wait(10)
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            continue
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""I8 with a deploy key: git over SSH, on the worker and on either builder; the key is nowhere afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+import boto3
+import pytest
+from temporalio.client import WorkflowHistoryEventFilterType
+
+from tests.conftest import StackUnderTest, Theatre
+from tests.system.test_bake import _processes_that_know, disk
+
+
+@pytest.fixture
+async def git_over_ssh(tmp_path: Path) -> AsyncIterator[tuple[str, str]]:
+    """Its address, and the deploy key that it admits."""
+    key, host_key = asyncssh.generate_private_key("ssh-ed25519"), asyncssh.generate_private_key("ssh-ed25519")
+
+    async def serve(process: Any) -> None:
+        environment = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "uploadpack.allowAnySHA1InWant", "GIT_CONFIG_VALUE_0": "true"}
+        git = await asyncio.create_subprocess_exec(
+            "sh", "-c", os.fsdecode(process.command), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), **environment},
+        )  # fmt: skip
+        await process.redirect(stdin=git.stdin, stdout=git.stdout)
+        process.exit(await git.wait())
+
+    authorized = asyncssh.import_authorized_keys(key.export_public_key().decode())
+    server = await asyncssh.listen(
+        "127.0.0.1", 0, server_host_keys=[host_key], process_factory=serve, encoding=None, authorized_client_keys=authorized
+    )
+    yield f"ssh://git@127.0.0.1:{server.sockets[0].getsockname()[1]}", key.export_private_key().decode()
+    server.close()
+
+
+@pytest.fixture
+def profile(theatre: Theatre) -> str:
+    environment = theatre.stage.environment
+    make: Any = boto3.Session(aws_access_key_id="x", aws_secret_access_key="x", region_name=environment["AWS_DEFAULT_REGION"]).client
+    iam = make("iam", endpoint_url=environment["AWS_ENDPOINT_URL"])
+    if not iam.list_instance_profiles()["InstanceProfiles"]:
+        iam.create_instance_profile(InstanceProfileName="builder")
+    return "builder"
+
+
+# asyncssh's server drops a coroutine of its own when a client hangs up.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("builder", ["native", "packer"])
+async def test_a_deploy_key_is_nowhere(
+    make_stack: Callable[..., StackUnderTest], theatre: Theatre, git_over_ssh: tuple[str, str], profile: str, builder: str
+) -> None:
+    address, key = git_over_ssh
+    planted = key.splitlines()[2]
+    port = theatre.stage.environment["LOCALCLOUD_SSH_PORT"]
+    stack = make_stack(bake=f'builder = "{builder}"\nprofile = "{profile}"\npacker.variables.ssh_port = "{port}"')
+    text = theatre.stacks[stack.name].replace(
+        f'repository = "{stack.repository.url}"',
+        f'repository = "{address}{stack.repository.directory}"\ncredential.parameter = "/{stack.name}/key"',
+    )
+    theatre.stacks[stack.name] = text
+    theatre.write_stacks()
+    stack.account.ssm.put_parameter(Name=f"/{stack.name}/key", Value=key, Type="SecureString")
+    stack.repository.release("v1", ovenbird__env='BUILD="sleep 1"\nSTART="python3 app.py"\n')
+    looking = asyncio.create_task(asyncio.to_thread(_processes_that_know, planted, 6.0))
+    handle = await stack.start("v1")
+    result = await handle.result()
+    bake = theatre.client.get_workflow_handle((await stack.status())["bake"]["workflow_id"])
+    everything = WorkflowHistoryEventFilterType.ALL_EVENT
+    histories = "".join(
+        [event.SerializeToString().decode("latin1") for each in (handle, bake)
+         async for event in each.fetch_history_events(event_filter_type=everything)]
+    )  # fmt: skip
+    described: Any = stack.account.ec2.describe_instances()["Reservations"]
+    user_data = [
+        stack.account.ec2.describe_instance_attribute(InstanceId=i["InstanceId"], Attribute="userData")
+        for r in described
+        for i in r["Instances"]
+    ]
+    bucket = stack.infrastructure.bucket
+    kept = b"".join(
+        stack.account.s3.get_object(Bucket=bucket, Key=o["Key"])["Body"].read()
+        for o in stack.account.s3.list_objects_v2(Bucket=bucket)["Contents"]
+    )
+    files = [path for path in disk(theatre, result["image"]).rglob("*") if path.is_file() and not path.is_symlink()]
+
+    hits = {
+        "history": histories.count(planted), "logs": kept.count(planted.encode()), "user data": str(user_data).count(planted),
+        "tags": str(described).count(planted) + str(stack.account.snapshot()).count(planted),
+        "worker's log": sum(path.read_text().count(planted) for path in theatre.stage.home.glob("*.log")),
+        "processes": len(await looking), "disk": sum(planted.encode() in path.read_bytes() for path in files),
+    }  # fmt: skip
+    assert hits == dict.fromkeys(hits, 0)
+    assert len(histories) > 10_000
+    assert len(files) > 5
+    assert not [path for path in files if path.name in ("authorized_keys", "known_hosts") or path.name.startswith("ssh_host_")]

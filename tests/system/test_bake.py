@@ -1,0 +1,193 @@
+"""What a bake makes can be trusted: it was tried, it holds no secret, and what read the private repository is nowhere."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import boto3
+import pytest
+from temporalio.client import WorkflowHistoryEventFilterType
+
+from demo.account import Snapshot
+from tests.conftest import StackUnderTest, Theatre
+from tests.git_server import PrivateGit
+
+MakeStack = Callable[..., StackUnderTest]
+# No secret: what it would be taken for is put together here, so that nobody's scanner takes this file for one.
+PLANTED = "glpat-" + "Planted0Planted0Plan"
+PRIVATE_KEY = "-----BEGIN OPENSSH " + "PRIVATE KEY-----\nplanted\n"
+
+
+def of(stack: StackUnderTest) -> Snapshot:
+    """What there is of the stack's application: its builder, its images."""
+    return stack.account.snapshot(only=f"app{stack.name[1:]}-")
+
+
+def disk(theatre: Theatre, image: str) -> Path:
+    return Path(theatre.stage.home) / "cloud/images" / image
+
+
+async def test_a_service_that_is_not_fit_to_serve_becomes_no_image(stack: StackUnderTest) -> None:
+    stack.repository.release("v1", ovenbird__env="START=\"sh -c 'echo no database here; exit 4'\"\n")
+    error = await stack.fails(await stack.start("v1"))
+
+    assert error.type == "RolledBack"
+    assert "is not fit to serve: it ended with exit code 4" in error.message
+    assert "no database here" in error.message
+    assert of(stack) == Snapshot()
+
+
+async def test_a_service_that_cannot_run_on_a_builder_says_so(stack: StackUnderTest) -> None:
+    stack.repository.release("v1", ovenbird__env='TRY=no\nSTART="sh -c \'test -z \\"\\$OVENBIRD_BUILDER\\" && exec python3 app.py\'"\n')
+    await stack.release("v1")
+
+    assert len(stack.groups()["v1"]["Instances"]) == 2
+
+
+async def test_a_secret_in_the_image_fails_the_bake_by_name_and_is_not_told(stack: StackUnderTest) -> None:
+    stack.repository.release("v1", deploy__pem=PRIVATE_KEY, settings__ini=f"token={PLANTED}\n")
+    error = await stack.fails(await stack.start("v1"))
+
+    assert "/srv/app/deploy.pem must not be in an image: it looks like a private key" in error.message
+    assert "/srv/app/settings.ini must not be in an image: it looks like a GitLab token" in error.message
+    assert PLANTED not in error.message
+    assert of(stack) == Snapshot()
+
+
+async def test_what_only_looks_like_a_secret_is_allowed_by_name(stack: StackUnderTest) -> None:
+    env = 'START="python3 app.py"\nSCAN_ALLOW="*.pem"\n'
+    stack.repository.release("v1", deploy__pem=PRIVATE_KEY, ovenbird__env=env)
+    await stack.release("v1")
+
+    assert len(of(stack).images) == 1
+
+
+async def test_an_image_tells_what_is_in_it(stack: StackUnderTest, theatre: Theatre) -> None:
+    stack.repository.release("v1")
+    result = await stack.release("v1")
+    name = of(stack).images[result["image"]]
+    kept = stack.account.s3.get_object(Bucket=stack.infrastructure.bucket, Key=f"manifests/{name}.json")["Body"].read()
+    files = json.loads(kept)["files"]
+
+    assert {"/srv/app/app.py", "/srv/app/VERSION", "/etc/sysctl.d/60-web-server.conf"} <= files.keys()
+    assert kept == (disk(theatre, result["image"]) / "usr/share/ovenbird/manifest.json").read_bytes()
+    assert not (disk(theatre, result["image"]) / "var/lib/ovenbird").exists()
+
+
+@pytest.fixture
+def builder_profile(theatre: Theatre) -> Iterator[str]:
+    environment = theatre.stage.environment
+    make: Any = boto3.Session(
+        aws_access_key_id="x", aws_secret_access_key="x", region_name=environment["AWS_DEFAULT_REGION"]
+    ).client  # fmt: skip
+    iam = make("iam", endpoint_url=environment["AWS_ENDPOINT_URL"])
+    iam.create_instance_profile(InstanceProfileName="builder")
+    yield "builder"
+    iam.delete_instance_profile(InstanceProfileName="builder")
+
+
+@pytest.fixture
+def private(make_stack: MakeStack, theatre: Theatre, builder_profile: str, tmp_path: Path) -> Iterator[StackUnderTest]:
+    """Its repository asks for a token, which lies in Parameter Store."""
+    server = PrivateGit(tmp_path, PLANTED)
+    stack = make_stack(bake=f'profile = "{builder_profile}"')
+    name = f"/ovenbird/{stack.name}/token"
+    stack.account.ssm.put_parameter(Name=name, Value=PLANTED, Type="SecureString")
+    text = theatre.stacks[stack.name].replace(f'repository = "{stack.repository.url}"', (
+        f'repository = "{server.url(stack.repository.directory.name)}"\ncredential.parameter = "{name}"'
+    ))  # fmt: skip
+    theatre.stacks[stack.name] = text
+    theatre.write_stacks()
+    yield stack
+    server.stop()
+
+
+async def test_a_private_repositorys_token_is_nowhere(private: StackUnderTest, theatre: Theatre) -> None:
+    """I8: not in any history, log, tag, user data, process's arguments or environment, nor on the image's disk."""
+    stack = private
+    stack.repository.release("v1", ovenbird__env='BUILD="sleep 1"\nSTART="python3 app.py"\n')
+    handle = await stack.start("v1")
+    looking = asyncio.create_task(asyncio.to_thread(_processes_that_know, PLANTED, 4.0))
+    result = await handle.result()
+    bake = theatre.client.get_workflow_handle((await stack.status())["bake"]["workflow_id"])
+    histories = "".join(
+        [event.SerializeToString().decode("latin1") for each in (handle, bake)
+         async for event in each.fetch_history_events(event_filter_type=WorkflowHistoryEventFilterType.ALL_EVENT)]
+    )  # fmt: skip
+    described = stack.account.ec2.describe_instances()["Reservations"]
+    user_data = [
+        stack.account.ec2.describe_instance_attribute(InstanceId=i["InstanceId"], Attribute="userData")
+        for r in described
+        for i in r["Instances"]
+    ]
+    objects = stack.account.s3.list_objects_v2(Bucket=stack.infrastructure.bucket)["Contents"]
+    kept = b"".join(stack.account.s3.get_object(Bucket=stack.infrastructure.bucket, Key=o["Key"])["Body"].read() for o in objects)
+    worker_logs = "".join(path.read_text() for path in theatre.stage.home.glob("*.log"))
+
+    assert result["commit"]
+    assert len(histories) > 10_000
+    assert PLANTED not in histories
+    # But for the test's own, which planted it.
+    calls = [call for call in stack.account.calls() if call["action"] != "PutParameter"]
+    assert PLANTED not in str(described) + str(user_data) + str(stack.account.snapshot()) + str(calls)
+    assert PLANTED.encode() not in kept
+    assert PLANTED not in worker_logs
+    assert await looking == []
+    files = [path for path in disk(theatre, result["image"]).rglob("*") if path.is_file() and not path.is_symlink()]
+    assert [path for path in files if PLANTED.encode() in path.read_bytes()] == []
+
+
+async def test_a_credential_that_cannot_be_read_is_refused_by_its_name(private: StackUnderTest, theatre: Theatre) -> None:
+    stack = private
+    stack.repository.release("v1")
+    theatre.stacks[stack.name] = theatre.stacks[stack.name].replace("/token", "/nothing")
+    theatre.write_stacks()
+    error = await stack.fails(await stack.start("v1"))
+
+    assert error.type == "Refused"
+    assert f"/ovenbird/{stack.name}/nothing" in error.message
+
+
+async def test_the_environment_of_a_stack_arrives_at_boot(make_stack: MakeStack, builder_profile: str) -> None:
+    """One image serves every stack: what differs is asked of AWS by the instance itself."""
+    stack = make_stack()
+    settings = (
+        f'profile = "{builder_profile}"\nenvironment.parameters = "/{stack.name}/app"\nenvironment.values = {{ GREETING = "good $day" }}\n'
+    )
+    stack.theatre.stacks[stack.name] = stack.theatre.stacks[stack.name].replace('type = "t3.micro"', f'type = "t3.micro"\n{settings}')
+    stack.theatre.write_stacks()
+    stack.account.ssm.put_parameter(Name=f"/{stack.name}/app/DATABASE_PASSWORD", Value='it"s secret', Type="SecureString")
+    stack.repository.release("v1", ovenbird__env="START=\"sh -c 'env >seen; exec python3 app.py'\"\n")
+    await stack.release("v1")
+    members = [i["InstanceId"] for i in stack.groups()["v1"]["Instances"]]
+    roots = [Path(machine["root"]) for machine in stack.account.machines() if machine["id"] in members]
+    user_data = [stack.account.ec2.describe_instance_attribute(InstanceId=member, Attribute="userData") for member in members]
+
+    assert len(roots) == 2
+    for root in roots:
+        seen = (root / "srv/app/seen").read_text()
+        assert "GREETING=good $day\n" in seen
+        assert 'DATABASE_PASSWORD=it"s secret\n' in seen
+    assert "secret" not in str(user_data)
+
+
+def _processes_that_know(secret: str, seconds: float) -> list[str]:
+    """Whose arguments or environment held it at any of many looks."""
+
+    found: set[str] = set()
+    deadline = monotonic() + seconds
+    while monotonic() < deadline:
+        for process in Path("/proc").glob("[0-9]*"):
+            for what in ("cmdline", "environ"):
+                try:
+                    if secret.encode() in (process / what).read_bytes():
+                        found.add(f"{what} of {(process / 'comm').read_text()}")
+                except OSError:
+                    continue
+        sleep(0.02)
+    return sorted(found)

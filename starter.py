@@ -78,6 +78,31 @@ def rollback(
 
 
 @app.command()
+def bake(
+    stack: Stack,
+    tag: Annotated[str | None, typer.Argument(help="a git tag; with --if-stale it may be left out: what serves")] = None,
+    if_stale: Annotated[bool, typer.Option("--if-stale", help="what serves, where its base image or recipe has changed")] = False,
+    rebake: Annotated[bool, typer.Option("--rebake", help="although there is an image of exactly this")] = False,
+    every: Annotated[float | None, typer.Option("--every", min=1, help="with --if-stale, minutes: schedule it")] = None,
+    never: Annotated[bool, typer.Option("--never", help="with --if-stale: delete the schedule")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="return once accepted")] = False,
+    by: By = ME,
+    reason: Reason = "",
+    json: Json = False,
+) -> None:
+    """Bake the image of TAG, and release nothing. One that is there is used: same code, base image and recipe."""
+    if tag is None and not if_stale:
+        raise typer.BadParameter("say which tag, or --if-stale for what serves")
+    if (every is not None or never) and (tag is not None or not if_stale):
+        raise typer.BadParameter("--every and --never go with --if-stale, and without a tag")
+    if every is not None or never:
+        _finish(_run(commands.schedule_bake(stack, None if never else every), json), json)
+        return
+    request = {"stack": stack, "tag": tag, "rebake": rebake, "requested_by": by, "reason": reason}
+    _finish(_run(commands.bake(request, detach=detach, as_json=json), json), json)
+
+
+@app.command()
 def sweep(
     stack: Annotated[str | None, typer.Argument(help="all stacks, where left out")] = None,
     apply: Annotated[bool, typer.Option("--apply/--dry-run", help="clear what is found, or only show it")] = False,

@@ -40,6 +40,7 @@ from activities.templates import Templates
 from domain.errors import InvalidConfiguration
 from workflows.bake import BakeWorkflow
 from workflows.contract import DATA_CONVERTER, SEARCH_ATTRIBUTES, TASK_QUEUE
+from workflows.image import ImageWorkflow
 from workflows.reading import CandidatesWorkflow, HistoryWorkflow, PlanWorkflow
 from workflows.release import ReleaseWorkflow
 from workflows.rollback import RollbackWorkflow
@@ -47,7 +48,7 @@ from workflows.sweep import SweepStackWorkflow, SweepWorkflow
 
 HERE = Path(__file__).parent
 WORKFLOWS = [
-    ReleaseWorkflow, RollbackWorkflow, BakeWorkflow, SweepWorkflow, SweepStackWorkflow, PlanWorkflow, HistoryWorkflow, CandidatesWorkflow,
+    ReleaseWorkflow, RollbackWorkflow, BakeWorkflow, ImageWorkflow, SweepWorkflow, SweepStackWorkflow, PlanWorkflow, HistoryWorkflow, CandidatesWorkflow,
 ]  # fmt: skip
 SANDBOX = SandboxRestrictions.default.with_passthrough_modules("activities", "domain", "pydantic", "structlog")
 # As many slots as threads: an activity that waits for a thread would run out of its time unseen.

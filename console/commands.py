@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,30 @@ async def rollback(request: dict[str, Any], *, detach: bool, wait: bool, as_json
     return await follow(client, handle, render.choose_view(as_json=as_json), wait_for_approval=wait)
 
 
+async def bake(request: dict[str, Any], *, detach: bool, as_json: bool) -> dict[str, Any]:
+    """Of a tag, or without one of what serves. Two at the same time share what they bake."""
+    client = await connect()
+    stack = request["stack"]
+    what = request.get("tag") or "what serves"
+    handle = await client.start_workflow(
+        "ImageWorkflow", request, id=f"image-{stack}-{uuid.uuid4()}", task_queue=task_queue(), rpc_timeout=RPC_TIMEOUT,
+        static_summary=f"an image of {what} for {stack}",
+    )  # fmt: skip
+    if detach:
+        return {"accepted": handle.id, "run": handle.first_execution_run_id, "follow": f"temporal workflow show -w {handle.id} --follow"}
+    return await follow(client, handle, render.choose_view(as_json=as_json))
+
+
+async def schedule_bake(stack: str, minutes: float | None) -> dict[str, Any]:
+    """Creates, replaces or (None) deletes the schedule that keeps the image of what serves as new as its base."""
+    client = await connect()
+    action = ScheduleActionStartWorkflow("ImageWorkflow", {"stack": stack}, id=f"image-{stack}", task_queue=task_queue())
+    await _schedule(client, f"ovenbird-bake-{stack}", action, minutes)
+    if minutes is None:
+        return {"stack": stack, "answer": "no bake is scheduled any more"}
+    return {"stack": stack, "answer": f"what serves is baked anew where its base image or recipe has changed, every {minutes:g} minutes"}
+
+
 async def board(stack: str) -> list[dict[str, Any]]:
     """What a rollback could go back to, and the seconds that the last rollback to each took."""
     client = await connect()
@@ -100,22 +125,25 @@ async def sweep(stack: str | None, *, apply: bool) -> list[dict[str, Any]]:
 async def schedule_sweep(minutes: float | None, *, apply: bool) -> dict[str, Any]:
     """Creates, replaces or (None) deletes the schedule."""
     client = await connect()
-    handle = client.get_schedule_handle(SWEEP_SCHEDULE)
+    action = ScheduleActionStartWorkflow("SweepWorkflow", {"dry_run": not apply}, id="sweep", task_queue=task_queue())
+    await _schedule(client, SWEEP_SCHEDULE, action, minutes)
+    if minutes is None:
+        return {"stack": "all stacks", "answer": "no sweep is scheduled any more"}
+    return {"stack": "all stacks", "answer": f"swept every {minutes:g} minutes" + ("" if apply else ", as a dry run")}
+
+
+async def _schedule(client: Client, name: str, action: ScheduleActionStartWorkflow, minutes: float | None) -> None:
+    """In place of the one that there may be; none at all for None."""
     try:
-        await handle.delete(rpc_timeout=RPC_TIMEOUT)
+        await client.get_schedule_handle(name).delete(rpc_timeout=RPC_TIMEOUT)
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise
     if minutes is None:
-        return {"stack": "all stacks", "answer": "no sweep is scheduled any more"}
-    action = ScheduleActionStartWorkflow("SweepWorkflow", {"dry_run": not apply}, id="sweep", task_queue=task_queue())
+        return
     spec = ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=minutes))])
-    await client.create_schedule(
-        SWEEP_SCHEDULE,
-        Schedule(action=action, spec=spec, policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP)),
-        rpc_timeout=RPC_TIMEOUT,
-    )
-    return {"stack": "all stacks", "answer": f"swept every {minutes:g} minutes" + ("" if apply else ", as a dry run")}
+    policy = SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP)
+    await client.create_schedule(name, Schedule(action=action, spec=spec, policy=policy), rpc_timeout=RPC_TIMEOUT)
 
 
 async def leftovers(stack: str, run_id: str | None) -> dict[str, Any]:

@@ -208,6 +208,9 @@ def show_result(result: dict[str, Any]) -> None:
         print(f"{result['stack']}: {result['answer']}")
     elif "accepted" in result:
         print(f"accepted as {result['accepted']}; follow it with `{result['follow']}`")
+    elif "baked" in result:
+        image = result["image"]
+        print(f"{image['id']} is {image['name']}, {'baked now' if result['baked'] else 'baked before: nothing has changed since'}")
     else:
         parked = f"; {result['parked']} is parked" if result.get("parked") else ""
         print(f"{result['stack']} serves {result['tag']} ({result['commit'][:12]}) as {result['deployment']}{parked}")

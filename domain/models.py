@@ -52,9 +52,23 @@ class SweepRequest(BaseModel):
 
 
 class BakeRequest(Request):
-    """`commit` is the one the release resolved; a bake by itself resolves the tag."""
+    """
+    `commit` is the one the release resolved; a bake by itself resolves the tag.
+
+    With `rebake` an image that is there is not used; it says for whom, and makes the new image's name another one.
+    """
 
     commit: str | None = None
+    rebake: str = ""
+
+
+class ImageRequest(StackRequest):
+    """Of the tag that serves where `tag` is left out. With `rebake` also where there is an image already."""
+
+    tag: str | None = Field(default=None, min_length=1, max_length=200)
+    rebake: bool = False
+    requested_by: str = "unknown"
+    reason: str = ""
 
 
 class Image(Model):
@@ -69,6 +83,14 @@ class Image(Model):
     base_image: str = ""
     created_at: str = ""
     snapshots: tuple[str, ...] = ()
+
+
+class Baked(Model):
+    """`baked`: it was made now; else it was there."""
+
+    stack: str
+    image: Image
+    baked: bool
 
 
 class Version(Model):

@@ -107,6 +107,11 @@ def image(application: str, tag: str, key: str) -> str:
     return "ovenbird/" + _joined(IMAGE_LIMIT - len("ovenbird/"), slug(application), slug(tag, also="."), digest(application, tag, key))
 
 
+def again(image_name: str, rebake: str) -> str:
+    """Of an image that is baked although there is one."""
+    return _joined(IMAGE_LIMIT, image_name, "", digest(rebake))
+
+
 def manifest(image_name: str) -> str:
     """The key of an image's manifest in the artifacts bucket."""
     return f"manifests/{image_name}.json"

@@ -67,7 +67,7 @@ class BakeLink(Model):
 class Status(Model):
     """`weights` is the percent of the traffic by role; `by` and `reason` belong to the last word of an operator."""
 
-    workflow: Literal["release", "rollback", "bake", "sweep"]
+    workflow: Literal["release", "rollback", "bake", "image", "sweep"]
     stack: str = ""
     tag: str = ""
     commit: str = ""

@@ -67,7 +67,8 @@ class BakeWorkflow:
                     f"the workflow id of this bake must be {identity.workflow_id}: it is what keeps two of them from making the same image"
                 )
             images = await admission.do(Images.find_images, FindImages(region=stack.region, application=identity.application))
-            steps = BakeSteps(self.operator, stack, identity, found=reusable(images, identity))
+            found = None if request.rebake else reusable(images, identity)
+            steps = BakeSteps(self.operator, stack, identity, found=found, rebake=request.rebake)
             if not steps.found:
                 await steps.builder.check()
         except FAILURES as error:

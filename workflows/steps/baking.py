@@ -30,10 +30,11 @@ class BakeSteps(Steps):
     `found` is the image where it was made before: a repeated or late start bakes nothing.
     """
 
-    kind: Literal["release", "bake"] = "bake"
+    kind: Literal["release", "rollback", "bake", "image", "sweep"] = "bake"
 
-    def __init__(self, operator: Operator, stack: Stack, identity: BakeIdentity, found: Image | None) -> None:
+    def __init__(self, operator: Operator, stack: Stack, identity: BakeIdentity, found: Image | None, rebake: str = "") -> None:
         self.found = found
+        self.image_name = names.again(identity.image_name, rebake) if rebake else identity.image_name
         self.stack = stack
         self.identity = identity
         self.region = stack.region
@@ -52,7 +53,7 @@ class BakeSteps(Steps):
     @property
     def manifest(self) -> str:
         """The key of the image's manifest in the artifacts bucket."""
-        return names.manifest(self.identity.image_name)
+        return names.manifest(self.image_name)
 
     @property
     def credential(self) -> str:
@@ -70,7 +71,7 @@ class BakeSteps(Steps):
             names.RECIPE: identity.recipe,
             names.BASE_IMAGE: identity.base_image,
             names.RELEASE: self.release,
-            "Name": identity.image_name,
+            "Name": self.image_name,
         }
 
     @step("Create a temporary security group (Packer: admits this server's address alone; native: admits nobody)", phase="baking")
@@ -100,7 +101,7 @@ class BakeSteps(Steps):
         image = await self.builder.image()
         patience = self.stack.patience
         available: Image = await self.do(
-            Images.image_available, ImageRef(region=self.region, id=image, settled_at=self.settled_at("image", self.identity.image_name)), poll(patience.poll, patience.image),
+            Images.image_available, ImageRef(region=self.region, id=image, settled_at=self.settled_at("image", self.image_name)), poll(patience.poll, patience.image),
             what="Wait until it is available",
         )  # fmt: skip
         return available
@@ -124,14 +125,14 @@ class BakeSteps(Steps):
         await self.certainly(
             Images.discard_image,
             DiscardImage(
-                region=self.region, name=self.identity.image_name, release=self.release,
-                settled_at=self.settled_at("image", self.identity.image_name),
+                region=self.region, name=self.image_name, release=self.release,
+                settled_at=self.settled_at("image", self.image_name),
             ),
             poll_certainly(self.stack.patience.confirm, self.way_back),
             what="Remove the half-made image",
         )  # fmt: skip
-        if ("image", self.identity.image_name) in self.ledger:
-            self.gone("image", self.identity.image_name)
+        if ("image", self.image_name) in self.ledger:
+            self.gone("image", self.image_name)
 
     def status(self) -> Status:
         link = BakeLink(workflow_id=workflow.info().workflow_id, log=f"s3://{self.stack.bake.artifacts_bucket}/{self.log}")

@@ -29,7 +29,7 @@ FAILURES = (FailureError, OvenbirdError, asyncio.CancelledError)
 
 
 class Steps:
-    kind: Literal["release", "rollback", "bake", "sweep"] = "release"
+    kind: Literal["release", "rollback", "bake", "image", "sweep"] = "release"
     settle = 0.0
     way_back = A_DAY.total_seconds()
 

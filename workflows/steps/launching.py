@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
 
 from workflows.checklist import step
 from workflows.operator import Operator
-from workflows.policies import A_DAY, poll
-from workflows.steps.base import is_verdict
 from workflows.steps.making import MakingSteps
 from workflows.steps.releasing import Admitted
+from workflows.steps.shared import SharedBakeSteps
 
 with workflow.unsafe.imports_passed_through():
-    from activities.bakes import Bakes, JoinBake, LeaveBake
     from activities.balancers import Balancers, Observe
     from activities.images import FindImages, Images
-    from domain.errors import BakeAbandoned
     from domain.images import BakeIdentity, reusable
     from domain.models import BakeRequest, Image, Observation
     from domain.status import BakeLink
 
 
-class LaunchingSteps(MakingSteps):
+class LaunchingSteps(SharedBakeSteps, MakingSteps):
     def __init__(self, operator: Operator, admitted: Admitted, identity: BakeIdentity) -> None:
         self.identity = identity
         super().__init__(operator, admitted)
@@ -36,28 +32,14 @@ class LaunchingSteps(MakingSteps):
             return found
         self.bake = BakeLink(workflow_id=self.identity.workflow_id)
         self.checklist.note(f"baking: {self.identity.workflow_id}")
-        me = workflow.info()
-        waiter = me.workflow_id
-        self.before("leave the bake", self._leave_bake, f"temporal workflow cancel --workflow-id {self.identity.workflow_id}")
-        request = BakeRequest(stack=self.stack.name, tag=self.version.tag, commit=self.version.commit)
-        join = JoinBake(workflow_id=self.identity.workflow_id, task_queue=me.task_queue, request=request, waiter=waiter)
-        image = await self._bake(join)
+        self.before("leave the bake", self.leave_bake, f"temporal workflow cancel --workflow-id {self.identity.workflow_id}")
+        image = await self.baked(BakeRequest(stack=self.stack.name, tag=self.version.tag, commit=self.version.commit))
         self.checklist.note(f"{image.id}, baked now")
         if self.blue:
             # Hours may have passed since blue was last seen.
             world: Observation = await self.do(Balancers.observe, Observe(region=self.region, groups=(self.blue.name,)))
             self.groups |= world.groups
         return image
-
-    async def _bake(self, join: JoinBake) -> Image:
-        """Joined again where it ended under us, because the last other release that waited for it left at that moment."""
-        while True:
-            run = await self.do(Bakes.join_bake, join)
-            try:
-                return await self.do(Bakes.bake_finished, run, poll(self.patience.confirm, A_DAY.total_seconds()))
-            except ActivityError as error:
-                if not is_verdict(error, BakeAbandoned):
-                    raise
 
     @step("Create a launch template (or launch configuration) from the image", phase="launching")
     async def create_template(self, image: Image) -> None:
@@ -73,6 +55,3 @@ class LaunchingSteps(MakingSteps):
     async def set_scaling_policies(self) -> None:
         if not await self.make_policies():
             self.checklist.skip("the stack has none that can be set before the attach" if self.stack.scaling else "the stack has none")
-
-    async def _leave_bake(self) -> None:
-        await self.certainly(Bakes.leave_bake, LeaveBake(workflow_id=self.identity.workflow_id, waiter=workflow.info().workflow_id))

@@ -66,10 +66,10 @@ class NativeBuilder:
             Builders.stop_builder, BuilderRef(region=do.region, id=self._instance), poll(patience.confirm, patience.healthy),
             what="Stop it, so that its disk is at rest",
         )  # fmt: skip
-        async with do.making("image", do.identity.image_name):
+        async with do.making("image", do.image_name):
             image: str = await do.do(
                 Images.ensure_image,
-                EnsureImage(region=do.region, name=do.identity.image_name, instance=self._instance, release=do.release, tags=do.tags),
+                EnsureImage(region=do.region, name=do.image_name, instance=self._instance, release=do.release, tags=do.tags),
             )
         return image
 

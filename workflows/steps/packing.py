@@ -65,7 +65,7 @@ class PackerBuilder:
         """In the first subnet that has capacity."""
         do, patience = self._do, self._do.stack.patience
         do.checklist.note(f"log: s3://{do.stack.bake.artifacts_bucket}/{do.log}/packer.log")
-        name = do.identity.image_name
+        name = do.image_name
         async with do.making("key pair", self._key_pair), do.making("instance", "builder"), do.making("image", name):
             for number, subnet in enumerate(do.subnets, start=1):
                 try:
@@ -96,7 +96,7 @@ class PackerBuilder:
         return PackerBuild(
             region=do.region, vpc=do.stack.network.vpc, subnet=subnet, security_group=security_group, source_ami=identity.base_image,
             instance_type=bake.instance_type or do.stack.instance.type, profile=bake.profile or "", key_pair=self._key_pair,
-            image_name=identity.image_name, release=do.release, tag=identity.tag, commit=identity.commit, application=identity.application,
+            image_name=do.image_name, release=do.release, tag=identity.tag, commit=identity.commit, application=identity.application,
             repository=do.stack.application.repository, dead_man_minutes=bake.dead_man_minutes, tags=do.tags, settings=bake.packer,
             bucket=bake.artifacts_bucket, log=f"{do.log}/packer.log", recipe=identity.recipe, made_of=made_of(do.stack), manifest=do.manifest, credential=do.credential,
             poll=do.stack.patience.poll, patience=do.stack.patience.image,

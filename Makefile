@@ -18,9 +18,9 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	fi
 	@touch $@
 
-# make demo [KEEP=1] [REPO=url-or-path TAG=tag [FROM=earlier-tag]]
+# make demo [KEEP=1] [BUILDER=packer] [REPO=url-or-path TAG=tag [FROM=earlier-tag]]
 demo: $(VENV)/.installed
-	@$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(REPO),--repo "$(REPO)") $(if $(TAG),--tag "$(TAG)") $(if $(FROM),--from "$(FROM)")
+	@$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(BUILDER),--builder $(BUILDER)) $(if $(REPO),--repo "$(REPO)") $(if $(TAG),--tag "$(TAG)") $(if $(FROM),--from "$(FROM)")
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest

@@ -44,7 +44,10 @@ def main() -> None:
     parser.add_argument("--repo", help="a repository of your own, with an ovenbird.env; an address or a path")
     parser.add_argument("--tag", help="its tag to release")
     parser.add_argument("--from", dest="earlier", help="an earlier tag to release first")
+    parser.add_argument("--builder", choices=("native", "packer"), default="native", help="what bakes")
     chosen = parser.parse_args()
+    if chosen.builder == "packer" and not shutil.which("packer"):
+        parser.error("there is no packer on the PATH; Debian has it: apt-get install packer")
     if bool(chosen.repo) != bool(chosen.tag):
         parser.error("REPO and TAG go together")
     home = ROOT / ".ovenbird/demo"
@@ -59,19 +62,27 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         application = read(chosen.repo, chosen.tag, chosen.earlier) if chosen.repo else example(Repository(home / "shop"))
-        sys.exit(asyncio.run(play(home, application, keep=chosen.keep)))
+        sys.exit(asyncio.run(play(home, application, keep=chosen.keep, builder=chosen.builder)))
     except (RuntimeError, subprocess.CalledProcessError) as error:
         sys.exit(f"demo: {getattr(error, 'stderr', None) or error}")
     except KeyboardInterrupt:
         sys.exit(130)
 
 
-async def play(home: Path, application: Application, *, keep: bool) -> int:
+async def play(home: Path, application: Application, *, keep: bool, builder: str) -> int:
     with Stage(home, ui=True, cloud=("--scale", "0.1")) as stage:
         say(f"Temporal is up, its UI at http://127.0.0.1:{stage.ui_port}; the local cloud is at {stage.environment['AWS_ENDPOINT_URL']}")
         account = Account(stage.environment)
         built = infrastructure.build(stage.environment, stack=STACK, health=application.health, app_port=application.port)
-        (home / "stacks.toml").write_text(built.stack(STACK, application.repository, application=application.name, **SETTINGS))
+        (home / "stacks.toml").write_text(
+            built.stack(
+                STACK,
+                application.repository,
+                application=application.name,
+                bake=infrastructure.built_with(builder, stage.environment),
+                **SETTINGS,
+            )
+        )
         (home / "environment").write_text("".join(f"export {key}='{value}'\n" for key, value in stage.environment.items()))
         seed(account, built, stack=STACK, application=application.name, tags=SEEDED)
         say(f"six older deployments are parked in the stack {STACK}: {', '.join(SEEDED)}")

@@ -69,6 +69,11 @@ health_check_grace = 60
 """
 
 
+def built_with(builder: str, environment: dict[str, str]) -> str:
+    """Lines of a stack's [bake] table: who bakes, and for Packer where the local cloud's SSH answers."""
+    return f'builder = "{builder}"\npacker.variables.ssh_port = "{environment["LOCALCLOUD_SSH_PORT"]}"\n'
+
+
 # The local cloud boots in a second: what waits minutes in production waits that long here.
 QUICK_PATIENCE = """first_look = 0.3
 poll = 0.5

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from demo.infrastructure import built_with
 from tests.conftest import StackUnderTest, Theatre
 
 
@@ -20,11 +21,8 @@ def packer() -> str:
 @pytest.fixture
 def packed(make_stack: Callable[..., StackUnderTest], theatre: Theatre) -> Callable[..., StackUnderTest]:
     """A stack that Packer bakes for."""
-    port = theatre.stage.environment["LOCALCLOUD_SSH_PORT"]
 
     def make(*, more: str = "", **settings: str) -> StackUnderTest:
-        return make_stack(
-            bake=f'builder = "packer"\npacker.variables.ssh_port = "{port}"\n{more}', **settings
-        )  # fmt: skip
+        return make_stack(bake=built_with("packer", theatre.stage.environment) + more, **settings)
 
     return make

@@ -13,6 +13,7 @@ import boto3
 import pytest
 from temporalio.client import WorkflowHistoryEventFilterType
 
+from demo.infrastructure import built_with
 from tests.conftest import StackUnderTest, Theatre
 from tests.system.test_bake import _processes_that_know, disk
 
@@ -57,8 +58,7 @@ async def test_a_deploy_key_is_nowhere(
 ) -> None:
     address, key = git_over_ssh
     planted = key.splitlines()[2]
-    port = theatre.stage.environment["LOCALCLOUD_SSH_PORT"]
-    stack = make_stack(bake=f'builder = "{builder}"\nprofile = "{profile}"\npacker.variables.ssh_port = "{port}"')
+    stack = make_stack(bake=built_with(builder, theatre.stage.environment) + f'profile = "{profile}"')
     text = theatre.stacks[stack.name].replace(
         f'repository = "{stack.repository.url}"',
         f'repository = "{address}{stack.repository.directory}"\ncredential.parameter = "/{stack.name}/key"',

@@ -180,6 +180,15 @@ def plan(
 
 
 @app.command()
+def doctor(stack: Stack, json: Json = False) -> None:
+    """Is everything reachable and there that a release of STACK will need? Changes nothing."""
+    found = _run(commands.doctor(stack), json)
+    render.as_json(found) if json else tables.show_checks(found)
+    if any(one["problem"] for one in found):
+        _exit(FAILED)
+
+
+@app.command()
 def history(stack: Stack, json: Json = False) -> None:
     """The deployments of a stack that are kept, newest first."""
     found = _run(commands.history(stack), json)

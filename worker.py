@@ -28,6 +28,7 @@ from activities.bakes import Bakes
 from activities.balancers import Balancers
 from activities.builders import Builders
 from activities.census import Censuses
+from activities.checks import Checks
 from activities.configuration import Configuration, read_stacks
 from activities.groups import Groups
 from activities.heartbeat import HeartbeatInterceptor
@@ -41,14 +42,14 @@ from domain.errors import InvalidConfiguration
 from workflows.bake import BakeWorkflow
 from workflows.contract import DATA_CONVERTER, SEARCH_ATTRIBUTES, TASK_QUEUE
 from workflows.image import ImageWorkflow
-from workflows.reading import CandidatesWorkflow, HistoryWorkflow, PlanWorkflow
+from workflows.reading import CandidatesWorkflow, DoctorWorkflow, HistoryWorkflow, PlanWorkflow
 from workflows.release import ReleaseWorkflow
 from workflows.rollback import RollbackWorkflow
 from workflows.sweep import SweepStackWorkflow, SweepWorkflow
 
 HERE = Path(__file__).parent
 WORKFLOWS = [
-    ReleaseWorkflow, RollbackWorkflow, BakeWorkflow, ImageWorkflow, SweepWorkflow, SweepStackWorkflow, PlanWorkflow, HistoryWorkflow, CandidatesWorkflow,
+    ReleaseWorkflow, RollbackWorkflow, BakeWorkflow, ImageWorkflow, SweepWorkflow, SweepStackWorkflow, PlanWorkflow, HistoryWorkflow, CandidatesWorkflow, DoctorWorkflow,
 ]  # fmt: skip
 SANDBOX = SandboxRestrictions.default.with_passthrough_modules("activities", "domain", "pydantic", "structlog")
 # As many slots as threads: an activity that waits for a thread would run out of its time unseen.
@@ -88,9 +89,10 @@ def versioning(settings: Settings) -> WorkerDeploymentConfig | None:
 
 def make_worker(client: Client, settings: Settings) -> Worker:
     aws, recipe = Aws(), Recipe(settings.recipe)
+    source = Source(aws, recipe.directory / "tools")
     holders = [
-        Configuration(settings.stacks), Source(aws, recipe.directory / "tools"), Images(aws), Builders(aws), Provisioning(aws, recipe), Packer(aws, client, recipe),
-        Templates(aws), Groups(aws), Balancers(aws), Bakes(client), Censuses(aws, client),
+        Configuration(settings.stacks), source, Images(aws), Builders(aws), Provisioning(aws, recipe), Packer(aws, client, recipe),
+        Templates(aws), Groups(aws), Balancers(aws), Bakes(client), Censuses(aws, client), Checks(aws, source),
     ]  # fmt: skip
     activities = [
         method for holder in holders for name in dir(holder) if hasattr(method := getattr(holder, name), "__temporal_activity_definition")

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from temporalio import activity
 
 from activities.aws import Aws, sentence, translated
-from domain.config import Credential
+from domain.config import Application, Credential
 from domain.errors import Hiccup, SourceUnreadable, UnknownTag
 from domain.models import Model
 
@@ -55,6 +55,12 @@ class Source:
         if commit is None:
             raise UnknownTag(f"{request.repository} has no tag {request.tag!r}; push it with git push origin {request.tag}")
         return commit
+
+    def reach(self, application: Application, region: str) -> None:
+        """Raises as `resolve_tag` does where the repository cannot be read at all."""
+        request = ResolveTag(repository=application.repository, tag="", region=region, credential=application.credential)
+        with self._access(request) as access:
+            _git(access, "ls-remote", "--", application.repository, "HEAD", repository=application.repository)
 
     @contextmanager
     def _access(self, request: ResolveTag) -> Iterator[_Access]:

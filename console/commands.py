@@ -202,6 +202,14 @@ async def plan(request: dict[str, Any]) -> dict[str, Any]:
     return made
 
 
+async def doctor(stack: str) -> list[dict[str, Any]]:
+    """Temporal and a worker answer where this returns at all; the rest is what the worker found."""
+    client = await connect()
+    found: list[dict[str, Any]] = await ask(client, "DoctorWorkflow", {"stack": stack})
+    answers = {"what": "Temporal", "found": f"{client.service_client.config.target_host}, namespace {client.namespace}", "problem": ""}
+    return [answers, {"what": "worker", "found": f"polls {task_queue()}", "problem": ""}, *found]
+
+
 async def history(stack: str) -> list[dict[str, Any]]:
     deployments: list[dict[str, Any]] = await ask(await connect(), "HistoryWorkflow", {"stack": stack})
     return deployments

@@ -25,6 +25,10 @@ def table(headings: list[str], rows: Iterable[Iterable[Any]]) -> None:
     Console().print(grid)
 
 
+def show_checks(found: list[dict[str, Any]]) -> None:
+    table(["", "what", "found"], [["✗" if one["problem"] else "✓", one["what"], one["problem"] or one["found"]] for one in found])
+
+
 def show_plan(plan: dict[str, Any]) -> None:
     """In the words of the checklist."""
     image = f"reuse {plan['image']}" if plan["image"] else f"bake it ({plan['bake']})"

@@ -13,6 +13,7 @@ from workflows.operator import Operator
 from workflows.steps.base import FAILURES, describe
 
 with workflow.unsafe.imports_passed_through():
+    from activities.checks import Check, Checks
     from domain import capacity
     from domain.errors import REFUSED
     from domain.images import reusable
@@ -45,6 +46,21 @@ class PlanWorkflow:
             size=size, launch=stack.launch, target_groups=tuple(group.name for group in admitted.target_groups), approval=stack.approval,
             soak=stack.patience.soak, prune=tuple(deployment.name for deployment in doomed if deployment != blue),
         )  # fmt: skip
+
+
+@workflow.defn(name="DoctorWorkflow")
+class DoctorWorkflow:
+    @workflow.run
+    async def run(self, *values: Any) -> list[Check]:
+        """Whatever a release of the stack will need, and what is wrong with it."""
+        try:
+            request = parsed(StackRequest, values)
+            admission = Admission(Operator())
+            stack = await admission.read_stack(request.stack)
+            found: list[Check] = await admission.do(Checks.check_stack, stack, what="Is everything reachable?")
+        except FAILURES as error:
+            raise ApplicationError(describe(error), type=REFUSED, non_retryable=True) from error
+        return found
 
 
 @workflow.defn(name="HistoryWorkflow")

@@ -1,0 +1,90 @@
+"""Is everything there that a release of a stack will need? Looks, and changes nothing."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+
+from temporalio import activity
+
+from activities.aws import Aws, translated
+from activities.balancers import Balancers, FindTargetGroups
+from activities.images import Images, ResolveBaseImage
+from activities.packer import MISSING
+from activities.source import Source
+from domain.config import Stack
+from domain.errors import InvalidRequest, OvenbirdError
+from domain.models import Model
+
+
+class Check(Model):
+    """`found` is what was found; `problem` what is wrong and what to do, empty where nothing is."""
+
+    what: str
+    found: str = ""
+    problem: str = ""
+
+
+class Checks:
+    def __init__(self, aws: Aws, source: Source) -> None:
+        self._aws, self._source = aws, source
+        self._images, self._balancers = Images(aws), Balancers(aws)
+
+    @activity.defn(no_thread_cancel_exception=True)
+    def check_stack(self, stack: Stack) -> list[Check]:
+        """In the order in which a release would need it. What cannot be found out is a problem too, in AWS's own words."""
+        asked: list[tuple[str, Callable[[Stack], str]]] = [
+            ("AWS account", self._account), ("repository", self._repository), ("base image", self._base_image),
+            ("artifacts bucket", self._bucket), ("builder", self._builder), ("network", self._network), ("target groups", self._target_groups),
+        ]  # fmt: skip
+        return [_checked(what, ask, stack) for what, ask in asked]
+
+    def _account(self, stack: Stack) -> str:
+        return self._aws.sts(stack.region).get_caller_identity()["Arn"]
+
+    def _repository(self, stack: Stack) -> str:
+        self._source.reach(stack.application, stack.region)
+        return stack.application.repository
+
+    def _base_image(self, stack: Stack) -> str:
+        image = self._images.resolve_base_image(ResolveBaseImage(region=stack.region, base=stack.bake.base_image))
+        known = self._aws.ec2(stack.region).describe_images(ImageIds=[image])["Images"]
+        if not known:
+            raise InvalidRequest(f"{image} is not there, or not shared with this account")
+        architecture = known[0].get("Architecture", stack.bake.architecture)
+        if architecture != stack.bake.architecture:
+            raise InvalidRequest(f"{image} is for {architecture}, and bake.architecture says {stack.bake.architecture}")
+        return f"{image} ({known[0].get('Name', '')})"
+
+    def _bucket(self, stack: Stack) -> str:
+        self._aws.s3(stack.region).head_bucket(Bucket=stack.bake.artifacts_bucket)
+        return stack.bake.artifacts_bucket
+
+    @staticmethod
+    def _builder(stack: Stack) -> str:
+        if stack.bake.builder == "native":
+            return "native, over SSM"
+        try:
+            done = subprocess.run(["packer", "version"], capture_output=True, text=True, timeout=30, check=False)
+        except FileNotFoundError:
+            raise InvalidRequest(MISSING) from None
+        return done.stdout.splitlines()[0]
+
+    def _network(self, stack: Stack) -> str:
+        wanted = stack.network.subnets
+        found = self._aws.ec2(stack.region).describe_subnets(SubnetIds=list(wanted))["Subnets"]
+        if strangers := [subnet["SubnetId"] for subnet in found if subnet["VpcId"] != stack.network.vpc]:
+            raise InvalidRequest(f"{', '.join(strangers)} are not in {stack.network.vpc}")
+        free = sum(subnet["AvailableIpAddressCount"] for subnet in found)
+        return f"{len(found)} subnets in {len({subnet['AvailabilityZone'] for subnet in found})} zones, {free} addresses free"
+
+    def _target_groups(self, stack: Stack) -> str:
+        asked = FindTargetGroups(region=stack.region, names=stack.load_balancer.target_groups)
+        return ", ".join(group.name for group in self._balancers.find_target_groups(asked))
+
+
+def _checked(what: str, ask: Callable[[Stack], str], stack: Stack) -> Check:
+    try:
+        return Check(what=what, found=translated(ask)(stack))
+    except OvenbirdError as error:
+        return Check(what=what, problem=str(error))

@@ -38,8 +38,12 @@ class Auditor:
     def serving(self) -> str:
         return _serving(self.before)[0]
 
-    def verdict(self, ended: str, wanted: str, *, serves: str | None, seconds: float) -> Verdict:
-        """`serves` is the deployment's tag that must serve now; None for what served before, exactly as before."""
+    def verdict(self, ended: str, wanted: str, *, serves: str | None, seconds: float, images: int | None = None) -> Verdict:
+        """
+        `serves` is the deployment's tag that must serve now; None for what served before, exactly as before.
+
+        `images` is how many must have been made, where that is certain.
+        """
         after = self._account.snapshot(only=self._lane.name)
         verdict = Verdict(ended=ended, seconds=seconds)
         if ended != wanted:
@@ -49,6 +53,9 @@ class Auditor:
             verdict.broken += self._not_as_before(after)
         if serves is not None and tags != [serves]:
             verdict.broken.append(f"{tags} serves, not {serves}")
+        made = len(after.images.keys() - self.before.images.keys())
+        if images is not None and made != images:
+            verdict.broken.append(f"{made} images were made, not {images}")
         self._sizes(after, verdict)
         self._targets(after, verdict)
         least = self._account.least_healthy(self._lane.target_group)
@@ -94,6 +101,7 @@ class Auditor:
         left = [f"instance {name} ({label})" for name, label in after.instances.items() if name not in members]
         left += [f"launch template {name}" for name in after.templates if name not in after.groups]
         left += [f"security group {name}" for name in after.security_groups if "bake" in name]
+        left += [f"key pair {name}" for name in after.key_pairs]
         left += [f"group {name} that never served" for name, group in after.groups.items() if not group["tags"].get("ovenbird:served-at")]
         left += [f"launch configuration {name}" for name in after.configurations]
         left += [f"policy {name}" for name in after.policies if not any(name.startswith(group) for group in after.groups)]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
+import sys
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +19,7 @@ from demo import infrastructure
 from demo.account import Account
 from demo.example import Repository
 from demo.infrastructure import Infrastructure
-from demo.processes import Process, Stage
+from demo.processes import ROOT, Process, Stage
 from demo.traffic import Traffic
 
 T = TypeVar("T")
@@ -53,6 +56,9 @@ class Lane:
         # Why the last play that failed failed.
         self.last_words = ""
         self.worker: Process | None = None
+        self.builder = "native"
+        # Where the stand-in for packer is told when to stop, and says that it has.
+        self.lines = stage.home / f"packer-{self.name}"
         self.set_soak(0.3)
 
     @property
@@ -62,10 +68,14 @@ class Lane:
     def set_soak(self, seconds: float, *, approval: bool = False) -> None:
         text = self.infrastructure.stack(
             self.name, self.repository.url, application=f"app-{self.name}", patience=PATIENCE.format(soak=seconds),
-            capacity="min = 1\nmax = 8\ndesired = 2", retention="deployments = 3", sweeping="age = 0",
+            bake=infrastructure.built_with(self.builder, self.stage.environment), capacity="min = 1\nmax = 8\ndesired = 2", retention="deployments = 3", sweeping="age = 0",
             top=f"approval = {str(approval).lower()}\n" + 'scaling = [{ metric = "cpu", target = 50 }, { metric = "requests", target = 1000 }]',
         )  # fmt: skip
         self._stacks.write(self.name, text)
+
+    def use_builder(self, builder: str) -> None:
+        self.builder = builder
+        self.set_soak(0.3)
 
     def new_tag(self) -> str:
         self._tags += 1
@@ -75,7 +85,22 @@ class Lane:
 
     async def start_worker(self) -> None:
         """Whose every call to AWS says which lane it is of."""
-        self.worker = await asyncio.to_thread(self.stage.start_worker, OVENBIRD_TASK_QUEUE=self.name, AWS_SDK_UA_APP_ID=self.name)
+        watched = {}
+        if packer := shutil.which("packer"):
+            self._put_stand_in()
+            watched = {
+                "PATH": f"{self.lines}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "TORTURE_PACKER": packer,
+                "TORTURE_LINES": str(self.lines),
+            }  # fmt: skip
+        self.worker = await asyncio.to_thread(
+            lambda: self.stage.start_worker(OVENBIRD_TASK_QUEUE=self.name, AWS_SDK_UA_APP_ID=self.name, **watched)
+        )
+
+    def _put_stand_in(self) -> None:
+        self.lines.mkdir(exist_ok=True)
+        stand_in = self.lines / "packer"
+        stand_in.write_text(f'#!/bin/sh\nexec {sys.executable} -m bench.torture.lines "$@"\n')
+        stand_in.chmod(0o755)
 
     async def kill_worker(self) -> None:
         assert self.worker
@@ -88,13 +113,16 @@ class Lane:
     async def release(self, tag: str) -> WorkflowHandle[Any, Any]:
         return await self._start("ReleaseWorkflow", {"stack": self.name, "tag": tag})
 
+    async def bake(self, tag: str) -> WorkflowHandle[Any, Any]:
+        return await self._start("ImageWorkflow", {"stack": self.name, "tag": tag}, f"image-{self.name}-{tag}")
+
     async def rollback(self) -> WorkflowHandle[Any, Any]:
         return await self._start("RollbackWorkflow", {"stack": self.name})
 
-    async def _start(self, workflow: str, request: dict[str, str]) -> WorkflowHandle[Any, Any]:
+    async def _start(self, workflow: str, request: dict[str, str], workflow_id: str | None = None) -> WorkflowHandle[Any, Any]:
         async def start() -> WorkflowHandle[Any, Any]:
             handle: WorkflowHandle[Any, Any] = await self.client.start_workflow(
-                workflow, request, id=f"release-{self.name}", task_queue=self.name, rpc_timeout=timedelta(seconds=5)
+                workflow, request, id=workflow_id or f"release-{self.name}", task_queue=self.name, rpc_timeout=timedelta(seconds=5)
             )
             return handle
 

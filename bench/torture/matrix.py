@@ -12,9 +12,12 @@ from rich.console import Console
 
 from bench.torture.audit import Verdict
 from bench.torture.lane import Lane
-from bench.torture.plays import LOOK, PLAYS
+from bench.torture.plays import LOOK, PACKED, PLAYS
+from demo.traffic import Tally
 
 KILLS = {"killed before": "hang", "killed after": "late_reply"}
+# Packer's own output instead of a call: the worker is killed behind a line.
+LINE = "killed at its line"
 REPLIES = {"reply lost": "lost_reply", "throttled": "throttle", "500": "error", "reset": "reset", "hangs 30 s": "hang"}
 READS = ("Describe", "Get", "List", "HEAD ", "GET ")
 # A call that one run did not need to make (a look less), the next one may.
@@ -56,7 +59,8 @@ async def points(lane: Lane, play: str) -> list[Point]:
     calls = [call for call in lane.account.calls() if call["caller"] == lane.name]
     counts = Counter(call["action"] for call in calls)
     earlier = Counter(call["action"] for call in calls if call["at"] < lane.marked_at)
-    return [
+    lines = int((lane.lines / "lines").read_text()) if play == PACKED else 0
+    return [Point(play, "line", line, LINE) for line in range(1, lines + 1)] + [
         Point(play, action, occurrence, fault)
         for action, count in counts.items()
         for occurrence in range(earlier[action], count)
@@ -67,6 +71,8 @@ async def points(lane: Lane, play: str) -> list[Point]:
 
 async def try_point(lane: Lane, point: Point) -> Tried:
     """One play with one fault; the users ask all the time."""
+    if point.fault == LINE:
+        return await _try_line(lane, point)
     kill = point.fault in KILLS
     kind = (KILLS | REPLIES)[point.fault]
     lane.account.fault(
@@ -82,6 +88,31 @@ async def try_point(lane: Lane, point: Point) -> Tried:
         struck = any(fault["times"] == 0 for fault in lane.account.faults_of(f"^{lane.name}$"))
         lane.account.forget_faults_of(f"^{lane.name}$")
         tally = users.stop()
+    return _tried(lane, point, verdict, tally, struck=struck)
+
+
+async def _try_line(lane: Lane, point: Point) -> Tried:
+    struck = lane.lines / "struck"
+    (lane.lines / "kill-at").write_text(str(point.occurrence))
+
+    async def kill() -> None:
+        while not struck.exists():
+            await asyncio.sleep(LOOK)
+        await asyncio.shield(asyncio.ensure_future(lane.kill_worker()))
+
+    watching = asyncio.create_task(kill())
+    with lane.users() as users:
+        verdict = await PLAYS[point.play](lane)
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        tally = users.stop()
+    was_struck = struck.exists()
+    for name in ("struck", "kill-at"):
+        (lane.lines / name).unlink(missing_ok=True)
+    return _tried(lane, point, verdict, tally, struck=was_struck)
+
+
+def _tried(lane: Lane, point: Point, verdict: Verdict, tally: Tally, *, struck: bool) -> Tried:
     verdict.requests, verdict.failed_requests = tally.sent, tally.failed
     if tally.failures:
         verdict.broken.append(f"requests failed: {tally.failures[:3]}")

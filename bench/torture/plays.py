@@ -1,8 +1,9 @@
-"""What is played at each point: a release with its bake, two aborts, a rollback."""
+"""What is played at each point: a release with its bake, two aborts, a rollback; and with Packer a bake."""
 
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -19,6 +20,18 @@ async def release(lane: Lane) -> Verdict:
     lane.marked_at = time.time()
     ended = await lane.ending(await lane.release(tag))
     return auditor.verdict(ended, "Completed", serves=tag, seconds=time.monotonic() - started)
+
+
+async def bake_with_packer(lane: Lane) -> Verdict:
+    """An image and no release: the release's own calls are in the other plays."""
+    lane.use_builder("packer")
+    try:
+        auditor, tag, started = Auditor(lane), lane.new_tag(), time.monotonic()
+        lane.marked_at = time.time()
+        ended = await lane.ending(await lane.bake(tag))
+        return auditor.verdict(ended, "Completed", serves=None, seconds=time.monotonic() - started, images=1)
+    finally:
+        lane.use_builder("native")
 
 
 async def abort(lane: Lane) -> Verdict:
@@ -69,6 +82,9 @@ async def rollback(lane: Lane) -> Verdict:
     return auditor.verdict(ended, "Completed", serves=previous, seconds=time.monotonic() - started)
 
 
+PACKED = "bake with Packer"
 PLAYS: dict[str, Callable[[Lane], Awaitable[Verdict]]] = {
     "release with its bake": release, "abort of a bake": abort_bake, "abort while watched": abort, "rollback": rollback,
 }  # fmt: skip
+if shutil.which("packer"):
+    PLAYS[PACKED] = bake_with_packer

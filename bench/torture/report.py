@@ -6,7 +6,7 @@ import statistics
 from datetime import UTC, datetime
 
 from bench.torture.audit import Verdict
-from bench.torture.matrix import KILLS, REPLIES, Results, Tried
+from bench.torture.matrix import KILLS, LINE, REPLIES, Results, Tried
 from bench.torture.plays import PLAYS
 from bench.torture.storm import Storm
 
@@ -20,7 +20,7 @@ PEERS = """| for scale: the same on the stack that this replaces, on moto | poin
 def markdown(results: Results, storm: Storm, reactions: list[Verdict], *, seconds: float, lanes: int, cores: int) -> str:
     rows = []
     for play in PLAYS:
-        for fault in (*KILLS, *REPLIES):
+        for fault in (*KILLS, LINE, *REPLIES):
             tried = [one for one in results.tried if (one.point.play, one.point.fault) == (play, fault)]
             if tried:
                 rows.append(_row(play, fault, tried))

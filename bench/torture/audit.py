@@ -117,6 +117,9 @@ class Auditor:
         per_owner: dict[str, int] = {}
         for instance in (i for page in pages for r in page["Reservations"] for i in r["Instances"]):
             tags = {tag["Key"]: tag["Value"] for tag in instance["Tags"]}
+            if "KeyName" in instance:
+                # Packer's: it cannot go on where a dead one stopped, so another one follows it.
+                continue
             owner = tags.get("ovenbird:deployment") or tags.get("ovenbird:release", "?")
             builder = "ovenbird:deployment" not in tags
             per_owner[owner] = per_owner.get(owner, 0) + (SIZE if builder else 1)

@@ -43,6 +43,8 @@ HICCUPS = frozenset(
         "RequestExpired", "ExpiredToken", "ExpiredTokenException",
         "ResourceContention", "ResourceContentionFault", "ScalingActivityInProgress", "ScalingActivityInProgressFault",
         "InsufficientInstanceCapacity",
+        # Snapshots of one volume, one after another; to have too many of all (SnapshotLimitExceeded) is a verdict.
+        "SnapshotCreationPerVolumeRateExceeded", "ConcurrentSnapshotLimitExceeded",
         # Eventual consistency: what was made a moment ago is not known everywhere yet.
         "InvalidInstanceID.NotFound", "InvalidGroup.NotFound", "InvalidAMIID.NotFound",
     }

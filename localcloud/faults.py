@@ -11,7 +11,8 @@ from typing import Any
 # Seen by the caller of the API.
 API_KINDS = ("throttle", "error", "latency", "lost_reply", "late_reply", "reset", "hang")
 # Seen in what the region does.
-REGION_KINDS = ("insufficient_capacity", "boot_silent", "boot_errors", "image_failed", "stale")
+IMAGE_KINDS = ("image_failed", "image_invalid", "image_pending")
+REGION_KINDS = ("insufficient_capacity", "boot_silent", "boot_errors", *IMAGE_KINDS, "stale")
 
 
 MATCHABLE = {"caller", "service", "body", "subnet", "type", "tags", "id", "image", "name"}

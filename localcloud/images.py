@@ -9,6 +9,7 @@ from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import EC2Backend
 from moto.ec2.responses.amis import AmisResponse
 
+from localcloud.faults import IMAGE_KINDS
 from localcloud.instances import RUNNING, STOPPED
 from localcloud.machines import copy_disk
 from localcloud.region import Region, correct
@@ -28,13 +29,13 @@ def install(region: Region) -> None:
         image.ebs_snapshot.add_tags(tags.get("snapshot", {}))
         image.state = "pending"
         image.state_reason = None
-        fault = region.faults.take(("image_failed",), "CreateImage", name=name)
+        fault = region.faults.take(IMAGE_KINDS, "CreateImage", name=name)
         source = region.machines[instance_id].root
         target = region.directory("images", image.id)
 
         def finish() -> None:
-            if image.state == "pending":
-                image.state = "failed" if fault else "available"
+            if image.state == "pending" and not (fault and fault.kind == "image_pending"):
+                image.state = fault.kind.removeprefix("image_") if fault else "available"
                 if fault:
                     image.state_reason = {"Code": "Client.InternalError", "Message": "Snapshot creation failed"}
 

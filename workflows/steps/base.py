@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar, overload
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, FailureError, TimeoutType
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, RetryState, TimeoutType
 from temporalio.exceptions import TimeoutError as ActivityTimeout
 from temporalio.workflow import ActivityConfig
 
@@ -176,6 +176,8 @@ def describe(error: BaseException) -> str:
         words = describe(last) if isinstance(last, BaseException) else ""
         kind = "ran out of time" if error.cause.type is TimeoutType.SCHEDULE_TO_CLOSE else "was lost"
         return f"{error.activity_type} {kind}" + (f"; the last try: {words}" if words else "")
+    if isinstance(error, ActivityError) and error.retry_state is RetryState.TIMEOUT and error.cause is not None:
+        return f"{describe(error.cause)}, and it was still so when the time for it was over"
     if isinstance(error, FailureError) and error.cause is not None:
         return describe(error.cause)
     if isinstance(error, ApplicationError):

@@ -189,6 +189,18 @@ def doctor(stack: Stack, json: Json = False) -> None:
 
 
 @app.command()
+def diff(
+    stack: Stack,
+    was: Annotated[str, typer.Argument(help="a tag that has an image")],
+    now: Annotated[str, typer.Argument(help="another one")],
+    json: Json = False,
+) -> None:
+    """What differs between the images of two tags: commits, packages, files, base image, recipe."""
+    found = _run(commands.diff(stack, was, now), json)
+    render.as_json(found) if json else tables.show_diff(found)
+
+
+@app.command()
 def history(stack: Stack, json: Json = False) -> None:
     """The deployments of a stack that are kept, newest first."""
     found = _run(commands.history(stack), json)

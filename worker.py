@@ -33,6 +33,7 @@ from activities.configuration import Configuration, read_stacks
 from activities.groups import Groups
 from activities.heartbeat import HeartbeatInterceptor
 from activities.images import Images
+from activities.manifests import Manifests
 from activities.packer import Packer
 from activities.provisioning import Provisioning
 from activities.recipe import Recipe
@@ -42,7 +43,7 @@ from domain.errors import InvalidConfiguration
 from workflows.bake import BakeWorkflow
 from workflows.contract import DATA_CONVERTER, SEARCH_ATTRIBUTES, TASK_QUEUE
 from workflows.image import ImageWorkflow
-from workflows.reading import CandidatesWorkflow, DoctorWorkflow, HistoryWorkflow, PlanWorkflow
+from workflows.reading import CandidatesWorkflow, DiffWorkflow, DoctorWorkflow, HistoryWorkflow, PlanWorkflow
 from workflows.release import ReleaseWorkflow
 from workflows.rollback import RollbackWorkflow
 from workflows.sweep import SweepStackWorkflow, SweepWorkflow
@@ -50,6 +51,7 @@ from workflows.sweep import SweepStackWorkflow, SweepWorkflow
 HERE = Path(__file__).parent
 WORKFLOWS = [
     ReleaseWorkflow, RollbackWorkflow, BakeWorkflow, ImageWorkflow, SweepWorkflow, SweepStackWorkflow, PlanWorkflow, HistoryWorkflow, CandidatesWorkflow, DoctorWorkflow,
+    DiffWorkflow,
 ]  # fmt: skip
 SANDBOX = SandboxRestrictions.default.with_passthrough_modules("activities", "domain", "pydantic", "structlog")
 # As many slots as threads: an activity that waits for a thread would run out of its time unseen.
@@ -92,7 +94,7 @@ def make_worker(client: Client, settings: Settings) -> Worker:
     source = Source(aws, recipe.directory / "tools")
     holders = [
         Configuration(settings.stacks), source, Images(aws), Builders(aws), Provisioning(aws, recipe), Packer(aws, client, recipe),
-        Templates(aws), Groups(aws), Balancers(aws), Bakes(client), Censuses(aws, client), Checks(aws, source),
+        Templates(aws), Groups(aws), Balancers(aws), Bakes(client), Censuses(aws, client), Checks(aws, source), Manifests(aws),
     ]  # fmt: skip
     activities = [
         method for holder in holders for name in dir(holder) if hasattr(method := getattr(holder, name), "__temporal_activity_definition")

@@ -70,7 +70,7 @@ class Bakes:
         except WorkflowFailureError as error:
             if isinstance(error.cause, ApplicationError) and error.cause.type == ABANDONED:
                 raise BakeAbandoned(f"{bake.workflow_id} ended because nobody waited for it") from None
-            raise BakeFailed(str(error.cause)) from None
+            raise BakeFailed(error.cause.message if isinstance(error.cause, ApplicationError) else str(error.cause)) from None
 
     @activity.defn
     async def leave_bake(self, leave: LeaveBake) -> None:

@@ -22,6 +22,7 @@ from domain.errors import Hiccup, SourceUnreadable, UnknownTag
 from domain.models import Model
 
 TIMEOUT = 30
+COMMITS_SHOWN = 500
 _HOPELESS = ("not found", "does not exist", "does not appear to be a git repository", "Authentication failed",
              "could not read Username", "Permission denied", "access denied", "Repository not found")  # fmt: skip
 
@@ -31,6 +32,14 @@ class ResolveTag(Model):
 
     repository: str
     tag: str
+    region: str = ""
+    credential: Credential | None = None
+
+
+class ListCommits(Model):
+    repository: str
+    was: str
+    now: str
     region: str = ""
     credential: Credential | None = None
 
@@ -55,6 +64,31 @@ class Source:
         if commit is None:
             raise UnknownTag(f"{request.repository} has no tag {request.tag!r}; push it with git push origin {request.tag}")
         return commit
+
+    @activity.defn(no_thread_cancel_exception=True)
+    def list_commits(self, request: ListCommits) -> list[str]:
+        """Of `now` and not of `was`, newest first: abbreviated hash and subject; those the other way round begin with "-"."""
+        access_of = ResolveTag(repository=request.repository, tag="", region=request.region, credential=request.credential)
+        with tempfile.TemporaryDirectory(prefix="ovenbird-git-") as directory, self._access(access_of) as access:
+            here = ("-C", directory)
+            _git(_Access(), "init", "--quiet", "--bare", directory, repository=request.repository)
+            tags = [f"refs/tags/{tag}:refs/tags/{tag}" for tag in (request.was, request.now)]
+            _git(
+                access,
+                *here,
+                "fetch",
+                "--quiet",
+                "--no-tags",
+                "--filter=blob:none",
+                "--",
+                request.repository,
+                *tags,
+                repository=request.repository,
+            )
+            listing = ("log", "--left-right", "--format=%m%h %s", f"--max-count={COMMITS_SHOWN}")
+            between = f"refs/tags/{request.was}...refs/tags/{request.now}"
+            listed = _git(_Access(), *here, *listing, between, "--", repository=request.repository)
+        return [("- " if line.startswith("<") else "") + line[1:] for line in listed.splitlines()]
 
     def reach(self, application: Application, region: str) -> None:
         """Raises as `resolve_tag` does where the repository cannot be read at all."""

@@ -210,6 +210,11 @@ async def doctor(stack: str) -> list[dict[str, Any]]:
     return [answers, {"what": "worker", "found": f"polls {task_queue()}", "problem": ""}, *found]
 
 
+async def diff(stack: str, was: str, now: str) -> dict[str, Any]:
+    found: dict[str, Any] = await ask(await connect(), "DiffWorkflow", {"stack": stack, "was": was, "now": now})
+    return found
+
+
 async def history(stack: str) -> list[dict[str, Any]]:
     deployments: list[dict[str, Any]] = await ask(await connect(), "HistoryWorkflow", {"stack": stack})
     return deployments

@@ -25,6 +25,23 @@ def table(headings: list[str], rows: Iterable[Iterable[Any]]) -> None:
     Console().print(grid)
 
 
+def show_diff(found: dict[str, Any]) -> None:
+    was, now = found["was"], found["now"]
+    print(f"{was['tag']} ({was['commit'][:12]}, {was['id']}) → {now['tag']} ({now['commit'][:12]}, {now['id']})")
+    if was["base_image"] != now["base_image"]:
+        print(f"base image: {was['base_image']} → {now['base_image']}")
+    if was["recipe"] != now["recipe"]:
+        print(f"recipe: {was['recipe']} → {now['recipe']}")
+    for line in found["commits"]:
+        print(f"commit: {line}")
+    for what, changes in (("package", found["packages"]), ("file", found["files"])):
+        for change in changes:
+            if not change["was"] or not change["now"]:
+                print(f"{what}: {'-' if change['was'] else '+'} {change['name']} {change['was'] or change['now']}")
+            else:
+                print(f"{what}: {change['name']} {change['was']} → {change['now']}")
+
+
 def show_checks(found: list[dict[str, Any]]) -> None:
     table(["", "what", "found"], [["✗" if one["problem"] else "✓", one["what"], one["problem"] or one["found"]] for one in found])
 

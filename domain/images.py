@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from domain import names
+from domain.errors import InvalidRequest
 from domain.models import Image, Model
 
 
@@ -46,3 +47,12 @@ def reusable(images: Iterable[Image], identity: BakeIdentity) -> Image | None:
     wanted = (identity.commit, identity.base_image, identity.recipe)
     fitting = [i for i in images if i.state == "available" and (i.commit, i.base_image, i.recipe) == wanted]
     return max(fitting, key=lambda image: image.created_at, default=None)
+
+
+def newest_of_each(images: Iterable[Image], *tags: str) -> list[Image]:
+    """The newest available image of each tag. Raises InvalidRequest naming what there is, where a tag has none."""
+    available = [image for image in images if image.state == "available"]
+    newest = {image.tag: image for image in sorted(available, key=lambda image: image.created_at)}
+    if missing := [tag for tag in tags if names.tag_value(tag) not in newest]:
+        raise InvalidRequest(f"there is no image of {', '.join(missing)}; there are: {', '.join(sorted(newest)) or 'none'}")
+    return [newest[names.tag_value(tag)] for tag in tags]

@@ -93,6 +93,13 @@ class Baked(Model):
     baked: bool
 
 
+class DiffRequest(StackRequest):
+    """Two tags of the stack's application."""
+
+    was: str = Field(min_length=1, max_length=200)
+    now: str = Field(min_length=1, max_length=200)
+
+
 class Version(Model):
     """What a deployment runs: a commit under its tag, and how its image was made."""
 

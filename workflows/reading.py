@@ -14,11 +14,14 @@ from workflows.steps.base import FAILURES, describe
 
 with workflow.unsafe.imports_passed_through():
     from activities.checks import Check, Checks
+    from activities.manifests import CompareImages, Manifests
+    from activities.source import ListCommits, Source
     from domain import capacity
     from domain.errors import REFUSED
-    from domain.images import reusable
+    from domain.images import newest_of_each, reusable
     from domain.live import refuse_what_serves
-    from domain.models import Candidate, Deployment, Plan, ReleaseRequest, StackRequest
+    from domain.manifest import Diff
+    from domain.models import Candidate, Deployment, DiffRequest, Plan, ReleaseRequest, StackRequest
     from domain.retention import to_prune
     from domain.rollback import candidates
 
@@ -61,6 +64,29 @@ class DoctorWorkflow:
         except FAILURES as error:
             raise ApplicationError(describe(error), type=REFUSED, non_retryable=True) from error
         return found
+
+
+@workflow.defn(name="DiffWorkflow")
+class DiffWorkflow:
+    @workflow.run
+    async def run(self, *values: Any) -> Diff:
+        """Between the newest images of two tags: commits, packages, files."""
+        try:
+            request = parsed(DiffRequest, values)
+            admission = Admission(Operator())
+            stack = await admission.read_stack(request.stack)
+            was, now = newest_of_each(await admission.find_images(stack), request.was, request.now)
+            application, bucket = stack.application, stack.bake.artifacts_bucket
+            asked = ListCommits(
+                repository=application.repository, was=request.was, now=request.now, region=stack.region, credential=application.credential
+            )
+            commits, found = await asyncio.gather(
+                admission.do(Source.list_commits, asked, what="Which commits are between them?"),
+                admission.do(Manifests.compare_images, CompareImages(region=stack.region, bucket=bucket, was=was.name, now=now.name)),
+            )
+        except FAILURES as error:
+            raise ApplicationError(describe(error), type=REFUSED, non_retryable=True) from error
+        return Diff(was=was, now=now, commits=tuple(commits), packages=found.packages, files=found.files)
 
 
 @workflow.defn(name="HistoryWorkflow")

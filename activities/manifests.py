@@ -1,0 +1,49 @@
+"""What images say that they hold, kept beside their logs in the artifacts bucket."""
+
+from __future__ import annotations
+
+from botocore.exceptions import ClientError
+from pydantic import ValidationError
+from temporalio import activity
+
+from activities.aws import Aws, code, translated
+from domain import names
+from domain.errors import InvalidRequest
+from domain.manifest import Differences, Manifest, differences
+from domain.models import Model
+
+
+class CompareImages(Model):
+    """By the images' names."""
+
+    region: str
+    bucket: str
+    was: str
+    now: str
+
+
+class Manifests:
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def compare_images(self, request: CompareImages) -> Differences:
+        """Raises InvalidRequest where there is no manifest of one of them."""
+        return differences(*(self._read(request, image) for image in (request.was, request.now)))
+
+    def _read(self, request: CompareImages, image: str) -> Manifest:
+        key = names.manifest(image)
+        try:
+            text = self._aws.s3(request.region).get_object(Bucket=request.bucket, Key=key)["Body"].read()
+        except ClientError as error:
+            # Without s3:ListBucket, S3 says AccessDenied of what is not there.
+            if code(error) not in ("NoSuchKey", "404", "AccessDenied"):
+                raise
+            raise InvalidRequest(
+                f"there is no manifest of {image}: s3://{request.bucket}/{key} is not there; an older Ovenbird baked it"
+            ) from None
+        try:
+            return Manifest.model_validate_json(text)
+        except ValidationError:
+            raise InvalidRequest(f"s3://{request.bucket}/{key} is no manifest") from None

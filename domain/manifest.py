@@ -1,0 +1,48 @@
+"""What differs between two images, from what each says that it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from domain.models import Image, Model
+
+
+class Manifest(Model):
+    """Packages by name with their versions, files by path with their SHA-256; packer/tools/manifest.py writes it on the builder."""
+
+    packages: dict[str, str] = {}
+    files: dict[str, str] = {}
+
+
+class Change(Model):
+    """`was` is empty for what is new, `now` for what is gone."""
+
+    name: str
+    was: str = ""
+    now: str = ""
+
+
+class Differences(Model):
+    """`files` are by path: of the application and of the recipe's configuration; what they were and are is their SHA-256, cut short."""
+
+    packages: tuple[Change, ...] = ()
+    files: tuple[Change, ...] = ()
+
+
+class Diff(Differences):
+    """And the commits between them, newest first."""
+
+    was: Image
+    now: Image
+    commits: tuple[str, ...] = ()
+
+
+def differences(was: Manifest, now: Manifest) -> Differences:
+    """In the order of their names."""
+    short_was, short_now = ({path: digest[:12] for path, digest in manifest.files.items()} for manifest in (was, now))
+    return Differences(packages=_changes(was.packages, now.packages), files=_changes(short_was, short_now))
+
+
+def _changes(was: Mapping[str, str], now: Mapping[str, str]) -> tuple[Change, ...]:
+    names = sorted(name for name in was.keys() | now.keys() if was.get(name) != now.get(name))
+    return tuple(Change(name=name, was=was.get(name, ""), now=now.get(name, "")) for name in names)

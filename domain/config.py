@@ -111,6 +111,7 @@ class Bake(Section):
     subnet: str | None = Field(default=None, pattern=r"^subnet-")
     instance_type: str | None = None
     profile: str | None = None
+    verify: bool = False
     dead_man_minutes: int = Field(default=240, ge=10)
 
 

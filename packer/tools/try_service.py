@@ -1,7 +1,10 @@
 """
 Starts the application as its unit will, and asks its health path until it answers with 2xx or 3xx; then ends it again.
 
-The application can tell where it is: OVENBIRD_BUILDER is set. Standard library and Python 3.6 only.
+    python3 try_service.py            the application can tell where it is: OVENBIRD_BUILDER is set
+    python3 try_service.py running    asks one that runs already, and neither starts nor ends it
+
+Standard library and Python 3.6 only.
 """
 
 import os
@@ -13,13 +16,17 @@ import time
 import urllib.error
 import urllib.request
 
-PATIENCE = 60
+PATIENCE = float(os.environ.get("TRY_SECONDS", "60"))
 SHOWN = 20
 
 
 def main():
     host = os.environ.get("HOST", "127.0.0.1")
     address = "http://%s:%s%s" % (host, os.environ["PORT"], os.environ["HEALTH"])
+    if sys.argv[1:] == ["running"]:
+        answer = ask(address, None)
+        print("%s is not fit to serve: %s" % (address, answer) if answer else "%s answers" % os.environ["HEALTH"])
+        return 1 if answer else 0
     secret = ("OVENBIRD_CREDENTIAL", "GIT_", "SSH_")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(secret)}
     environment.update(HOST=host, OVENBIRD_BUILDER="1")
@@ -52,7 +59,7 @@ def ask(address, service):
     deadline = time.time() + PATIENCE
     pause = 0.02
     while time.time() < deadline:
-        if service.poll() is not None:
+        if service is not None and service.poll() is not None:
             return "it ended with exit code %d" % service.returncode
         try:
             with urllib.request.urlopen(address, timeout=5):

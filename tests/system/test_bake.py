@@ -79,6 +79,21 @@ async def test_an_image_tells_what_is_in_it(stack: StackUnderTest, theatre: Thea
     assert not (disk(theatre, result["image"]) / "var/lib/ovenbird").exists()
 
 
+async def test_an_image_that_does_not_serve_by_itself_is_none(make_stack: MakeStack) -> None:
+    """What worked on the builder, where it was started by hand, may not come up by itself."""
+    stack = make_stack(bake="verify = true")
+    good = "START='python3 app.py'\n"
+    stack.repository.release("v1", ovenbird__env=good)
+    stack.repository.release("v2", ovenbird__env='TRY_SECONDS=2\nSTART="sh -c \'test \\"\\$OVENBIRD_BUILDER\\" && exec python3 app.py\'"\n')
+    await stack.release("v1")
+    error = await stack.fails(await stack.start("v2"))
+
+    assert "the verify scripts ended as Failed" in error.message
+    assert "is not fit to serve" in error.message
+    assert len(of(stack).images) == 1
+    assert list(stack.groups()) == ["v1"]
+
+
 @pytest.fixture
 def builder_profile(theatre: Theatre) -> Iterator[str]:
     environment = theatre.stage.environment

@@ -5,5 +5,5 @@ if [ "${TRY:-yes}" = no ]; then
 	echo "ovenbird.env says TRY=no: the service is not tried on the builder"
 	exit 0
 fi
-export START PORT="${PORT:-8080}" HEALTH="${HEALTH:-/health}"
+export START PORT="${PORT:-8080}" HEALTH="${HEALTH:-/health}" TRY_SECONDS="${TRY_SECONDS:-60}"
 exec python3 "$RECIPE/tools/try_service.py"

@@ -42,9 +42,9 @@ bench: $(VENV)/.installed
 histories: $(VENV)/.installed
 	@$(BIN)/python -m bench.histories
 
-# Half an hour, and docs/crash-matrix.md. SAMPLE=5 tries five points of each play and writes nothing.
+# An hour, and docs/crash-matrix.md. SAMPLE=5 tries five points of each play, PLAYS=packer those of Packer's bakes; both write nothing.
 torture: $(VENV)/.installed
-	@$(BIN)/python -m bench.torture $(if $(SAMPLE),--sample $(SAMPLE) --storm $(SAMPLE)0)
+	@$(BIN)/python -m bench.torture $(if $(SAMPLE),--sample $(SAMPLE) --storm $(SAMPLE)0) $(if $(PLAYS),--plays $(PLAYS) --storm 0 --aborts 1)
 
 # Needs uv. The lock names no registry: packages come from wherever the machine is set up to get them.
 lock:

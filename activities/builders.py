@@ -59,12 +59,12 @@ class Builders:
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def ensure_security_group(self, request: EnsureSecurityGroup) -> str:
-        """Its id. It has no ingress rule: the builder is reached through SSM, so nobody is admitted."""
+        """Its id. It has no ingress rule: over SSM nobody needs to be admitted, and for Packer its worker is, when it runs (`admit`)."""
         if known := self._security_groups(request.region, "group-name", request.name, request.vpc):
             return known[0]
         try:
             made = self._aws.ec2(request.region).create_security_group(
-                GroupName=request.name, VpcId=request.vpc, Description="Ovenbird bake - temporary - admits nobody",
+                GroupName=request.name, VpcId=request.vpc, Description="Ovenbird bake - temporary - its worker alone may get in",
                 TagSpecifications=[{"ResourceType": "security-group", "Tags": tag_list(request.tags)}],
             )  # fmt: skip
         except ClientError as error:
@@ -127,7 +127,11 @@ class Builders:
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def destroy_builders(self, request: OfRelease) -> None:
-        """All instances of this bake, found by tag, since a launch's reply may be lost. Raises NotReady until all are gone."""
+        """
+        All instances of this bake, found by tag, since a launch's reply may be lost, and the key pairs that Packer made for them.
+
+        Raises NotReady until all are gone.
+        """
         ec2 = self._aws.ec2(request.region)
         pages = ec2.get_paginator("describe_instances").paginate(
             Filters=[
@@ -139,6 +143,9 @@ class Builders:
         alive = [i["InstanceId"] for i in left if i["State"]["Name"] != "shutting-down"]
         if alive:
             ec2.terminate_instances(InstanceIds=alive)
+            for pair in {i.get("KeyName", "") for i in left}:
+                if pair.startswith(names.BAKE):
+                    ec2.delete_key_pair(KeyName=pair)
         if left:
             raise NotReady(f"{', '.join(i['InstanceId'] for i in left)} still shutting down")
         if not found:
@@ -174,7 +181,11 @@ class Builders:
         if _admitted(known) == _admitted([wanted]):
             return
         if known:
-            ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=known)
+            try:
+                ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=known)
+            except ClientError as error:
+                if code(error) != "InvalidPermission.NotFound":
+                    raise
         try:
             ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[wanted])
         except ClientError as error:

@@ -65,10 +65,15 @@ class Checks:
         if stack.bake.builder == "native":
             return "native, over SSM"
         try:
-            done = subprocess.run(["packer", "version"], capture_output=True, text=True, timeout=30, check=False)
+            done = subprocess.run(["packer", "version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=True)
         except FileNotFoundError:
             raise InvalidRequest(MISSING) from None
-        return done.stdout.splitlines()[0]
+        except subprocess.SubprocessError as error:
+            raise InvalidRequest(f"packer version does not answer on the worker: {error}") from None
+        first = (done.stdout.splitlines() or [""])[0]
+        if not first.startswith("Packer v"):
+            raise InvalidRequest(f"the packer on the worker's PATH is another program: it says {first!r}")
+        return first
 
     def _network(self, stack: Stack) -> str:
         wanted = stack.network.subnets

@@ -135,7 +135,7 @@ class Images:
         image = self._named(request.region, request.name)
         if image is None:
             return None
-        if not image.get("Tags") and self._is_builder(request, image.get("SourceInstanceId")):
+        if self._is_untagged_but_ours(request.region, image, request.release):
             self.tag_image(request.region, image["ImageId"], request.tags)
             image["Tags"] = tag_list(request.tags)
         known = self._adopt(image, request)
@@ -152,11 +152,13 @@ class Images:
         snapshots = _image(known[0]).snapshots if known else ()
         self._aws.ec2(region).create_tags(Resources=[image, *snapshots], Tags=tag_list(tags))
 
-    def _is_builder(self, request: EnsureImage, instance: str | None) -> bool:
-        if not instance:
+    def _is_untagged_but_ours(self, region: str, image: ImageTypeDef, release: str) -> bool:
+        """Packer tags an image once it is available: until then its source tells whose it is."""
+        source = image.get("SourceInstanceId")
+        if not source or names.RELEASE in tag_dict(image.get("Tags")):
             return False
-        wanted: Any = [{"Name": f"tag:{names.RELEASE}", "Values": [request.release]}, {"Name": "instance-id", "Values": [instance]}]
-        return bool(self._aws.ec2(request.region).describe_instances(Filters=wanted)["Reservations"])
+        wanted: Any = [{"Name": f"tag:{names.RELEASE}", "Values": [release]}, {"Name": "instance-id", "Values": [source]}]
+        return bool(self._aws.ec2(region).describe_instances(Filters=wanted)["Reservations"])
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
@@ -186,6 +188,10 @@ class Images:
         image = self._named(request.region, request.name)
         if image is None:
             nothing_there(f"the image {request.name}", request.settled_at)
+        elif self._is_untagged_but_ours(request.region, image, request.release):
+            # Only what carries our tags may be removed.
+            self.tag_image(request.region, image["ImageId"], {names.RELEASE: request.release})
+            self._deregister(request.region, image["ImageId"])
         elif tag_dict(image.get("Tags")).get(names.RELEASE) == request.release:
             self._deregister(request.region, image["ImageId"])
 

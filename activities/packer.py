@@ -27,16 +27,18 @@ from activities.heartbeat import progress
 from activities.images import EnsureImage, Images
 from activities.recipe import Recipe, RecipeOf
 from domain.config import PackerSettings
-from domain.errors import BakeFailed, Hiccup, InvalidRequest
+from domain.errors import BakeFailed, Hiccup, InvalidRequest, OvenbirdError
 from domain.models import Model
 from domain.packer import Build, Stage, ended, parse, variables
 
 SIGNAL = "packer_is_at"
 ADDRESS_SERVICE = "https://checkip.amazonaws.com"
-LINE_LIMIT = 4 * 1024 * 1024
+LINE_LIMIT = 64 * 1024 * 1024
+# Of a line, in what Temporal shows while it runs.
+SHOWN = 200
 # Neither news from the vendor nor colours.
 QUIET = {"CHECKPOINT_DISABLE": "1", "PACKER_NO_COLOR": "1"}
-MISSING = "the worker has no packer on its PATH: install Packer 1.6 or newer (from 1.10 on with the plugin github.com/hashicorp/amazon)"
+MISSING = "the worker has no packer on its PATH: install Packer (1.8.1 or newer for Amazon Linux 2023 and Ubuntu 22.04; from 1.10 on with the plugin github.com/hashicorp/amazon)"
 OTHER_TEMPLATE = "the recipe or the template changed while it was used: the bake began with {was}, this worker has {mine}; release again"
 
 
@@ -104,7 +106,7 @@ class Packer:
         Raises BakeFailed with Packer's own error lines, NoCapacity, NotReady while a dead run's instance still ends, and Hiccup
         where Packer was killed or met what passes. Cancelled, it kills Packer at once: what that made is found by tag and name.
         """
-        if activity.info().attempt > 1 and (image := await asyncio.to_thread(self._take_over, request)):
+        if image := await asyncio.to_thread(self._take_over, request, first=activity.info().attempt == 1):
             return image
         mine = hash_with_template(self._recipe, request.made_of, request.settings)
         if mine != request.recipe:
@@ -112,8 +114,6 @@ class Packer:
         await asyncio.to_thread(self._admit_this_server, request)
         with _Directory(self._recipe, request) as directory:
             build, code = await self._watch(directory, request)
-            if directory.manifest.exists():
-                await asyncio.to_thread(self._keep, request, request.manifest, directory.manifest.read_bytes())
         image = ended(build, code, request.region, f"s3://{request.bucket}/{request.log}")
         await asyncio.to_thread(self._tag, request, image)
         return image
@@ -138,14 +138,19 @@ class Packer:
                     continue
                 before, build = build.stage, build.with_line(line)
                 if line.text:
-                    progress(line.text.strip())
+                    progress(line.text.strip()[:SHOWN])
                 if build.stage is not before:
                     await self._tell(build.stage)
+                    await self._keep_log(request, bytes(log))
+                if build.stage is Stage.IMAGING and directory.manifest.exists():
+                    # Before the image is made: whoever takes it over finds its manifest.
+                    await asyncio.to_thread(self._keep, request, request.manifest, directory.manifest.read_bytes())
+                    directory.manifest.unlink()
             return build, await running.wait()
         finally:
             running.stdin.close()
             await running.wait()
-            await asyncio.to_thread(self._keep, request, request.log, bytes(log))
+            await self._keep_log(request, bytes(log))
 
     async def _tell(self, stage: Stage) -> None:
         """A bullet that is ticked late harms nobody: the build goes on without."""
@@ -157,22 +162,26 @@ class Packer:
             activity.logger.warning("could not tell how far Packer is: %s", error)
 
     @translated
-    def _take_over(self, request: PackerBuild) -> str | None:
+    def _take_over(self, request: PackerBuild, *, first: bool) -> str | None:
         """
         From a run that died: its image, where it got so far, since Packer images only what was provisioned whole.
 
         Else whatever it left goes, so that this run begins from nothing. Raises NotReady until it is gone.
         """
         wanted = EnsureImage(region=request.region, name=request.image_name, instance="", release=request.release, tags=request.tags)
-        image = self._images.take_over(wanted)
-        self._builders.destroy_builders(OfRelease(region=request.region, release=request.release))
-        self._builders.delete_key_pair(BuilderRef(region=request.region, id=request.key_pair))
-        return image
+        if image := self._images.take_over(wanted):
+            return image
+        if not first:
+            self._builders.destroy_builders(OfRelease(region=request.region, release=request.release))
+            self._builders.delete_key_pair(BuilderRef(region=request.region, id=request.key_pair))
+        return None
 
     @translated
     def _admit_this_server(self, request: PackerBuild) -> None:
         """It alone, by the address that it has now: another worker had another one."""
-        if request.settings.reach == "public":
+        if request.settings.admit:
+            addresses = {request.settings.admit}
+        elif request.settings.reach == "public":
             addresses = {_public_address()}
         else:
             subnet = self._aws.ec2(request.region).describe_subnets(SubnetIds=[request.subnet])["Subnets"][0]
@@ -189,6 +198,13 @@ class Packer:
     def _tag(self, request: PackerBuild, image: str) -> None:
         """A team's own template may not have: without its tags nobody finds the image again."""
         self._images.tag_image(request.region, image, request.tags)
+
+    async def _keep_log(self, request: PackerBuild, log: bytes) -> None:
+        """What became of the build is not to be hidden by what becomes of its log."""
+        try:
+            await asyncio.to_thread(self._keep, request, request.log, log)
+        except OvenbirdError as error:
+            activity.logger.warning("could not keep Packer's log: %s", error)
 
     @translated
     def _keep(self, request: PackerBuild, key: str, content: bytes) -> None:

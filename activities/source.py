@@ -16,15 +16,19 @@ from typing import Any
 from botocore.exceptions import ClientError
 from temporalio import activity
 
-from activities.aws import Aws, sentence, translated
+from activities.aws import Aws, sentence, translate, translated
 from domain.config import Application, Credential
 from domain.errors import Hiccup, SourceUnreadable, UnknownTag
 from domain.models import Model
 
 TIMEOUT = 30
+# All of a history, though without its files.
+FETCH_TIMEOUT = 100
 COMMITS_SHOWN = 500
+# What credential.py ends with where it may work later.
+TRY_AGAIN = 75
 _HOPELESS = ("not found", "does not exist", "does not appear to be a git repository", "Authentication failed",
-             "could not read Username", "Permission denied", "access denied", "Repository not found")  # fmt: skip
+             "could not read Username", "Permission denied", "access denied", "Repository not found", "bad object", "unknown revision")  # fmt: skip
 
 
 class ResolveTag(Model):
@@ -37,9 +41,13 @@ class ResolveTag(Model):
 
 
 class ListCommits(Model):
+    """Between two commits; the tags are how they are reached."""
+
     repository: str
     was: str
     now: str
+    was_commit: str
+    now_commit: str
     region: str = ""
     credential: Credential | None = None
 
@@ -73,20 +81,10 @@ class Source:
             here = ("-C", directory)
             _git(_Access(), "init", "--quiet", "--bare", directory, repository=request.repository)
             tags = [f"refs/tags/{tag}:refs/tags/{tag}" for tag in (request.was, request.now)]
-            _git(
-                access,
-                *here,
-                "fetch",
-                "--quiet",
-                "--no-tags",
-                "--filter=blob:none",
-                "--",
-                request.repository,
-                *tags,
-                repository=request.repository,
-            )
+            fetch = ("fetch", "--quiet", "--no-tags", "--filter=blob:none", "--", request.repository)
+            _git(access, *here, *fetch, *tags, repository=request.repository, timeout=FETCH_TIMEOUT)
             listing = ("log", "--left-right", "--format=%m%h %s", f"--max-count={COMMITS_SHOWN}")
-            between = f"refs/tags/{request.was}...refs/tags/{request.now}"
+            between = f"{request.was_commit}...{request.now_commit}"
             listed = _git(_Access(), *here, *listing, between, "--", repository=request.repository)
         return [("- " if line.startswith("<") else "") + line[1:] for line in listed.splitlines()]
 
@@ -111,15 +109,20 @@ class Source:
             askpass = Path(directory) / "askpass"
             askpass.write_text(f'#!/bin/sh\ncase "$1" in Username*) echo x-access-token;; *) cat /dev/fd/{pipe};; esac\n')
             askpass.chmod(0o700)
-            yield _Access(environment={"GIT_ASKPASS": str(askpass)}, pipes=(pipe,))
+            # No helper may keep what is only lent.
+            yield _Access(("git", "-c", "credential.helper="), environment={"GIT_ASKPASS": str(askpass)}, pipes=(pipe,))
 
     def _token(self, secret: str) -> str:
         """As it stands, or what GitHub gives an App for its key."""
         if not secret.startswith("{"):
             return secret
-        done = subprocess.run(
-            [sys.executable, str(self._tools / "credential.py"), "token"], input=secret, capture_output=True, text=True, timeout=TIMEOUT, check=False,
-        )  # fmt: skip
+        command = [sys.executable, str(self._tools / "credential.py"), "token"]
+        try:
+            done = subprocess.run(command, input=secret, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+        except subprocess.TimeoutExpired:
+            raise Hiccup(f"GitHub gives no token within {TIMEOUT} s") from None
+        if done.returncode == TRY_AGAIN:
+            raise Hiccup(f"GitHub gives no token now: {done.stderr.strip()}")
         if done.returncode:
             raise SourceUnreadable(f"GitHub gives no token for the App in the credential: {done.stderr.strip()}")
         return done.stdout.strip()
@@ -131,8 +134,12 @@ class Source:
                 return self._aws.ssm(region).get_parameter(Name=credential.parameter, WithDecryption=True)["Parameter"]["Value"]
             assert credential.secret
             return self._aws.secretsmanager(region).get_secret_value(SecretId=credential.secret)["SecretString"]
+        except KeyError:
+            raise SourceUnreadable(
+                f"the secret {credential.secret} in {region} is binary: put the key or token there as a string"
+            ) from None
         except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+            if isinstance(translate(error), Hiccup):
                 raise
             where = json.dumps(credential.model_dump(exclude_none=True))
             raise SourceUnreadable(f"the worker cannot read application.credential {where} in {region}: {sentence(error)}") from None
@@ -160,16 +167,16 @@ def _pipe_with(text: str) -> Iterator[int]:
         os.close(reading)
 
 
-def _git(access: _Access, *arguments: str, repository: str) -> str:
+def _git(access: _Access, *arguments: str, repository: str, timeout: float = TIMEOUT) -> str:
     environment = os.environ | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"} | access.environment
     given: dict[str, Any] = {"stdin": subprocess.DEVNULL} if access.stdin is None else {"input": access.stdin}
     try:
         done: subprocess.CompletedProcess[str] = subprocess.run(
-            [*access.command, *arguments], capture_output=True, text=True, timeout=TIMEOUT, check=False, env=environment,
+            [*access.command, *arguments], capture_output=True, text=True, timeout=timeout, check=False, env=environment,
             pass_fds=access.pipes, **given,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise Hiccup(f"{repository} did not answer within {TIMEOUT} s") from None
+        raise Hiccup(f"{repository} did not answer within {timeout} s") from None
     except FileNotFoundError:
         raise SourceUnreadable(f"the worker has no {access.command[0]} on its PATH") from None
     if done.returncode == 0:

@@ -40,6 +40,8 @@ def show_diff(found: dict[str, Any]) -> None:
                 print(f"{what}: {'-' if change['was'] else '+'} {change['name']} {change['was'] or change['now']}")
             else:
                 print(f"{what}: {change['name']} {change['was']} → {change['now']}")
+    if found["more"]:
+        print(f"and {found['more']} more")
 
 
 def show_checks(found: list[dict[str, Any]]) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tomllib
+from ipaddress import ip_address
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from domain.errors import InvalidConfiguration, UnknownStack
 
@@ -92,13 +93,20 @@ class PackerSettings(Section):
     """
     `template` is a team's own (HCL, or JSON where it ends so), by its path on the workers; `variables` are further ones for it.
 
-    `reach` is how the worker gets to the builder: its address in the VPC, or its public one.
+    `reach` is how the worker gets to the builder: its address in the VPC, or its public one. `admit` is the address from which the builder
+    sees the worker, where that is not the worker's own (behind NAT, in a container).
     """
 
     template: str | None = Field(default=None, min_length=1)
     variables: dict[str, str] = {}
     user: str = Field(default="ec2-user", min_length=1)
     reach: Literal["private", "public"] = "private"
+    admit: str | None = None
+
+    @field_validator("admit")
+    @classmethod
+    def _one_address(cls, value: str | None) -> str | None:
+        return None if value is None else str(ip_address(value))
 
 
 class Bake(Section):
@@ -111,7 +119,6 @@ class Bake(Section):
     subnet: str | None = Field(default=None, pattern=r"^subnet-")
     instance_type: str | None = None
     profile: str | None = None
-    verify: bool = False
     dead_man_minutes: int = Field(default=240, ge=10)
 
 

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 
 from domain.models import Image, Model
 
+# Temporal carries 2 MB in one piece: https://docs.temporal.io/cloud/limits.
+SHOWN = 1_000
+
 
 class Manifest(Model):
     """Packages by name with their versions, files by path with their SHA-256; packer/tools/manifest.py writes it on the builder."""
@@ -23,10 +26,15 @@ class Change(Model):
 
 
 class Differences(Model):
-    """`files` are by path: of the application and of the recipe's configuration; what they were and are is their SHA-256, cut short."""
+    """
+    `files` are by path: of the application and of the recipe's configuration; what they were and are is their SHA-256, cut short.
+
+    `more` is how many changes beyond the first thousand of each there are.
+    """
 
     packages: tuple[Change, ...] = ()
     files: tuple[Change, ...] = ()
+    more: int = 0
 
 
 class Diff(Differences):
@@ -40,7 +48,9 @@ class Diff(Differences):
 def differences(was: Manifest, now: Manifest) -> Differences:
     """In the order of their names."""
     short_was, short_now = ({path: digest[:12] for path, digest in manifest.files.items()} for manifest in (was, now))
-    return Differences(packages=_changes(was.packages, now.packages), files=_changes(short_was, short_now))
+    packages, files = _changes(was.packages, now.packages), _changes(short_was, short_now)
+    more = max(0, len(packages) - SHOWN) + max(0, len(files) - SHOWN)
+    return Differences(packages=packages[:SHOWN], files=files[:SHOWN], more=more)
 
 
 def _changes(was: Mapping[str, str], now: Mapping[str, str]) -> tuple[Change, ...]:

@@ -37,6 +37,8 @@ RESTORE_MAX = "ovenbird:restore-max"
 RESTORE_DESIRED = "ovenbird:restore-desired"
 # The run that woke a parked group and has not ended well yet; empty once it has.
 WOKEN_BY = "ovenbird:woken-by"
+# How the temporary things of a bake begin.
+BAKE = "ovenbird-bake"
 
 
 def digest(*parts: str) -> str:
@@ -118,12 +120,12 @@ def manifest(image_name: str) -> str:
 
 
 def bake_security_group(application: str, release: str) -> str:
-    return _joined(SECURITY_GROUP_LIMIT, "ovenbird-bake", slug(application), digest(application, release))
+    return _joined(SECURITY_GROUP_LIMIT, BAKE, slug(application), digest(application, release))
 
 
 def bake_key_pair(application: str, release: str) -> str:
     """The temporary one that Packer logs in with."""
-    return _joined(SECURITY_GROUP_LIMIT, "ovenbird-bake", slug(application), digest("key pair", application, release))
+    return _joined(SECURITY_GROUP_LIMIT, BAKE, slug(application), digest("key pair", application, release))
 
 
 def token(*parts: str) -> str:

@@ -18,7 +18,11 @@ PASSING = (
     "RequestError", "send request failed", "connection reset", "EOF", "i/o timeout", "Throttling", "RequestLimitExceeded", "InternalError",
     "InternalFailure", "ServiceUnavailable", "Unavailable", "status code: 5", "InvalidKeyPair.Duplicate", "InvalidGroup.Duplicate",
     "InvalidPermission.Duplicate", "InvalidInstanceID.NotFound", "InvalidGroup.NotFound", "InvalidAMIID.NotFound", "InvalidAMIName.Duplicate",
-    "StatusCode: 5", "exceeded maximum number of attempts",
+    "StatusCode: 5", "exceeded maximum number of attempts", "InvalidKeyPair.NotFound",
+    # What a run before this one has made under its name: it is taken over, or said whose it is.
+    "conflicts with an existing AMI", "is used by an existing AMI",
+    # A worker that is stopped takes its Packer along.
+    "was cancelled", "was canceled",
 )  # fmt: skip
 
 
@@ -122,7 +126,7 @@ def ended(build: Build, code: int, region: str, log: str = "") -> str:
         raise BakeFailed(f"Packer ended well, and named no image in {region};{more}")
     if "InsufficientInstanceCapacity" in words:
         raise NoCapacity(f"AWS has no capacity for the builder in this subnet:\n{words}")
-    if any(sign in words for sign in PASSING):
+    if any(sign.lower() in words.lower() for sign in PASSING):
         raise Hiccup(f"Packer will be run again:\n{words}")
     raise BakeFailed(f"Packer ended with exit code {code}:\n{words}{more}")
 

@@ -1,4 +1,4 @@
-# The same image as the native builder makes, from the same recipe, by Packer (1.6 or newer) over SSH.
+# The same image as the native builder makes, from the same recipe, by Packer (1.6 or newer; see deploy/stacks.toml) over SSH.
 # A template of your own (bake.packer.template) is given these variables, and takes those that it declares: a template in HCL as they
 # stand here, one in JSON all but `tags`. What yours must do: put `tags` on the instance (run_tags), and `image_name` on the image.
 

@@ -92,9 +92,10 @@ class BakeWorkflow:
             self.operator.aborted = Message(by=waiter, reason="nobody waits for this image any more")
 
     @workflow.signal(name=SIGNAL, description="How far Packer is; from the worker that runs it.")
-    def packer_is_at(self, stage: int) -> None:
-        if self.steps and isinstance(self.steps.builder, PackerBuilder):
-            self.steps.builder.stage = Stage(stage)
+    def packer_is_at(self, *values: Any) -> None:
+        """Whatever a worker of another version says, it is only a tick on a list."""
+        if self.steps and isinstance(self.steps.builder, PackerBuilder) and values and values[0] in list(Stage):
+            self.steps.builder.stage = Stage(values[0])
 
     @workflow.query(description="The whole truth about this bake; docs/status.schema.json.")
     def status(self) -> Status:

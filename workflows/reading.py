@@ -78,15 +78,16 @@ class DiffWorkflow:
             was, now = newest_of_each(await admission.find_images(stack), request.was, request.now)
             application, bucket = stack.application, stack.bake.artifacts_bucket
             asked = ListCommits(
-                repository=application.repository, was=request.was, now=request.now, region=stack.region, credential=application.credential
-            )
+                repository=application.repository, was=request.was, now=request.now, was_commit=was.commit, now_commit=now.commit,
+                region=stack.region, credential=application.credential,
+            )  # fmt: skip
             commits, found = await asyncio.gather(
                 admission.do(Source.list_commits, asked, what="Which commits are between them?"),
                 admission.do(Manifests.compare_images, CompareImages(region=stack.region, bucket=bucket, was=was.name, now=now.name)),
             )
         except FAILURES as error:
             raise ApplicationError(describe(error), type=REFUSED, non_retryable=True) from error
-        return Diff(was=was, now=now, commits=tuple(commits), packages=found.packages, files=found.files)
+        return Diff(was=was, now=now, commits=tuple(commits), packages=found.packages, files=found.files, more=found.more)
 
 
 @workflow.defn(name="HistoryWorkflow")

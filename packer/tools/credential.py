@@ -24,6 +24,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "files/usr/lib/ovenbird"))
 import on_aws
 
+# sysexits.h: a temporary failure.
+TRY_AGAIN = 75
+
 
 def main():
     if sys.argv[1] == "token":
@@ -76,5 +79,13 @@ def encoded(part):
 if __name__ == "__main__":
     try:
         main()
-    except (LookupError, KeyError, ValueError, urllib.error.URLError) as error:
+    except urllib.error.HTTPError as error:
+        print("the credential for the repository cannot be had: GitHub says %s" % error, file=sys.stderr)
+        sys.exit(TRY_AGAIN if error.code >= 500 or error.code == 429 else 1)
+    except OSError as error:
+        print("the credential for the repository cannot be had: %s" % error, file=sys.stderr)
+        sys.exit(TRY_AGAIN)
+    except subprocess.CalledProcessError:
+        sys.exit("the credential for the repository cannot be had: openssl does not take the App's private_key")
+    except (LookupError, ValueError) as error:
         sys.exit("the credential for the repository cannot be had: %s" % error)

@@ -25,19 +25,31 @@ NAMES = {
     ".netrc": "credentials",
 }
 CONTENTS = {
-    "a private key": re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----"),
-    "an AWS access key": re.compile(rb"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
+    # With a body: programs that read keys hold the marker alone.
+    "a private key": re.compile(
+        rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----(?:\\n|\s)+(?:[A-Za-z-]+: [^\n]*\s+)*[A-Za-z0-9+/=\\\n\r]{64}"
+    ),
+    "an AWS access key": re.compile(rb"\b(?:AKIA|ASIA)(?![0-9A-Z]*EXAMPLE\b)[0-9A-Z]{16}\b"),
     "a GitHub token": re.compile(rb"\bgh[pousr]_[A-Za-z0-9]{36}|\bgithub_pat_[A-Za-z0-9_]{60,}"),
     "a GitLab token": re.compile(rb"\bglpat-[A-Za-z0-9_-]{20}"),
     "a Slack token": re.compile(rb"\bxox[abprs]-[A-Za-z0-9-]{20,}"),
-    "a password in an address": re.compile(rb"\bhttps?://[^/\s:@'\"]+:[^/\s:@'\"$<{]{3,}@"),
 }
 # What distributions ship, and every image of theirs has.
-KNOWN = ("etc/ssl/private/ssl-cert-snakeoil.key", "etc/pki/fwupd*", "usr/local/lib/python*", "opt/aws/*")
+KNOWN = (
+    "etc/ssl/private/ssl-cert-snakeoil.key",
+    "etc/pki/fwupd*",
+    "usr/local/lib/python*",
+    "usr/local/go/*",
+    "usr/local/aws-cli/*",
+    "opt/aws/*",
+)
+# Examples that the most common libraries carry; botocore's are documented keys of nobody.
+EXAMPLES = ("*/botocore/data/*/examples-1.json", "*/site-packages/*/tests/*", "*/node_modules/*/test/*")
 
 
 def main():
-    allowed = ["srv/app/" + pattern for pattern in os.environ.get("SCAN_ALLOW", "").split()] + list(KNOWN)
+    named = os.environ.get("SCAN_ALLOW", "").split()
+    allowed = [pattern[1:] if pattern.startswith("/") else "srv/app/" + pattern for pattern in named] + list(KNOWN + EXAMPLES)
     found = [("var/lib/cloud/instances", "the state of this machine's first boot")] if (ROOT / "var/lib/cloud/instances").exists() else []
     machine_id = ROOT / "etc/machine-id"
     if machine_id.exists() and machine_id.read_bytes().strip():

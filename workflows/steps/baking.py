@@ -5,22 +5,19 @@ from __future__ import annotations
 from typing import Literal
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
 
 from workflows.checklist import step
 from workflows.operator import Operator
 from workflows.policies import poll, poll_certainly
-from workflows.steps.base import Steps, is_verdict
+from workflows.steps.base import Steps
 from workflows.steps.native import NativeBuilder
 from workflows.steps.packing import PackerBuilder
 
 with workflow.unsafe.imports_passed_through():
-    from activities.builders import BuilderRef, Builders, EnsureSecurityGroup, LaunchBuilder, OfRelease
+    from activities.builders import Builders, EnsureSecurityGroup, OfRelease
     from activities.images import DiscardImage, ImageRef, Images
-    from activities.provisioning import CommandRef, Provisioning, StartPhase, made_of
     from domain import names
     from domain.config import Stack
-    from domain.errors import NoCapacity
     from domain.images import BakeIdentity
     from domain.models import Image
     from domain.status import BakeLink, Status
@@ -46,7 +43,6 @@ class BakeSteps(Steps):
         self.log = f"logs/{names.slug(identity.application)}/{names.slug(identity.tag, also='.')}-{info.original_execution_run_id}"
         super().__init__(operator)
         self.builder = (PackerBuilder if stack.bake.builder == "packer" else NativeBuilder)(self)
-        self.security_group = ""
         self.settle, self.way_back = stack.patience.settle, stack.patience.way_back
 
     @property
@@ -82,11 +78,11 @@ class BakeSteps(Steps):
     async def create_security_group(self) -> str:
         name = names.bake_security_group(self.identity.application, self.release)
         async with self.making("security group", name):
-            self.security_group = await self.do(
+            group: str = await self.do(
                 Builders.ensure_security_group,
                 EnsureSecurityGroup(region=self.region, name=name, vpc=self.stack.network.vpc, tags=self.tags),
             )
-        return self.security_group
+        return group
 
     @step("Launch a temporary instance into the VPC, in that group", phase="baking")
     async def launch_instance(self, security_group: str) -> None:
@@ -108,65 +104,7 @@ class BakeSteps(Steps):
             Images.image_available, ImageRef(region=self.region, id=image, settled_at=self.settled_at("image", self.image_name)), poll(patience.poll, patience.image),
             what="Wait until it is available",
         )  # fmt: skip
-        if self.stack.bake.verify:
-            await self._verify(available)
         return available
-
-    async def _verify(self, image: Image) -> None:
-        """Launched once, as a group will: does its service come up by itself? The instance goes with the builder."""
-        self.checklist.note(f"launch {image.id} once, and see whether it serves")
-        async with self.making("instance", "verifier"):
-            verifier = await self.launch(image.id, self.security_group, "verifier")
-        await self.until_online(verifier)
-        await self.run_phase(verifier, "verify")
-
-    async def launch(self, image: str, security_group: str, what: str) -> str:
-        """In the first subnet that has capacity. Raises NoCapacity of the last one."""
-        bake = self.stack.bake
-        for number, subnet in enumerate(self.subnets, start=1):
-            # Another subnet is another launch: the same token with other parameters is refused.
-            token = names.token(self.release, what if number == 1 else f"{what} {number}")
-            request = LaunchBuilder(
-                region=self.region, image=image, type=bake.instance_type or self.stack.instance.type, subnet=subnet,
-                security_group=security_group, tags=self.tags, profile=bake.profile, token=token, dead_man_minutes=bake.dead_man_minutes,
-            )  # fmt: skip
-            try:
-                return await self.do(Builders.launch_builder, request)
-            except ActivityError as error:
-                if number == len(self.subnets) or not is_verdict(error, NoCapacity):
-                    raise
-        raise AssertionError("a stack has at least one subnet")
-
-    async def until_online(self, instance: str) -> None:
-        patience = self.stack.patience
-        await self.do(
-            Builders.builder_online, BuilderRef(region=self.region, id=instance), poll(patience.confirm, patience.healthy),
-            what="Wait until its SSM agent answers",
-        )  # fmt: skip
-
-    async def run_phase(self, instance: str, phase: str) -> None:
-        """The recipe's scripts of that phase, over SSM; a worker that takes over finds the command that runs."""
-        bake, identity, log = self.stack.bake, self.identity, f"{self.log}/{phase}.log"
-        self.checklist.note(f"log: s3://{bake.artifacts_bucket}/{log}")
-        patience = self.stack.patience
-        command: str = await self.do(
-            Provisioning.start_phase,
-            StartPhase(
-                region=self.region, instance=instance, phase=phase, token=names.token(self.release, phase), bucket=bake.artifacts_bucket,
-                log=log, timeout=patience.provision, recipe=identity.recipe, made_of=made_of(self.stack),
-                manifest=self.manifest if phase == "code" else "",
-                variables={
-                    "OVENBIRD_APPLICATION": identity.application, "OVENBIRD_REPOSITORY": self.stack.application.repository,
-                    "OVENBIRD_TAG": identity.tag, "OVENBIRD_COMMIT": identity.commit, "OVENBIRD_CREDENTIAL": self.credential,
-                },
-            ),
-            poll(patience.confirm, patience.healthy),
-        )  # fmt: skip
-        await self.do(
-            Provisioning.phase_finished,
-            CommandRef(region=self.region, instance=instance, id=command, phase=phase, bucket=bake.artifacts_bucket, log=log),
-            poll(patience.confirm, patience.provision),
-        )
 
     @step("Destroy the temporary instance and security group", phase="baking")
     async def destroy(self) -> None:

@@ -97,11 +97,12 @@ class Steps:
         return await self._start(activity, argument, policy or certain(self.way_back), what)
 
     @asynccontextmanager
-    async def making(self, kind: str, name: str) -> AsyncIterator[None]:
+    async def making(self, kind: str, name: str, *, foreign: bool = False) -> AsyncIterator[None]:
         """
         Around the activity that makes a resource: the ledger has the intention before the call, and its end after it.
 
-        What a refusal ended was never made; after any other failure nobody knows, and the way back looks for it.
+        What a refusal ended was never made; after any other failure nobody knows, and the way back looks for it. So it does after any
+        failure of a `foreign` program, which may make it and fail later.
         """
         await self.operator.gate()
         entry = Resource(kind=kind, name=name, intended=workflow.now().isoformat())
@@ -109,7 +110,7 @@ class Steps:
         try:
             yield
         except FAILURES as error:
-            if is_verdict(error, *Verdict.__subclasses__()) and not isinstance(error, Verdict):
+            if not foreign and is_verdict(error, *Verdict.__subclasses__()) and not isinstance(error, Verdict):
                 del self.ledger[kind, name]
             else:
                 self._touched[kind, name] = workflow.now()

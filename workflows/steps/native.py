@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError
 
 from workflows.policies import poll
+from workflows.steps.base import is_verdict
 
 with workflow.unsafe.imports_passed_through():
-    from activities.builders import BuilderRef, Builders
+    from activities.builders import BuilderRef, Builders, LaunchBuilder
     from activities.images import EnsureImage, Images
+    from activities.provisioning import CommandRef, Provisioning, StartPhase, made_of
+    from domain import names
+    from domain.errors import NoCapacity
 
 if TYPE_CHECKING:
     from workflows.steps.baking import BakeSteps
@@ -25,15 +30,35 @@ class NativeBuilder:
         """There is nothing that it needs on the worker."""
 
     async def launch(self, security_group: str) -> None:
-        async with self._do.making("instance", "builder"):
-            self._instance = await self._do.launch(self._do.identity.base_image, security_group, "builder")
-        await self._do.until_online(self._instance)
+        """In the first subnet that has capacity. Then until its SSM agent answers."""
+        do, bake, patience = self._do, self._do.stack.bake, self._do.stack.patience
+        async with do.making("instance", "builder"):
+            for number, subnet in enumerate(do.subnets, start=1):
+                try:
+                    self._instance = await do.do(
+                        Builders.launch_builder,
+                        LaunchBuilder(
+                            region=do.region, image=do.identity.base_image, type=bake.instance_type or do.stack.instance.type,
+                            subnet=subnet, security_group=security_group, tags=do.tags, profile=bake.profile,
+                            # Another subnet is another launch: the same token with other parameters is refused.
+                            token=names.token(do.release, "builder" if number == 1 else f"builder {number}"),
+                            dead_man_minutes=bake.dead_man_minutes,
+                        ),
+                    )  # fmt: skip
+                    break
+                except ActivityError as error:
+                    if number == len(do.subnets) or not is_verdict(error, NoCapacity):
+                        raise
+        await do.do(
+            Builders.builder_online, BuilderRef(region=do.region, id=self._instance), poll(patience.confirm, patience.healthy),
+            what="Wait until its SSM agent answers",
+        )  # fmt: skip
 
     async def copy(self) -> None:
-        await self._do.run_phase(self._instance, "copy")
+        await self._run_phase("copy")
 
     async def pull(self) -> None:
-        await self._do.run_phase(self._instance, "code")
+        await self._run_phase("code")
 
     async def image(self) -> str:
         do, patience = self._do, self._do.stack.patience
@@ -50,3 +75,25 @@ class NativeBuilder:
 
     async def destroy(self) -> None:
         """The instance and the group are all that it made: each builder's bake destroys those."""
+
+    async def _run_phase(self, phase: str) -> None:
+        do, bake, identity, log = self._do, self._do.stack.bake, self._do.identity, f"{self._do.log}/{phase}.log"
+        do.checklist.note(f"log: s3://{bake.artifacts_bucket}/{log}")
+        patience = do.stack.patience
+        command: str = await do.do(
+            Provisioning.start_phase,
+            StartPhase(
+                region=do.region, instance=self._instance, phase=phase, token=names.token(do.release, phase), bucket=bake.artifacts_bucket,
+                log=log, timeout=patience.provision, recipe=identity.recipe, made_of=made_of(do.stack), manifest=do.manifest if phase == "code" else "",
+                variables={
+                    "OVENBIRD_APPLICATION": identity.application, "OVENBIRD_REPOSITORY": do.stack.application.repository,
+                    "OVENBIRD_TAG": identity.tag, "OVENBIRD_COMMIT": identity.commit, "OVENBIRD_CREDENTIAL": do.credential,
+                },
+            ),
+            poll(patience.confirm, patience.healthy),
+        )  # fmt: skip
+        await do.do(
+            Provisioning.phase_finished,
+            CommandRef(region=do.region, instance=self._instance, id=command, phase=phase, bucket=bake.artifacts_bucket, log=log),
+            poll(patience.confirm, patience.provision),
+        )

@@ -59,14 +59,18 @@ class PackerBuilder:
             Builders.delete_key_pair, BuilderRef(region=self._do.region, id=self._key_pair),
             poll_certainly(self._do.stack.patience.confirm, self._do.way_back), what="Delete the key pair",
         )  # fmt: skip
-        self._do.gone("key pair", self._key_pair)
+        if ("key pair", self._key_pair) in self._do.ledger:
+            self._do.gone("key pair", self._key_pair)
 
     async def _packer(self, security_group: str) -> str:
         """In the first subnet that has capacity."""
         do, patience = self._do, self._do.stack.patience
         do.checklist.note(f"log: s3://{do.stack.bake.artifacts_bucket}/{do.log}/packer.log")
         name = do.image_name
-        async with do.making("key pair", self._key_pair), do.making("instance", "builder"), do.making("image", name):
+        async with (
+            do.making("key pair", self._key_pair, foreign=True), do.making("instance", "builder", foreign=True),
+            do.making("image", name, foreign=True),
+        ):  # fmt: skip
             for number, subnet in enumerate(do.subnets, start=1):
                 try:
                     return await do.do(

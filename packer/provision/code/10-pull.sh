@@ -1,4 +1,8 @@
 # The tag's code, exactly at the commit that the release resolved: a tag that moved since is not followed.
+# Amazon Linux comes without git.
+if ! command -v git >/dev/null; then
+	if command -v dnf >/dev/null; then dnf -y -q install git-core; else apt-get update -qq && apt-get install -y -qq git; fi
+fi
 app="$DESTDIR/srv/app"
 rm -rf "$app"
 mkdir -p "$app"
@@ -7,6 +11,8 @@ export GIT_TERMINAL_PROMPT=0
 
 fetch() {
 	git init --quiet
+	# No helper may keep what is only lent.
+	git config credential.helper ""
 	git fetch --quiet --depth 1 -- "$OVENBIRD_REPOSITORY" "$OVENBIRD_COMMIT" ||
 		git fetch --quiet --depth 1 -- "$OVENBIRD_REPOSITORY" "refs/tags/$OVENBIRD_TAG"
 }

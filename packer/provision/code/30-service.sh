@@ -3,18 +3,21 @@ cd "$DESTDIR/srv/app"
 . ./ovenbird.env
 units="$DESTDIR/etc/systemd/system"
 mkdir -p "$DESTDIR/usr/lib/ovenbird"
+# What the unit runs first: with a team's own template nothing else may have brought it.
+cp "$RECIPE"/files/usr/lib/ovenbird/*.py "$DESTDIR/usr/lib/ovenbird/"
 # A file of its own: START may hold quotes, which a unit would read in its own way.
 printf '#!/bin/sh\nexec %s\n' "$START" >"$DESTDIR/usr/lib/ovenbird/start"
 chmod 755 "$DESTDIR/usr/lib/ovenbird/start"
 mkdir -p "$units/multi-user.target.wants" "$DESTDIR/etc/ovenbird"
 cat >"$DESTDIR/etc/ovenbird/app.env" <<ENV
-OVENBIRD_APPLICATION=$OVENBIRD_APPLICATION
-OVENBIRD_TAG=$OVENBIRD_TAG
-OVENBIRD_COMMIT=$OVENBIRD_COMMIT
+OVENBIRD_APPLICATION="$OVENBIRD_APPLICATION"
+OVENBIRD_TAG="$(printf %s "$OVENBIRD_TAG" | sed 's/[\\"$\`]/\\&/g')"
+OVENBIRD_COMMIT="$OVENBIRD_COMMIT"
 ENV
 cat >"$units/ovenbird-app.service" <<UNIT
 [Unit]
-Description=$OVENBIRD_APPLICATION $OVENBIRD_TAG
+Description=$OVENBIRD_APPLICATION
+StartLimitIntervalSec=0
 After=network-online.target
 Wants=network-online.target
 
@@ -26,6 +29,7 @@ EnvironmentFile=-/run/ovenbird/stack.env
 ExecStartPre=+/usr/bin/env python3 /usr/lib/ovenbird/environment.py
 ExecStart=/usr/lib/ovenbird/start
 Restart=always
+RestartSec=2
 DynamicUser=yes
 
 [Install]

@@ -1,5 +1,5 @@
 # A last look: what must not be in an image fails the bake. ovenbird.env may name files of the application that only look like secrets,
-# as patterns relative to it: SCAN_ALLOW="tests/*.pem docs/example.key"
+# as patterns relative to it, or of the whole machine with a leading /: SCAN_ALLOW="tests/*.pem /opt/tool/example.key"
 cd "$DESTDIR/srv/app"
 . ./ovenbird.env
 export SCAN_ALLOW="${SCAN_ALLOW:-}"

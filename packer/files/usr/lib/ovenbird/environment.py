@@ -7,6 +7,7 @@ instance's own role, and plain values. Written to /run/ovenbird/stack.env, for r
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -23,6 +24,12 @@ def main():
     values = dict(wanted.get("values", {}))
     if wanted.get("parameters"):
         values.update(on_aws.parameters(wanted["parameters"]))
+    for name in values:
+        # systemd would log an assignment that it does not understand, its value and all.
+        if not re.match(r"^[A-Za-z_][A-Za-z0-9_]*$", name):
+            raise LookupError(
+                "the parameter %s%s cannot be a variable: letters, digits and _ only" % (wanted.get("parameters") or "", "/" + name)
+            )
     TARGET.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(str(TARGET), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
@@ -37,5 +44,8 @@ def quoted(value):
 if __name__ == "__main__":
     try:
         main()
-    except LookupError as error:
-        sys.exit("the environment of this stack cannot be read: %s" % error)
+    except (LookupError, OSError) as error:
+        if TARGET.exists():
+            print("the environment of this stack cannot be read: %s; it starts with what it was" % error)
+        else:
+            sys.exit("the environment of this stack cannot be read: %s" % error)

@@ -9,10 +9,14 @@ import hashlib
 import hmac
 import json
 import os
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
 
+# What AWS may need to say yes: a fresh instance's role and network come up with it, and forty instances may ask at once.
+PATIENCE = 60
+PASSING = ("Throttling", "ThrottlingException", "RequestLimitExceeded", "InternalServerError", "ServiceUnavailable", "ExpiredToken")
 METADATA = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://169.254.169.254").rstrip("/")
 
 
@@ -53,14 +57,32 @@ def secret(name):
     return call("secretsmanager", "secretsmanager.GetSecretValue", {"SecretId": name})["SecretString"]
 
 
+class Passing(LookupError):
+    """It may well work the next time."""
+
+
 def call(service, target, body):
-    """One signed call of a JSON API (Signature Version 4). Raises LookupError with AWS's own words."""
+    """A signed call of a JSON API, tried for a minute where it may still come right. Raises LookupError with AWS's own words."""
+    deadline, pause = time.time() + PATIENCE, 0.2
+    while True:
+        try:
+            return call_once(service, target, body)
+        except (Passing, OSError) as error:
+            if time.time() + pause > deadline:
+                raise LookupError("%s did not answer %s: %s" % (service, target.rsplit(".")[-1], error))
+        time.sleep(pause)
+        pause = min(5, pause * 2)
+
+
+def call_once(service, target, body):
+    """Signature Version 4: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html."""
     region = metadata("meta-data/placement/region")
     role = metadata("meta-data/iam/security-credentials/", "").split("\n")[0]
     if not role:
-        raise LookupError("this instance has no profile: it may not ask AWS for anything")
+        raise Passing("this instance has no profile (yet): it may not ask AWS for anything")
     credentials = json.loads(metadata("meta-data/iam/security-credentials/" + role))
-    endpoint = os.environ.get("AWS_ENDPOINT_URL") or "https://%s.%s.amazonaws.com" % (service, region)
+    domain = metadata("meta-data/services/domain", "amazonaws.com")
+    endpoint = os.environ.get("AWS_ENDPOINT_URL") or "https://%s.%s.%s" % (service, region, domain)
     host = urllib.parse.urlsplit(endpoint).netloc
     payload = json.dumps(body).encode()
     now = datetime.datetime.utcnow()
@@ -93,8 +115,9 @@ def call(service, target, body):
         return json.loads(urllib.request.urlopen(ask, timeout=20).read().decode())
     except urllib.error.HTTPError as error:
         said = error.read().decode(errors="replace")
+        kind = Passing if error.code >= 500 or any(code in said for code in PASSING) else LookupError
         try:
             said = "%s: %s" % (json.loads(said).get("__type", ""), json.loads(said).get("message") or json.loads(said).get("Message"))
         except ValueError:
             pass
-        raise LookupError("%s refused %s: %s" % (service, target.rsplit(".")[-1], said))
+        raise kind("%s refused %s: %s" % (service, target.rsplit(".")[-1], said))

@@ -165,6 +165,26 @@ async def test_an_abort_kills_packer_at_once_and_leaves_nothing(packed: Packed) 
     assert _packers(stack.repository.directory.name) == []
 
 
+async def test_an_abort_while_its_image_is_pending_takes_it_away_and_the_next_bake_has_its_name(packed: Packed) -> None:
+    """Packer tags an image once it is available: until then only its source tells whose it is."""
+    stack = packed()
+    stack.repository.release("v1")
+    stack.account.fault("image_pending", match={"name": f"app{stack.name[1:]}-"})
+    handle = await stack.start("v1")
+    await until_bullet(stack, 5)
+    await eventually(lambda: _is_there(bool(of(stack).images)))
+    await handle.signal("abort_and_roll_back", {"by": "ann"})
+    await stack.fails(handle)
+    await until_clean(stack)
+
+    async def no_image() -> bool:
+        return not of(stack).images
+
+    await eventually(no_image, 20)
+    await stack.release("v1")
+    assert len(of(stack).images) == 1
+
+
 @pytest.mark.parametrize("action", ["RunInstances", "CreateImage", "StopInstances", "TerminateInstances"])
 async def test_a_lost_reply_is_made_up_for(packed: Packed, action: str) -> None:
     """Where plain Packer gives up, or leaks an instance and says that all is well."""

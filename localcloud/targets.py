@@ -169,17 +169,19 @@ class Targets:
 
     async def _check_for_ever(self) -> None:
         while True:
-            elb = backend(elbv2_backends, self.region)
-            for group in list(elb.target_groups.values()):
-                if not elb._any_listener_using(group.arn):
-                    continue
-                for target in list(group.targets):
-                    check = self.checks.get((group.arn, target))
-                    if check and not check.busy and time.monotonic() >= check.due:
-                        check.busy = True
-                        self._tasks.add(task := asyncio.create_task(self._check(group, check)))
-                        task.add_done_callback(self._tasks.discard)
+            for group, check in self._due():
+                check.busy = True
+                self._tasks.add(task := asyncio.create_task(self._check(group, check)))
+                task.add_done_callback(self._tasks.discard)
             await asyncio.sleep(LOOK)
+
+    def _due(self) -> list[tuple[Any, Check]]:
+        """Under the lock: a balancer that is made meanwhile would end the looking, and with it all checks for ever."""
+        with self.region.lock:
+            elb = backend(elbv2_backends, self.region)
+            used = [group for group in elb.target_groups.values() if group.targets and elb._any_listener_using(group.arn)]
+            known = [(group, self.checks.get((group.arn, target))) for group in used for target in group.targets]
+        return [(group, check) for group, check in known if check and not check.busy and time.monotonic() >= check.due]
 
     _tasks: set[asyncio.Task[None]] = set()
 

@@ -59,17 +59,11 @@ async def test_a_secret_in_the_image_fails_the_bake_by_name_and_is_not_told(stac
     assert of(stack) == Snapshot()
 
 
-async def test_what_only_looks_like_a_secret_is_allowed_by_name(stack: StackUnderTest) -> None:
+async def test_what_only_looks_like_a_secret_is_none(stack: StackUnderTest) -> None:
+    """Programs that read keys, documented examples, and what ovenbird.env names."""
     env = 'START="python3 app.py"\nSCAN_ALLOW="*.pem"\n'
-    stack.repository.release("v1", deploy__pem=PRIVATE_KEY, ovenbird__env=env)
-    await stack.release("v1")
-
-    assert len(of(stack).images) == 1
-
-
-async def test_programs_that_read_keys_and_documented_examples_are_no_secrets(stack: StackUnderTest) -> None:
     reader = 'MARK = b"-----BEGIN OPENSSH ' + 'PRIVATE KEY-----"\nURL = "https://user:password@example.com"\nKEY = "AKIAIOSFODNN7EXAMPLE"\n'
-    stack.repository.release("v1", keys__py=reader)
+    stack.repository.release("v1", keys__py=reader, deploy__pem=PRIVATE_KEY, ovenbird__env=env)
     await stack.release("v1")
 
     assert len(of(stack).images) == 1

@@ -65,7 +65,7 @@ class Source:
         Raises UnknownTag, SourceUnreadable, or Hiccup where another try may help.
         """
         ref = f"refs/tags/{request.tag}"
-        with self._access(request) as access:
+        with self._access(request.region, request.credential) as access:
             listed = _git(access, "ls-remote", "--", request.repository, ref, ref + "^{}", repository=request.repository)
         lines = {ref: commit for commit, _, ref in (line.partition("\t") for line in listed.splitlines())}
         commit = lines.get(ref + "^{}") or lines.get(ref)
@@ -76,8 +76,8 @@ class Source:
     @activity.defn(no_thread_cancel_exception=True)
     def list_commits(self, request: ListCommits) -> list[str]:
         """Of `now` and not of `was`, newest first: abbreviated hash and subject; those the other way round begin with "-"."""
-        access_of = ResolveTag(repository=request.repository, tag="", region=request.region, credential=request.credential)
-        with tempfile.TemporaryDirectory(prefix="ovenbird-git-") as directory, self._access(access_of) as access:
+        lent = self._access(request.region, request.credential)
+        with tempfile.TemporaryDirectory(prefix="ovenbird-git-") as directory, lent as access:
             here = ("-C", directory)
             _git(_Access(), "init", "--quiet", "--bare", directory, repository=request.repository)
             tags = [f"refs/tags/{tag}:refs/tags/{tag}" for tag in (request.was, request.now)]
@@ -90,16 +90,15 @@ class Source:
 
     def reach(self, application: Application, region: str) -> None:
         """Raises as `resolve_tag` does where the repository cannot be read at all."""
-        request = ResolveTag(repository=application.repository, tag="", region=region, credential=application.credential)
-        with self._access(request) as access:
+        with self._access(region, application.credential) as access:
             _git(access, "ls-remote", "--", application.repository, "HEAD", repository=application.repository)
 
     @contextmanager
-    def _access(self, request: ResolveTag) -> Iterator[_Access]:
-        if request.credential is None:
+    def _access(self, region: str, credential: Credential | None) -> Iterator[_Access]:
+        if credential is None:
             yield _Access()
             return
-        secret = self._fetch(request.region, request.credential)
+        secret = self._fetch(region, credential)
         if "PRIVATE KEY-----" in secret and not secret.lstrip().startswith("{"):
             options = "ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=accept-new"
             agent = ("ssh-agent", "sh", "-c", 'ssh-add -q - && exec git "$@"', "git")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Awaitable, Callable
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError
 
 from workflows.checklist import step
 from workflows.operator import Operator
 from workflows.policies import poll, poll_certainly
-from workflows.steps.base import Steps
+from workflows.steps.base import Steps, is_verdict
 from workflows.steps.native import NativeBuilder
 from workflows.steps.packing import PackerBuilder
 
@@ -18,6 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.images import DiscardImage, ImageRef, Images
     from domain import names
     from domain.config import Stack
+    from domain.errors import NoCapacity
     from domain.images import BakeIdentity
     from domain.models import Image
     from domain.status import BakeLink, Status
@@ -30,7 +32,7 @@ class BakeSteps(Steps):
     `found` is the image where it was made before: a repeated or late start bakes nothing.
     """
 
-    kind: Literal["release", "rollback", "bake", "image", "sweep"] = "bake"
+    kind = "bake"
 
     def __init__(self, operator: Operator, stack: Stack, identity: BakeIdentity, found: Image | None, rebake: str = "") -> None:
         self.found = found
@@ -49,6 +51,16 @@ class BakeSteps(Steps):
     def subnets(self) -> tuple[str, ...]:
         """Where the builder may be launched, the first one first."""
         return (self.stack.bake.subnet,) if self.stack.bake.subnet else self.stack.network.subnets
+
+    async def where_there_is_capacity(self, launch: Callable[[int, str], Awaitable[str]]) -> str:
+        """What `launch` makes of the first subnet, counted from one, that has capacity. Raises NoCapacity of the last one."""
+        for number, subnet in enumerate(self.subnets, start=1):
+            try:
+                return await launch(number, subnet)
+            except ActivityError as error:
+                if number == len(self.subnets) or not is_verdict(error, NoCapacity):
+                    raise
+        raise AssertionError("a stack has at least one subnet")
 
     @property
     def manifest(self) -> str:

@@ -5,17 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
 
 from workflows.policies import poll
-from workflows.steps.base import is_verdict
 
 with workflow.unsafe.imports_passed_through():
     from activities.builders import BuilderRef, Builders, LaunchBuilder
     from activities.images import EnsureImage, Images
     from activities.provisioning import CommandRef, Provisioning, StartPhase, made_of
     from domain import names
-    from domain.errors import NoCapacity
 
 if TYPE_CHECKING:
     from workflows.steps.baking import BakeSteps
@@ -31,27 +28,24 @@ class NativeBuilder:
 
     async def launch(self, security_group: str) -> None:
         """In the first subnet that has capacity. Then until its SSM agent answers."""
-        do, bake, patience = self._do, self._do.stack.bake, self._do.stack.patience
+        do, patience = self._do, self._do.stack.patience
         async with do.making("instance", "builder"):
-            for number, subnet in enumerate(do.subnets, start=1):
-                try:
-                    self._instance = await do.do(
-                        Builders.launch_builder,
-                        LaunchBuilder(
-                            region=do.region, image=do.identity.base_image, type=bake.instance_type or do.stack.instance.type,
-                            subnet=subnet, security_group=security_group, tags=do.tags, profile=bake.profile,
-                            # Another subnet is another launch: the same token with other parameters is refused.
-                            token=names.token(do.release, "builder" if number == 1 else f"builder {number}"),
-                            dead_man_minutes=bake.dead_man_minutes,
-                        ),
-                    )  # fmt: skip
-                    break
-                except ActivityError as error:
-                    if number == len(do.subnets) or not is_verdict(error, NoCapacity):
-                        raise
+            self._instance = await do.where_there_is_capacity(lambda number, subnet: self._launch(number, subnet, security_group))
         await do.do(
             Builders.builder_online, BuilderRef(region=do.region, id=self._instance), poll(patience.confirm, patience.healthy),
             what="Wait until its SSM agent answers",
+        )  # fmt: skip
+
+    async def _launch(self, number: int, subnet: str, security_group: str) -> str:
+        do, bake = self._do, self._do.stack.bake
+        return await do.do(
+            Builders.launch_builder,
+            LaunchBuilder(
+                region=do.region, image=do.identity.base_image, type=bake.instance_type or do.stack.instance.type, subnet=subnet,
+                security_group=security_group, tags=do.tags, profile=bake.profile, dead_man_minutes=bake.dead_man_minutes,
+                # Another subnet is another launch: the same token with other parameters is refused.
+                token=names.token(do.release, "builder" if number == 1 else f"builder {number}"),
+            ),
         )  # fmt: skip
 
     async def copy(self) -> None:

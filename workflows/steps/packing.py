@@ -6,17 +6,14 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
 
 from workflows.policies import foreign_process, poll_certainly
-from workflows.steps.base import is_verdict
 
 with workflow.unsafe.imports_passed_through():
     from activities.builders import BuilderRef, Builders
     from activities.packer import Packer, PackerBuild
     from activities.provisioning import made_of
     from domain import names
-    from domain.errors import NoCapacity
     from domain.packer import Stage
 
 if TYPE_CHECKING:
@@ -71,16 +68,12 @@ class PackerBuilder:
             do.making("key pair", self._key_pair, foreign=True), do.making("instance", "builder", foreign=True),
             do.making("image", name, foreign=True),
         ):  # fmt: skip
-            for number, subnet in enumerate(do.subnets, start=1):
-                try:
-                    return await do.do(
-                        Packer.run_packer, self._build(security_group, subnet),
-                        foreign_process(patience.confirm, patience.healthy + patience.provision + patience.image), what="Packer",
-                    )  # fmt: skip
-                except ActivityError as error:
-                    if number == len(do.subnets) or not is_verdict(error, NoCapacity):
-                        raise
-        raise AssertionError("a stack has at least one subnet")
+            return await do.where_there_is_capacity(
+                lambda _, subnet: do.do(
+                    Packer.run_packer, self._build(security_group, subnet),
+                    foreign_process(patience.confirm, patience.healthy + patience.provision + patience.image), what="Packer",
+                )
+            )  # fmt: skip
 
     async def _until(self, stage: Stage | None) -> None:
         """Until the run is there, or over. Raises what it failed with; a cancel takes the run with it."""

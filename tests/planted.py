@@ -1,0 +1,67 @@
+"""Where a planted secret could have got to while a release baked: every place is looked at, and counted."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+from temporalio.client import WorkflowHandle, WorkflowHistoryEventFilterType
+
+from tests.conftest import StackUnderTest, Theatre
+
+
+def disk(theatre: Theatre, image: str) -> Path:
+    return Path(theatre.stage.home) / "cloud/images" / image
+
+
+async def places_that_know(
+    stack: StackUnderTest, handle: WorkflowHandle[Any, dict[str, Any]], secret: str, seconds: float
+) -> tuple[dict[str, Any], dict[str, int]]:
+    """
+    The release's result, once it has ended well, and how often each place holds the secret.
+
+    Processes are watched from now on, for so many seconds.
+    """
+    theatre, account, bucket = stack.theatre, stack.account, stack.infrastructure.bucket
+    looking = asyncio.create_task(asyncio.to_thread(_processes_that_know, secret, seconds))
+    result = await handle.result()
+    bake = theatre.client.get_workflow_handle((await stack.status())["bake"]["workflow_id"])
+    everything = WorkflowHistoryEventFilterType.ALL_EVENT
+    histories = "".join(
+        [event.SerializeToString().decode("latin1") for each in (handle, bake)
+         async for event in each.fetch_history_events(event_filter_type=everything)]
+    )  # fmt: skip
+    described: Any = account.ec2.describe_instances()["Reservations"]
+    instances = [i["InstanceId"] for r in described for i in r["Instances"]]
+    user_data = [account.ec2.describe_instance_attribute(InstanceId=i, Attribute="userData") for i in instances]
+    objects = account.s3.list_objects_v2(Bucket=bucket)["Contents"]
+    kept = b"".join(account.s3.get_object(Bucket=bucket, Key=o["Key"])["Body"].read() for o in objects)
+    # But for the test's own, which planted it.
+    calls = [call for call in account.calls() if call["action"] != "PutParameter"]
+    files = [path for path in disk(theatre, result["image"]).rglob("*") if path.is_file() and not path.is_symlink()]
+    assert len(histories) > 10_000
+    assert len(files) > 5
+    return result, {
+        "history": histories.count(secret), "logs": kept.count(secret.encode()), "user data": str(user_data).count(secret),
+        "tags": str(described).count(secret) + str(account.snapshot()).count(secret), "calls": str(calls).count(secret),
+        "worker's log": sum(path.read_text().count(secret) for path in theatre.stage.home.glob("*.log")),
+        "processes": len(await looking), "disk": sum(secret.encode() in path.read_bytes() for path in files),
+    }  # fmt: skip
+
+
+def _processes_that_know(secret: str, seconds: float) -> list[str]:
+    """Whose arguments or environment held it at any of many looks."""
+    found: set[str] = set()
+    deadline = monotonic() + seconds
+    while monotonic() < deadline:
+        for process in Path("/proc").glob("[0-9]*"):
+            for what in ("cmdline", "environ"):
+                try:
+                    if secret.encode() in (process / what).read_bytes():
+                        found.add(f"{what} of {(process / 'comm').read_text()}")
+                except OSError:
+                    continue
+        sleep(0.02)
+    return sorted(found)

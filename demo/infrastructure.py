@@ -85,9 +85,13 @@ drain = 60"""
 
 
 def build(
-    environment: dict[str, str], *, stack: str = "demo", port: int = 8000, health: str = "/health", app_port: int = 8080
+    environment: dict[str, str], *, stack: str = "demo", port: int = 8000, health: str = "/health", app_port: int = 8080, network: int = 1
 ) -> Infrastructure:
-    """Plain boto3 against whatever region the environment names: none of Ovenbird's code makes infrastructure."""
+    """
+    Plain boto3 against whatever region the environment names: none of Ovenbird's code makes infrastructure.
+
+    `network` is the third octet of the first subnet: all regions of a local cloud share its addresses.
+    """
     session = boto3.Session(
         aws_access_key_id=environment["AWS_ACCESS_KEY_ID"], aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
         region_name=environment["AWS_DEFAULT_REGION"],
@@ -100,7 +104,7 @@ def build(
     vpc = ec2.create_vpc(CidrBlock=cidr)["Vpc"]["VpcId"]
     subnets = tuple(
         ec2.create_subnet(VpcId=vpc, CidrBlock=f"{prefix}.{number}.0/24", AvailabilityZone=f"{region}{zone}")["Subnet"]["SubnetId"]
-        for number, zone in ((1, "a"), (2, "b"))
+        for number, zone in ((network, "a"), (network + 1, "b"))
     )
     group = ec2.create_security_group(GroupName="web", Description="web servers", VpcId=vpc)["GroupId"]
     base = ec2.register_image(Name="base-2026.11", RootDeviceName="/dev/xvda")["ImageId"]

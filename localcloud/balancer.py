@@ -13,7 +13,7 @@ from typing import Any
 
 from moto.elbv2.models import ELBv2Backend, elbv2_backends
 
-from localcloud.region import Region, backend, correct
+from localcloud.region import Region, backends, correct
 from localcloud.targets import Targets
 
 # The one thing that a balancer's user never sees: a target that closed its idle connection as the next request was sent. A target that
@@ -95,9 +95,13 @@ class Balancer:
 
     def _write(self, *, force: bool) -> None:
         """Endpoints only when a target changed; listeners are few and compared each time."""
-        elb = backend(elbv2_backends, self.region)
         used: dict[str, Any] = {}
-        listeners = [self._listener(lb, listener, elb, used) for lb in elb.load_balancers.values() for listener in lb.listeners.values()]
+        listeners = [
+            self._listener(lb, listener, elb, used)
+            for elb in backends(elbv2_backends)
+            for lb in elb.load_balancers.values()
+            for listener in lb.listeners.values()
+        ]
         if force or used.keys() != getattr(self, "_used", None):
             self._dirty.clear()
             self._used = used.keys()
@@ -147,8 +151,9 @@ class Balancer:
         for item in weighted:
             group = elb.target_groups.get(item["TargetGroupArn"])
             if group:
-                used[group.name] = group
-                names.append({"name": group.name, "weight": int(item.get("Weight", 1))})
+                name = f"{elb.region_name}-{group.name}"
+                used[name] = group
+                names.append({"name": name, "weight": int(item.get("Weight", 1))})
         manager = {
             "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
             "stat_prefix": lb.name,

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from moto.core.responses import ActionResult
-from moto.ec2.models import ec2_backends
 from moto.s3.models import s3_backends
 from moto.ssm.exceptions import SSMException
 from moto.ssm.models import SimpleSystemManagerBackend
 from moto.ssm.responses import SimpleSystemManagerResponse
 
 from localcloud.machines import end_group
-from localcloud.region import Region, backend, correct
+from localcloud.region import Region, correct, find_instance
 from localcloud.settings import ACCOUNT
 
 # What GetCommandInvocation returns of each stream; the whole of it goes to S3 where the call names a bucket.
@@ -60,7 +59,7 @@ def install(region: Region) -> None:
 
 
 def _agent_online(region: Region, instance_id: str) -> bool:
-    instance = backend(ec2_backends, region).get_instance_by_id(instance_id)
+    instance = find_instance(instance_id)
     return instance is not None and instance.state == "running" and region.machines[instance_id].running
 
 

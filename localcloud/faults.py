@@ -15,7 +15,7 @@ IMAGE_KINDS = ("image_failed", "image_invalid", "image_pending")
 REGION_KINDS = ("insufficient_capacity", "boot_silent", "boot_errors", *IMAGE_KINDS, "stale")
 
 
-MATCHABLE = {"caller", "service", "body", "subnet", "type", "tags", "id", "image", "name"}
+MATCHABLE = {"caller", "service", "body", "subnet", "type", "tags", "id", "image", "name", "region"}
 
 
 @dataclass

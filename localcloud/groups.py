@@ -20,7 +20,7 @@ from moto.core.responses import ActionResult
 from moto.core.utils import utcnow
 from moto.ec2.exceptions import EC2ClientError
 
-from localcloud.region import Region, backend, correct
+from localcloud.region import Region, backends, correct
 from localcloud.targets import Targets
 
 RETRY_AFTER_FAILURE = 5
@@ -78,7 +78,7 @@ class Groups:
         self.region.every_tick(self.tick)
 
     def tick(self) -> None:
-        for group in list(backend(autoscaling_backends, self.region).autoscaling_groups.values()):
+        for group in [group for of in backends(autoscaling_backends) for group in of.autoscaling_groups.values()]:
             self.region.guarded(partial(self._tick_group, group))
 
     def _tick_group(self, group: Any) -> None:

@@ -15,7 +15,7 @@ from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
 
 from localcloud.faults import Fault
 from localcloud.machines import Machine, Sickness, copy_disk
-from localcloud.region import REMEMBER_TERMINATED, TICK, Region, backend, correct
+from localcloud.region import REMEMBER_TERMINATED, TICK, Region, backends, correct
 from localcloud.ssh import Ssh
 
 PENDING, RUNNING, SHUTTING_DOWN, TERMINATED, STOPPING, STOPPED = 0, 16, 32, 48, 64, 80
@@ -127,7 +127,11 @@ def _boot(region: Region, ssh: Ssh, instance: Any) -> None:
     instance.since = time.monotonic()
     root = region.directory("instances", instance.id)
     region.machines[instance.id] = Machine(
-        instance.id, instance.private_ip, root, region.lease.note_process_group, region.environment_of(instance.id)
+        instance.id,
+        instance.private_ip,
+        root,
+        region.lease.note_process_group,
+        region.environment_of(instance.id, instance.ec2_backend.region_name),
     )
     fault = region.faults.take(
         ("boot_silent", "boot_errors"), "RunInstances", id=instance.id, image=instance.image_id, tags=str(instance.get_tags())
@@ -195,14 +199,15 @@ def _become(instance: Any, code: int) -> None:
 
 
 def _tick(region: Region) -> None:
-    ec2 = backend(ec2_backends, region)
-    for key, reservation in list(ec2.reservations.items()):
+    for reservations, key, reservation in [
+        (all_.reservations, *item) for all_ in backends(ec2_backends) for item in all_.reservations.items()
+    ]:
         for instance in reservation.instances:
             machine = region.machines.get(instance.id)
             if machine and instance.state_code == RUNNING and machine.shutdown_due():
                 _obey_shutdown(region, instance)
         if all(time.monotonic() - getattr(i, "gone_at", time.monotonic()) > REMEMBER_TERMINATED for i in reservation.instances):
-            del ec2.reservations[key]
+            del reservations[key]
 
 
 def _obey_shutdown(region: Region, instance: Any) -> None:

@@ -7,9 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from moto.ec2.models import ec2_backends
-
-from localcloud.region import Region, backend
+from localcloud.region import Region, find_instance
 
 PREFIX = "/localcloud/metadata/"
 ROLES = "meta-data/iam/security-credentials/"
@@ -24,7 +22,7 @@ def answer(region: Region, environ: dict[str, Any], start: Any) -> Iterable[byte
     if environ.get("HTTP_X_AWS_EC2_METADATA_TOKEN") != TOKEN:
         return _reply(start, "401 Unauthorized", "")
     with region.lock:
-        instance = backend(ec2_backends, region).get_instance_by_id(instance_id)
+        instance = find_instance(instance_id)
         found = _find(region, instance, path) if instance else None
     return _reply(start, "404 Not Found" if found is None else "200 OK", found or "")
 
@@ -35,7 +33,7 @@ def _find(region: Region, instance: Any, path: str) -> str | None:
     if path == "meta-data/instance-id":
         return str(instance.id)
     if path == "meta-data/placement/region":
-        return region.settings.region
+        return str(instance.ec2_backend.region_name)
     if path.startswith(ROLES):
         profile = _profile(instance)
         if not profile:

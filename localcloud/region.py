@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from moto.ec2.models import ec2_backends
+
 from localcloud.faults import Faults
 from localcloud.lease import Lease
 from localcloud.machines import Machine
@@ -42,12 +44,12 @@ class Region:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="region", daemon=True)
 
-    def environment_of(self, instance: str) -> dict[str, str]:
+    def environment_of(self, instance: str, aws_region: str) -> dict[str, str]:
         """Where AWS's own SDKs on that instance find its metadata, and AWS."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"{self.endpoint}/localcloud/metadata/{instance}",
-            "AWS_REGION": self.settings.region,
+            "AWS_REGION": aws_region,
         }
 
     def directory(self, *parts: str) -> Path:
@@ -96,9 +98,19 @@ class Region:
             traceback.print_exc()
 
 
-def backend(of: Any, region: Region) -> Any:
-    """Moto's backend of a service for this region's one account."""
-    return of[ACCOUNT][region.settings.region]
+def backends(of: Any) -> list[Any]:
+    """Moto's backends of a service, one for each AWS region that anybody has called."""
+    return list(of[ACCOUNT].values())
+
+
+def backend(of: Any, region: str) -> Any:
+    return of[ACCOUNT][region]
+
+
+def find_instance(instance_id: str) -> Any:
+    """Wherever it is, or None."""
+    found = (ec2.get_instance_by_id(instance_id) for ec2 in backends(ec2_backends))
+    return next((instance for instance in found if instance is not None), None)
 
 
 def correct(owner: Any, name: str) -> Callable[[Callable[..., Any]], None]:

@@ -47,7 +47,7 @@ class _Handler(MotoRequestHandler):  # type: ignore[misc]
 
 
 class LocalCloud:
-    """One region in this process. There can be only one: moto's state is the process's."""
+    """One cloud in this process. There can be only one: moto's state is the process's."""
 
     def __init__(self, make_settings: Callable[[int], Settings]) -> None:
         require_platform()
@@ -74,7 +74,7 @@ class LocalCloud:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def start(self) -> None:
-        backend(ec2_backends, self.region)  # the first use of EC2 loads its tables: a second that no caller should wait
+        backend(ec2_backends, self.settings.region)  # the first use of EC2 loads its tables: a second that no caller should wait
         self.balancer.start()
         self.targets.start()
         self.region.start()

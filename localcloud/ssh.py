@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import asyncssh
-from moto.ec2.models import ec2_backends
 
 from localcloud.machines import HOME, Machine
-from localcloud.region import Region, backend
+from localcloud.region import Region, find_instance
 
 PORT = 22
 # Where port 22 is not ours to bind: an ordinary user on most machines.
@@ -44,7 +43,7 @@ class Ssh:
         if not key_name:
             return
         with self._region.lock:
-            pair = backend(ec2_backends, self._region).key_pairs.get(key_name)
+            pair = find_instance(machine.id).ec2_backend.key_pairs.get(key_name)
         if pair is None:
             return
         authorized = machine.root / AUTHORIZED
@@ -92,7 +91,7 @@ class _Door(asyncssh.SSHServer):
 
     def _admitted(self, address: str) -> bool:
         with self._region.lock:
-            instance = backend(ec2_backends, self._region).get_instance_by_id(self._machine.id)
+            instance = find_instance(self._machine.id)
             rules = [rule for group in instance.security_groups for rule in group.ingress_rules] if instance else []
         ranges = [cidr for rule in rules if _is_for_ssh(rule) for cidr in rule.ip_range.values() if "/" in str(cidr)]
         client = ipaddress.ip_address(address)

@@ -13,7 +13,7 @@ from typing import Any
 from moto.elbv2.exceptions import TargetGroupNotFoundError
 from moto.elbv2.models import ELBv2Backend, FakeHealthStatus, FakeTargetGroup, elbv2_backends
 
-from localcloud.region import Region, backend, correct
+from localcloud.region import Region, backends, correct
 
 LOOK = 0.02
 # What is dead refuses at once; a busy laptop must not make what lives look dead.
@@ -139,13 +139,13 @@ class Targets:
             self.least[arn] = min(count, self.least.get(arn, count))
 
     def _healthy(self) -> dict[str, int]:
-        counts = dict.fromkeys(backend(elbv2_backends, self.region).target_groups, 0)
+        counts = dict.fromkeys((arn for elb in backends(elbv2_backends) for arn in elb.target_groups), 0)
         for (arn, _), check in list(self.checks.items()):
             counts[arn] = counts.get(arn, 0) + (check.state == "healthy")
         return counts
 
     def _group(self, arn: str) -> Any:
-        return backend(elbv2_backends, self.region).target_groups.get(arn)
+        return next((elb.target_groups[arn] for elb in backends(elbv2_backends) if arn in elb.target_groups), None)
 
     def _end_drains(self) -> None:
         for key, (until, _) in list(self.draining.items()):
@@ -178,8 +178,12 @@ class Targets:
     def _due(self) -> list[tuple[Any, Check]]:
         """Under the lock: a balancer that is made meanwhile would end the looking, and with it all checks for ever."""
         with self.region.lock:
-            elb = backend(elbv2_backends, self.region)
-            used = [group for group in elb.target_groups.values() if group.targets and elb._any_listener_using(group.arn)]
+            used = [
+                group
+                for elb in backends(elbv2_backends)
+                for group in elb.target_groups.values()
+                if group.targets and elb._any_listener_using(group.arn)
+            ]
             known = [(group, self.checks.get((group.arn, target))) for group in used for target in group.targets]
         return [(group, check) for group, check in known if check and not check.busy and time.monotonic() >= check.due]
 

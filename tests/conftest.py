@@ -29,6 +29,7 @@ from demo.traffic import Traffic
 from workflows.contract import DATA_CONVERTER, TASK_QUEUE, release_id
 
 _numbers = itertools.count(1)
+ELSEWHERE = "ap-southeast-2"
 
 
 @dataclass
@@ -154,6 +155,13 @@ async def theatre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[The
         theatre.write_stacks()
         stage.start_worker()
         yield theatre
+
+
+@pytest.fixture(scope="session")
+def abroad(theatre: Theatre) -> tuple[Account, Infrastructure]:
+    """Another region of the same cloud."""
+    environment = theatre.stage.environment | {"AWS_DEFAULT_REGION": ELSEWHERE}
+    return Account(environment), infrastructure.build(environment, stack="abroad", port=8000, network=31)
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ from activities.builders import Builders
 from activities.census import Censuses
 from activities.checks import Checks
 from activities.configuration import Configuration, read_stacks
+from activities.delivery import Delivery
 from activities.groups import Groups
 from activities.heartbeat import HeartbeatInterceptor
 from activities.images import Images
@@ -91,9 +92,9 @@ def versioning(settings: Settings) -> WorkerDeploymentConfig | None:
 
 def make_worker(client: Client, settings: Settings) -> Worker:
     aws, recipe = Aws(), Recipe(settings.recipe)
-    source = Source(aws, recipe.directory / "tools")
+    source, images = Source(aws, recipe.directory / "tools"), Images(aws)
     holders = [
-        Configuration(settings.stacks), source, Images(aws), Builders(aws), Provisioning(aws, recipe), Packer(aws, client, recipe),
+        Configuration(settings.stacks), source, images, Delivery(aws, images), Builders(aws), Provisioning(aws, recipe), Packer(aws, client, recipe),
         Templates(aws), Groups(aws), Balancers(aws), Bakes(client), Censuses(aws, client), Checks(aws, source), Manifests(aws),
     ]  # fmt: skip
     activities = [

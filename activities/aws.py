@@ -82,6 +82,9 @@ class Aws:
     def sts(self, region: str) -> STSClient:
         return self._client("sts", region)  # type: ignore[no-any-return]
 
+    def kms(self, region: str) -> Any:
+        return self._client("kms", region)
+
     def _client(self, service: str, region: str) -> Any:
         with self._lock:
             if (service, region) not in self._clients:

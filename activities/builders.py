@@ -26,7 +26,11 @@ class EnsureSecurityGroup(Model):
 
 
 class LaunchBuilder(Model):
-    """`token` makes a repeated launch the same launch; after `dead_man_minutes` it ends itself, whatever became of us."""
+    """
+    `token` makes a repeated launch the same launch; after `dead_man_minutes` it ends itself, whatever became of us.
+
+    `kms_key` encrypts its disk, and so the image. `user_data` are further lines of its first boot's script.
+    """
 
     region: str
     image: str
@@ -37,6 +41,8 @@ class LaunchBuilder(Model):
     tags: dict[str, str]
     profile: str | None = None
     dead_man_minutes: int = 240
+    kms_key: str | None = None
+    user_data: str = ""
 
 
 class BuilderRef(Model):
@@ -78,6 +84,9 @@ class Builders:
     def launch_builder(self, request: LaunchBuilder) -> str:
         """Its instance id, the same for the same token. Raises NoCapacity where AWS has none in that subnet."""
         more: Any = {"IamInstanceProfile": {"Name": request.profile}} if request.profile else {}
+        if request.kms_key:
+            root = self._aws.ec2(request.region).describe_images(ImageIds=[request.image])["Images"][0]["RootDeviceName"]
+            more["BlockDeviceMappings"] = [{"DeviceName": root, "Ebs": {"Encrypted": True, "KmsKeyId": request.kms_key}}]
         try:
             instance: str = self._run(request, more)["Instances"][0]["InstanceId"]
         except ClientError as error:
@@ -92,7 +101,7 @@ class Builders:
             SecurityGroupIds=[request.security_group], ClientToken=request.token,
             MetadataOptions={"HttpTokens": "required", "HttpEndpoint": "enabled"},
             InstanceInitiatedShutdownBehavior="terminate",
-            UserData=f"#!/bin/sh\nshutdown -h +{request.dead_man_minutes}\n",
+            UserData=f"#!/bin/sh\nshutdown -h +{request.dead_man_minutes}\n{request.user_data}",
             TagSpecifications=[{"ResourceType": kind, "Tags": tag_list(request.tags)} for kind in ("instance", "volume")],
             **more,
         )  # fmt: skip

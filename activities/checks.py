@@ -9,6 +9,7 @@ from temporalio import activity
 
 from activities.aws import Aws, translated
 from activities.balancers import Balancers, FindTargetGroups
+from activities.delivery import CheckSharing, Delivery
 from activities.images import Images, ResolveBaseImage
 from activities.packer import MISSING
 from activities.source import Source
@@ -29,14 +30,24 @@ class Checks:
     def __init__(self, aws: Aws, source: Source) -> None:
         self._aws, self._source = aws, source
         self._images, self._balancers = Images(aws), Balancers(aws)
+        self._delivery = Delivery(aws, self._images)
 
     @activity.defn(no_thread_cancel_exception=True)
     def check_stack(self, stack: Stack) -> list[Check]:
         """In the order in which a release would need it. What cannot be found out is a problem too, in AWS's own words."""
-        asked: list[tuple[str, Callable[[Stack], str]]] = [
-            ("AWS account", self._account), ("repository", self._repository), ("base image", self._base_image),
-            ("artifacts bucket", self._bucket), ("builder", self._builder), ("network", self._network), ("target groups", self._target_groups),
-        ]  # fmt: skip
+        asked: list[tuple[str, Callable[[Stack], str]]] = [("AWS account", self._account), ("repository", self._repository)]
+        if stack.bake.made_by:
+            asked += [
+                ("images", lambda stack: f"made by {stack.bake.made_by}, copied to {stack.region}: ask the doctor about that stack too")
+            ]
+        else:
+            asked += [
+                ("base image", self._base_image),
+                ("artifacts bucket", self._bucket),
+                ("builder", self._builder),
+                ("sharing", self._sharing),
+            ]
+        asked += [("network", self._network), ("target groups", self._target_groups)]
         return [_checked(what, ask, stack) for what, ask in asked]
 
     def _account(self, stack: Stack) -> str:
@@ -47,7 +58,8 @@ class Checks:
         return stack.application.repository
 
     def _base_image(self, stack: Stack) -> str:
-        image = self._images.resolve_base_image(ResolveBaseImage(region=stack.region, base=stack.bake.base_image))
+        bake = stack.bake
+        image = self._images.resolve_base_image(ResolveBaseImage(region=stack.region, base=bake.base_image, architecture=bake.architecture))
         known = self._aws.ec2(stack.region).describe_images(ImageIds=[image])["Images"]
         if not known:
             raise InvalidRequest(f"{image} is not there, or not shared with this account")
@@ -55,6 +67,14 @@ class Checks:
         if architecture != stack.bake.architecture:
             raise InvalidRequest(f"{image} is for {architecture}, and bake.architecture says {stack.bake.architecture}")
         return f"{image} ({known[0].get('Name', '')})"
+
+    def _sharing(self, stack: Stack) -> str:
+        bake = stack.bake
+        if not bake.share_with:
+            return "with no other account"
+        base = self._images.resolve_base_image(ResolveBaseImage(region=stack.region, base=bake.base_image, architecture=bake.architecture))
+        self._delivery.refuse_unshareable(CheckSharing(region=stack.region, base_image=base, kms_key=bake.kms_key, copies=bake.copies))
+        return ", ".join(bake.share_with)
 
     def _bucket(self, stack: Stack) -> str:
         self._aws.s3(stack.region).head_bucket(Bucket=stack.bake.artifacts_bucket)

@@ -28,6 +28,7 @@ class FindImages(Model):
 class ResolveBaseImage(Model):
     region: str
     base: BaseImage
+    architecture: str = ""
 
 
 class EnsureImage(Model):
@@ -39,11 +40,16 @@ class EnsureImage(Model):
 
 
 class ImageRef(Model):
-    """`settled_at`: from then on, what AWS does not show is not there."""
+    """
+    `settled_at`: from then on, what AWS does not show is not there.
+
+    `unprotect`: what Ovenbird itself protects against being deregistered, it may.
+    """
 
     region: str
     id: str
     settled_at: datetime | None = None
+    unprotect: bool = False
 
 
 class DiscardImage(Model):
@@ -78,7 +84,7 @@ class Images:
     @translated
     def resolve_base_image(self, request: ResolveBaseImage) -> str:
         """The id that the configuration's base image means now. Raises InvalidRequest where it means none."""
-        base = request.base
+        base = request.base.of(request.architecture) if request.architecture else request.base
         if base.id:
             return base.id
         if base.parameter:
@@ -89,12 +95,15 @@ class Images:
                 raise InvalidRequest(f"the base image's SSM parameter {base.parameter} does not exist in {request.region}") from None
         assert base.name
         assert base.owner
+        filters = {"name": base.name, "state": "available"} | ({"architecture": request.architecture} if request.architecture else {})
         pages = self._aws.ec2(request.region).get_paginator("describe_images").paginate(
-            Owners=[base.owner], Filters=[{"Name": "name", "Values": [base.name]}, {"Name": "state", "Values": ["available"]}]
+            Owners=[base.owner], Filters=[{"Name": name, "Values": [value]} for name, value in filters.items()]
         )  # fmt: skip
         found = [image for page in pages for image in page["Images"]]
         if not found:
-            raise InvalidRequest(f"no image of {base.owner} in {request.region} is called {base.name}")
+            raise InvalidRequest(
+                f"no {request.architecture} image of {base.owner} in {request.region} is called {base.name}".replace("  ", " ")
+            )
         return max(found, key=lambda image: image.get("CreationDate", ""))["ImageId"]
 
     @activity.defn(no_thread_cancel_exception=True)
@@ -106,12 +115,12 @@ class Images:
         Raises Conflict where the name is taken by another.
         """
         ec2 = self._aws.ec2(request.region)
-        known = self._named(request.region, request.name)
+        known = self.named(request.region, request.name)
         if known and known.get("State") == "failed":
             # Of a bake that was terminated: this one holds the lock, and nobody else will take it away.
-            self._deregister(request.region, self._adopt(known, request))
+            self.deregister(request.region, self.adopt(known, request))
         elif known:
-            return self._adopt(known, request)
+            return self.adopt(known, request)
         try:
             made = ec2.create_image(
                 InstanceId=request.instance, Name=request.name, NoReboot=True,
@@ -120,10 +129,10 @@ class Images:
         except ClientError as error:
             if code(error) != "InvalidAMIName.Duplicate":
                 raise
-            known = self._named(request.region, request.name)
+            known = self.named(request.region, request.name)
             if known is None:
                 raise NotReady(f"AWS says that the name {request.name} is taken, and does not show by what yet") from None
-            return self._adopt(known, request)
+            return self.adopt(known, request)
         return made["ImageId"]
 
     def take_over(self, request: EnsureImage) -> str | None:
@@ -132,15 +141,15 @@ class Images:
 
         A failed one is removed. Raises Conflict where the name is another bake's.
         """
-        image = self._named(request.region, request.name)
+        image = self.named(request.region, request.name)
         if image is None:
             return None
         if self._is_untagged_but_ours(request.region, image, request.release):
             self.tag_image(request.region, image["ImageId"], request.tags)
             image["Tags"] = tag_list(request.tags)
-        known = self._adopt(image, request)
+        known = self.adopt(image, request)
         if image.get("State") in ("failed", "invalid", "error"):
-            self._deregister(request.region, known)
+            self.deregister(request.region, known)
             return None
         return known
 
@@ -185,15 +194,15 @@ class Images:
     @translated
     def discard_image(self, request: DiscardImage) -> None:
         """Removes what a failed bake made of its image, with the snapshots; content to find nothing."""
-        image = self._named(request.region, request.name)
+        image = self.named(request.region, request.name)
         if image is None:
             nothing_there(f"the image {request.name}", request.settled_at)
         elif self._is_untagged_but_ours(request.region, image, request.release):
             # Only what carries our tags may be removed.
             self.tag_image(request.region, image["ImageId"], {names.RELEASE: request.release})
-            self._deregister(request.region, image["ImageId"])
+            self.deregister(request.region, image["ImageId"])
         elif tag_dict(image.get("Tags")).get(names.RELEASE) == request.release:
-            self._deregister(request.region, image["ImageId"])
+            self.deregister(request.region, image["ImageId"])
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
@@ -222,28 +231,30 @@ class Images:
     def delete_image(self, request: ImageRef) -> None:
         """Disabled first, so that nothing launches it between the two calls; then deregistered with its snapshots."""
         try:
+            if request.unprotect:
+                self._aws.ec2(request.region).disable_image_deregistration_protection(ImageId=request.id)
             self._aws.ec2(request.region).disable_image(ImageId=request.id)
         except ClientError as error:
             if code(error) in _GONE:
                 return
             raise
-        self._deregister(request.region, request.id)
+        self.deregister(request.region, request.id)
 
-    def _deregister(self, region: str, image: str) -> None:
+    def deregister(self, region: str, image: str) -> None:
         try:
             self._aws.ec2(region).deregister_image(ImageId=image, DeleteAssociatedSnapshots=True)
         except ClientError as error:
             if code(error) not in _GONE:
                 raise
 
-    def _named(self, region: str, name: str) -> ImageTypeDef | None:
+    def named(self, region: str, name: str) -> ImageTypeDef | None:
         images = self._aws.ec2(region).describe_images(IncludeDisabled=True, Owners=["self"], Filters=[{"Name": "name", "Values": [name]}])[
             "Images"
         ]
         return images[0] if images else None
 
     @staticmethod
-    def _adopt(image: ImageTypeDef, request: EnsureImage) -> str:
+    def adopt(image: ImageTypeDef, request: EnsureImage) -> str:
         """By what it is, not by who made it: a bake that was terminated may have left a good one under this name."""
         tags = tag_dict(image.get("Tags"))
         if any(tags.get(key) != request.tags[key] for key in (names.APPLICATION, names.COMMIT, names.RECIPE, names.BASE_IMAGE)):
@@ -258,7 +269,9 @@ def _image(image: ImageTypeDef) -> Image:
     return Image(
         id=image["ImageId"], name=image.get("Name", ""), state=image.get("State", ""), tag=tags.get(names.TAG, ""),
         commit=tags.get(names.COMMIT, ""), recipe=tags.get(names.RECIPE, ""), base_image=tags.get(names.BASE_IMAGE, ""),
-        created_at=image.get("CreationDate", ""),
+        created_at=image.get("CreationDate", ""), verified=names.VERIFIED in tags, imds=image.get("ImdsSupport", ""),
+        deprecated_at=image.get("DeprecationTime", ""), shared_with=tuple(tags.get(names.SHARED_WITH, "").split()),
+        protection=("ours" if names.PROTECTED in tags else "foreign") if image.get("DeregistrationProtection", "").startswith("enabled") else "",
         snapshots=tuple(
             mapping["Ebs"]["SnapshotId"] for mapping in image.get("BlockDeviceMappings", []) if mapping.get("Ebs", {}).get("SnapshotId")
         ),

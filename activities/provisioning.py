@@ -38,8 +38,8 @@ class StartPhase(Model):
     """
     `token` finds the command again after a lost reply; `variables` are the environment of the phase's scripts.
 
-    `recipe` is the hash that the image will carry, `made_of` what went into it; `manifest` is where the image's manifest is to be kept,
-    empty where this phase makes none.
+    `recipe` is the hash that the image will carry, empty where this phase makes none, `made_of` what went into it; `manifest` is where the image's manifest is to be kept,
+    empty where this phase keeps none.
     """
 
     region: str
@@ -80,7 +80,8 @@ class Provisioning:
         return BakeIdentity(
             application=stack.application.name, tag=request.tag, commit=request.commit, base_image=request.base_image,
             recipe=self._hash(stack), builder=stack.bake.builder,
-            architecture=stack.bake.architecture, account=self._accounts[stack.region], region=stack.region,
+            architecture=stack.bake.architecture, account=self._accounts[stack.region], region=stack.region, stack=stack.name,
+            verified=stack.verifies,
         )  # fmt: skip
 
     def _hash(self, stack: Stack) -> str:
@@ -102,7 +103,7 @@ class Provisioning:
                 if command.get("Comment") == request.token:
                     return command["CommandId"]
         mine = self._recipe.hash(request.made_of)
-        if mine != request.recipe:
+        if request.recipe and mine != request.recipe:
             raise BakeFailed(f"the recipe changed while it was used: it was {request.recipe}, this worker has {mine}; release again")
         bundle = f"recipes/{mine}.tar.gz"
         s3.put_object(Bucket=request.bucket, Key=bundle, Body=self._recipe.bundle(request.made_of))

@@ -119,6 +119,4 @@ class Templates:
 
 
 def _user_data(instance: InstanceSettings) -> str:
-    """Where the service's environment lies, for environment.py on the instance; never what is secret in it."""
-    environment = instance.environment
-    return f"#!/bin/sh\n# ovenbird-environment: {environment.model_dump_json(exclude_none=True)}\n" if environment else ""
+    return f"#!/bin/sh\n{instance.environment.user_data}" if instance.environment else ""

@@ -12,6 +12,10 @@ from domain.errors import InvalidConfiguration, UnknownStack
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 Seconds = Annotated[float, Field(ge=0)]
+Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
+# All of them must fit into one tag.
+MOST_ACCOUNTS = 19
+ARCHITECTURE = "{architecture}"
 
 
 class Section(BaseModel):
@@ -64,6 +68,11 @@ class Environment(Section):
     parameters: str | None = Field(default=None, pattern=r"^/")
     values: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str] = {}
 
+    @property
+    def user_data(self) -> str:
+        """A line of user data that tells environment.py on the instance where it lies; never what is secret in it."""
+        return f"# ovenbird-environment: {self.model_dump_json(exclude_none=True)}\n"
+
 
 class InstanceSettings(Section):
     type: str = Field(min_length=1)
@@ -73,7 +82,11 @@ class InstanceSettings(Section):
 
 
 class BaseImage(Section):
-    """One of: `id`; `parameter` (an SSM parameter that holds the id); `name` (a filter, newest wins) with `owner`."""
+    """
+    One of: `id`; `parameter` (an SSM parameter that holds the id); `name` (a filter, newest wins) with `owner`.
+
+    {architecture} in a parameter or name stands for the stack's: one definition serves both.
+    """
 
     id: str | None = Field(default=None, pattern=r"^ami-")
     parameter: str | None = None
@@ -87,6 +100,10 @@ class BaseImage(Section):
         if (self.name is None) != (self.owner is None):
             raise ValueError("name and owner go together: a name alone could be anybody's image")
         return self
+
+    def of(self, architecture: str) -> BaseImage:
+        words = {key: value.replace(ARCHITECTURE, architecture) for key, value in self.model_dump(exclude_none=True).items()}
+        return BaseImage(**words)
 
 
 class PackerSettings(Section):
@@ -109,7 +126,20 @@ class PackerSettings(Section):
         return None if value is None else str(ip_address(value))
 
 
+class Copy(Section):
+    """Encrypted with `kms_key` where there is one; else as the image is, or as the region's default says."""
+
+    region: Region
+    kms_key: str | None = Field(default=None, min_length=1)
+
+
 class Bake(Section):
+    """
+    `made_by` names the stack whose bake makes this one's images too: they come by a copy into this region.
+
+    `verify`: the finished image is launched once, and must serve, before it counts; where it is left out, stacks with an approval ask for it.
+    """
+
     base_image: BaseImage
     artifacts_bucket: str = Field(min_length=3)
     builder: Literal["native", "packer"] = "native"
@@ -120,6 +150,21 @@ class Bake(Section):
     instance_type: str | None = None
     profile: str | None = None
     dead_man_minutes: int = Field(default=240, ge=10)
+    made_by: Name | None = None
+    verify: bool | None = None
+    kms_key: str | None = Field(default=None, min_length=1)
+    copies: tuple[Copy, ...] = ()
+    share_with: tuple[Annotated[str, StringConstraints(pattern=r"^\d{12}$")], ...] = Field(default=(), max_length=MOST_ACCOUNTS)
+    deprecate_after_days: float | None = Field(default=None, gt=0, le=3_650)
+
+    @model_validator(mode="after")
+    def _once_each_and_a_key_that_can_be_used(self) -> Self:
+        regions = [copy.region for copy in self.copies]
+        if len(regions) != len(set(regions)):
+            raise ValueError("copies names a region twice")
+        if self.kms_key and self.builder == "packer":
+            raise ValueError("kms_key is for the native builder: with Packer, its template says how the builder's volumes are encrypted")
+        return self
 
 
 class Capacity(Section):
@@ -204,12 +249,13 @@ class Sweeping(Section):
 class Retention(Section):
     deployments: int = Field(default=5, ge=2)
     unreleased_image_days: float = Field(default=14, gt=0)
+    shared_image_days: float = Field(default=90, gt=0)
 
 
 class Stack(Section):
     name: Name
     application: Application
-    region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
+    region: Region
     network: Network
     instance: InstanceSettings
     bake: Bake
@@ -232,7 +278,14 @@ class Stack(Section):
             raise ValueError("scaling has two policies for one metric")
         if any(key.startswith(("ovenbird:", "aws:")) for key in self.tags):
             raise ValueError("tags must not begin with ovenbird: or aws:")
+        if self.region in [copy.region for copy in self.bake.copies] and not self.bake.made_by:
+            raise ValueError(f"bake.copies names {self.region}, which is where the stack's images are made")
         return self
+
+    @property
+    def verifies(self) -> bool:
+        """Must an image have served once, alone, before this stack uses it?"""
+        return self.approval if self.bake.verify is None else self.bake.verify
 
 
 def parse(text: str, source: str = "the stacks file") -> dict[str, Stack]:
@@ -258,12 +311,34 @@ def parse(text: str, source: str = "the stacks file") -> dict[str, Stack]:
             stacks[name] = Stack.model_validate(_merged(defaults, table) | {"name": name})
         except ValidationError as error:
             mistakes += [_sentence(name, table, defaults, details) for details in error.errors()]
+    mistakes += [
+        f"stacks.{stack.name}.bake.made_by: {wrong}" for stack in stacks.values() if (wrong := _wrong_maker(stack, tables, stacks))
+    ]
     # What the defaults have wrong is wrong in every stack, and said once.
     mistakes = list(dict.fromkeys(mistakes))
     if mistakes:
         count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
         raise InvalidConfiguration(f"{source} has {count}:\n" + "\n".join(f"  - {mistake}" for mistake in mistakes))
     return stacks
+
+
+def _wrong_maker(stack: Stack, tables: dict[str, Any], stacks: dict[str, Stack]) -> str:
+    """Why the stack that makes its images cannot; empty where it can, or where that one's own mistakes are told already."""
+    name = stack.bake.made_by
+    if name is None or (name in tables and name not in stacks):
+        return ""
+    maker = stacks.get(name)
+    if maker is None:
+        return f"there is no stack {name}"
+    if maker.bake.made_by:
+        return f"{name} has its images made by {maker.bake.made_by}: name that one"
+    if maker.application.name != stack.application.name:
+        return f"{name} is a stack of {maker.application.name}, and this one of {stack.application.name}"
+    if maker.region == stack.region:
+        return f"{name} is in {stack.region} too: stacks of one application and region share their images as it is"
+    if stack.region not in [copy.region for copy in maker.bake.copies]:
+        return f"stacks.{name}.bake.copies does not name {stack.region}"
+    return ""
 
 
 def pick(stacks: dict[str, Stack], name: str) -> Stack:

@@ -21,6 +21,9 @@ class BakeIdentity(Model):
     architecture: str
     account: str
     region: str
+    # The stack whose bake it is, and whether its images must have been verified; neither makes another image.
+    stack: str = ""
+    verified: bool = False
 
     @property
     def key(self) -> str:
@@ -39,10 +42,16 @@ class BakeIdentity(Model):
 
 
 def reusable(images: Iterable[Image], identity: BakeIdentity) -> Image | None:
+    """`made` before, and verified where the stack asks for that: a release can use it as it is."""
+    return made((image for image in images if image.verified or not identity.verified), identity)
+
+
+def made(images: Iterable[Image], identity: BakeIdentity) -> Image | None:
     """
     The newest available image of the same commit, base image and recipe, whatever tag it was baked for.
 
-    The recipe's hash holds builder and architecture; application, account and region are those of the list.
+    The recipe's hash holds builder and architecture; application and account are those of the list, and a copy in another region has
+    the tags of what it is a copy of.
     """
     wanted = (identity.commit, identity.base_image, identity.recipe)
     fitting = [i for i in images if i.state == "available" and (i.commit, i.base_image, i.recipe) == wanted]

@@ -72,7 +72,11 @@ class ImageRequest(StackRequest):
 
 
 class Image(Model):
-    """A machine image of an application; `created_at` is AWS's ISO 8601 time."""
+    """
+    A machine image of an application; `created_at` and `deprecated_at` are AWS's ISO 8601 times.
+
+    `protection` against being deregistered is "ours", "foreign" or none; `copies` are the ids of its copies by region, where a bake says so.
+    """
 
     id: str
     name: str
@@ -83,6 +87,12 @@ class Image(Model):
     base_image: str = ""
     created_at: str = ""
     snapshots: tuple[str, ...] = ()
+    verified: bool = False
+    imds: str = ""
+    deprecated_at: str = ""
+    shared_with: tuple[str, ...] = ()
+    protection: str = ""
+    copies: dict[str, str] = {}
 
 
 class Baked(Model):

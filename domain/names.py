@@ -37,6 +37,10 @@ RESTORE_MAX = "ovenbird:restore-max"
 RESTORE_DESIRED = "ovenbird:restore-desired"
 # The run that woke a parked group and has not ended well yet; empty once it has.
 WOKEN_BY = "ovenbird:woken-by"
+# On an image: it was launched once and served; with which accounts it is shared; Ovenbird protects it against being deregistered.
+VERIFIED = "ovenbird:verified"
+SHARED_WITH = "ovenbird:shared-with"
+PROTECTED = "ovenbird:protected"
 # How the temporary things of a bake begin.
 BAKE = "ovenbird-bake"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from domain.models import Deployment, Image, State
@@ -29,21 +29,37 @@ def in_use(deployment: Deployment) -> bool:
 
 
 def images_to_prune(
-    images: Iterable[Image], kept: Collection[Deployment], pruned: Collection[Deployment], *, now: datetime, unreleased: timedelta
+    images: Iterable[Image],
+    kept: Collection[Deployment],
+    pruned: Collection[Deployment],
+    *,
+    now: datetime,
+    unreleased: timedelta,
+    shared: timedelta = timedelta(0),
 ) -> list[Image]:
     """
     Images of pruned deployments, those that an earlier prune disabled and did not get to remove, and those that no deployment
     ever used and that are older than `unreleased`.
 
-    By commit, since several stacks share an image. Whether anything else uses one is asked of AWS before it goes.
+    By commit, since several stacks share an image. Whether anything else uses one is asked of AWS before it goes, which does not say what
+    another account uses: one that is shared goes only when it is older than `shared`.
     """
     keep = {deployment.commit for deployment in kept}
     gone = {deployment.commit for deployment in pruned}
     return [
         image
         for image in images
-        if image.commit not in keep and (image.commit in gone or image.state == "disabled" or _older_than(image, now, unreleased))
+        if image.commit not in keep
+        and (image.commit in gone or image.state == "disabled" or _older_than(image, now, unreleased))
+        and (not image.shared_with or image.state == "disabled" or _older_than(image, now, shared))
     ]
+
+
+def in_the_way(image: Image, users: Sequence[str]) -> str:
+    """Why an image that could go stays; empty where it goes. `users` is what AWS shows to use it."""
+    if image.protection == "foreign":
+        return "somebody protects it against being deregistered"
+    return f"it is used by {', '.join(users[:3])}" if users else ""
 
 
 def _older_than(image: Image, now: datetime, age: timedelta) -> bool:

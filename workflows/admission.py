@@ -141,12 +141,17 @@ class Admission(Steps):
         return commit
 
     async def identify_tag(self, stack: Stack, tag: str) -> BakeIdentity:
+        """Of the stack that makes its images, where that is another one."""
+        if stack.bake.made_by:
+            stack = await self.read_stack(stack.bake.made_by)
         return await self.identify(stack, tag, await self.resolve_tag(stack, tag))
 
     async def identify(self, stack: Stack, tag: str, commit: str) -> BakeIdentity:
         base = stack.bake.base_image
         base_image = base.id or await self.do(
-            Images.resolve_base_image, ResolveBaseImage(region=stack.region, base=base), what="Which image is the base?"
+            Images.resolve_base_image,
+            ResolveBaseImage(region=stack.region, base=base, architecture=stack.bake.architecture),
+            what="Which image is the base?",
         )
         identity: BakeIdentity = await self.do(
             Provisioning.identify_bake,

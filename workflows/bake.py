@@ -1,4 +1,4 @@
-"""Bake a git tag into an image: six sentences, and the temporary things are gone however it ends."""
+"""Bake a git tag into an image: six sentences, then wherever it is wanted, and the temporary things are gone however it ends."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from workflows.admission import Admission, parsed
 from workflows.operator import Operator
 from workflows.steps.baking import BakeSteps
 from workflows.steps.base import FAILURES, describe, handlers_finished, shielded
+from workflows.steps.delivering import DeliveringSteps
 from workflows.steps.packing import PackerBuilder
 
 with workflow.unsafe.imports_passed_through():
@@ -18,43 +19,55 @@ with workflow.unsafe.imports_passed_through():
     from activities.images import FindImages, Images
     from activities.packer import SIGNAL
     from domain.errors import REFUSED, InvalidRequest
-    from domain.images import reusable
+    from domain.images import made
     from domain.models import BakeRequest, Image, Message
     from domain.packer import Stage
     from domain.status import Status
+
+
+# What an image goes through once it is made came with 0.4; a bake that began before is finished as it began.
+DELIVERS = "deliver"
 
 
 @workflow.defn(name="BakeWorkflow")
 class BakeWorkflow:
     def __init__(self) -> None:
         self.operator = Operator()
-        self.steps: BakeSteps | None = None
+        self.steps: DeliveringSteps | None = None
         self.waiters: set[str] = set()
 
     @workflow.run
     async def run(self, *values: Any) -> Image:
         async with handlers_finished():
             do = self.steps = await self._admitted(values)
-            if do.found:
+            delivers = workflow.patched(DELIVERS)
+            if do.found and not delivers:
                 return do.found
             try:
-                group = await do.create_security_group()
-                await do.launch_instance(group)
-                await do.copy_configuration_files()
-                await do.pull_code()
-                image = await do.create_image()
+                image = do.found or await self._bake(do)
+                if delivers:
+                    image = await do.copy_image(await do.finish_image(image))
             except FAILURES as error:
                 reason, abandoned = describe(error), self.operator.aborted is not None
                 await shielded(self._clean_up(do))
                 do.outcome = reason
                 do.enter("failed")
                 raise ApplicationError(reason, type=ABANDONED if abandoned else "BakeFailed") from error
-            await shielded(do.destroy())
+            if do.ledger:
+                await shielded(do.destroy())
             do.outcome = f"{image.id} is {image.name}"
             do.enter("baked")
             return image
 
-    async def _admitted(self, values: tuple[Any, ...]) -> BakeSteps:
+    @staticmethod
+    async def _bake(do: BakeSteps) -> Image:
+        group = await do.create_security_group()
+        await do.launch_instance(group)
+        await do.copy_configuration_files()
+        await do.pull_code()
+        return await do.create_image()
+
+    async def _admitted(self, values: tuple[Any, ...]) -> DeliveringSteps:
         """Raises Refused: nothing was made."""
         admission = Admission(self.operator)
         try:
@@ -67,19 +80,19 @@ class BakeWorkflow:
                     f"the workflow id of this bake must be {identity.workflow_id}: it is what keeps two of them from making the same image"
                 )
             images = await admission.do(Images.find_images, FindImages(region=stack.region, application=identity.application))
-            found = None if request.rebake else reusable(images, identity)
-            steps = BakeSteps(self.operator, stack, identity, found=found, rebake=request.rebake)
-            if not steps.found:
-                await steps.builder.check()
+            found = None if request.rebake else made(images, identity)
+            steps = DeliveringSteps(self.operator, stack, identity, found=found, rebake=request.rebake)
+            await steps.check()
         except FAILURES as error:
             kind = ABANDONED if self.operator.aborted else REFUSED
             raise ApplicationError(describe(error), type=kind, non_retryable=True) from error
         return steps
 
     @staticmethod
-    async def _clean_up(do: BakeSteps) -> None:
+    async def _clean_up(do: DeliveringSteps) -> None:
         await do.destroy()
-        await do.discard_image()
+        if not do.complete:
+            await do.discard_image()
 
     @workflow.signal(description="A release waits for this bake.")
     def join(self, waiter: str) -> None:

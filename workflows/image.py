@@ -31,15 +31,24 @@ class ImageSteps(SharedBakeSteps):
 
     @step("Find the image of the tag, or bake it", phase="baking")
     async def find_or_bake_image(self, *, rebake: bool) -> Baked:
-        if self.found and not rebake:
+        if self.found and not rebake and not self._wanted_elsewhere:
             self.checklist.note(f"{self.found.id} was baked before")
             return Baked(stack=self.stack.name, image=self.found, baked=False)
         self.bake = BakeLink(workflow_id=self.identity.workflow_id)
         self.checklist.note(f"baking: {self.identity.workflow_id}")
         request = BakeRequest(
-            stack=self.stack.name, tag=self.identity.tag, commit=self.identity.commit, rebake=workflow.info().run_id if rebake else ""
+            stack=self.identity.stack or self.stack.name,
+            tag=self.identity.tag,
+            commit=self.identity.commit,
+            rebake=workflow.info().run_id if rebake else "",
         )
-        return Baked(stack=self.stack.name, image=await self.baked(request), baked=True)
+        image = await self.baked(request)
+        return Baked(stack=self.stack.name, image=image, baked=rebake or self.found is None or image.id != self.found.id)
+
+    @property
+    def _wanted_elsewhere(self) -> bool:
+        """Then the bake looks whether it is there, and brings it where it is not."""
+        return bool(self.stack.bake.copies or self.stack.bake.share_with)
 
     def status(self) -> Status:
         return super().status().model_copy(

@@ -1,7 +1,10 @@
 """
 Starts the application, and asks its health path until it answers with 2xx or 3xx; then ends it again.
 
-The application can tell where it is: OVENBIRD_BUILDER is set. It runs as root here, unlike in its unit.
+    python3 try_service.py            as root, unlike in its unit
+    python3 try_service.py running    asks the one that its unit has started, and neither starts nor ends it
+
+The application can tell where it is: OVENBIRD_BUILDER is set.
 Standard library and Python 3.6 only.
 """
 
@@ -32,6 +35,10 @@ OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), Here)
 def main():
     host = os.environ.get("HOST", "127.0.0.1")
     address = "http://%s:%s%s" % (host, os.environ["PORT"], os.environ["HEALTH"])
+    if sys.argv[1:] == ["running"]:
+        answer = ask(address, None)
+        print("its unit does not serve: %s" % answer if answer else "%s answers" % os.environ["HEALTH"])
+        return 1 if answer else 0
     secret = ("OVENBIRD_CREDENTIAL", "GIT_", "SSH_")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(secret)}
     environment.update(HOST=host, OVENBIRD_BUILDER="1")
@@ -64,7 +71,7 @@ def ask(address, service):
     deadline = time.time() + PATIENCE
     pause = 0.02
     while time.time() < deadline:
-        if service.poll() is not None:
+        if service is not None and service.poll() is not None:
             return "it ended with exit code %d" % service.returncode
         try:
             with OPENER.open(address, timeout=5):

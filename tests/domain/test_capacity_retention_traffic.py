@@ -13,7 +13,7 @@ from domain.health import Healthy, NotYet, Unhealthy
 from domain.images import BakeIdentity, reusable
 from domain.live import find_blue, refuse_what_serves
 from domain.models import Deployment, Group, Image, State, TargetState
-from domain.retention import images_to_prune, in_use, to_prune
+from domain.retention import images_to_prune, in_the_way, in_use, to_prune
 from tests.domain.worlds import deployment
 
 SIZES = st.integers(0, 50)
@@ -129,3 +129,28 @@ def test_an_image_is_reused_for_the_same_commit_base_and_recipe_only() -> None:
     assert reusable([fitting], identity) == fitting
     for change in ({"commit": "d"}, {"base_image": "ami-c"}, {"recipe": "s"}, {"state": "pending"}, {"state": "failed"}):
         assert reusable([fitting.model_copy(update=change)], identity) is None
+
+
+def test_what_is_used_or_protected_by_somebody_stays_and_says_why() -> None:
+    image = Image(id="ami-1", name="one")
+
+    assert in_the_way(image, ()) == ""
+    assert (
+        in_the_way(image, ("instance i-1", "instance i-2", "instance i-3", "instance i-4"))
+        == "it is used by instance i-1, instance i-2, instance i-3"
+    )
+    assert in_the_way(image.model_copy(update={"protection": "ours"}), ()) == ""
+    assert "somebody protects it" in in_the_way(image.model_copy(update={"protection": "foreign"}), ())
+
+
+def test_what_is_shared_goes_by_its_age() -> None:
+    """Who uses it in another account is not seen from here."""
+    old = Image(id="ami-1", name="one", commit="gone", created_at="2026-01-01T00:00:00Z", shared_with=("210987654321",))
+    now = datetime(2026, 2, 1, tzinfo=UTC)
+
+    def prune(shared: int, image: Image = old) -> list[Image]:
+        return images_to_prune([image], [], [], now=now, unreleased=timedelta(days=14), shared=timedelta(days=shared))
+
+    assert (prune(90), prune(20)) == ([], [old])
+    disabled = old.model_copy(update={"state": "disabled"})
+    assert prune(90, disabled) == [disabled]

@@ -101,3 +101,47 @@ def test_no_wait_takes_more_looks_than_a_history_holds(wait: float, poll: float)
 
     assert every >= poll
     assert wait <= 1_001 * every
+
+
+ABROAD = """
+[stacks.abroad]
+region = "us-east-1"
+capacity = { min = 1, max = 2 }
+[stacks.abroad.bake]
+made_by = "production"
+"""
+
+
+def test_a_stack_in_another_region_has_its_images_made_by_one_that_copies_them_there() -> None:
+    told = {
+        GOOD + ABROAD: "stacks.production.bake.copies does not name us-east-1",
+        GOOD + ABROAD.replace("production", "prod"): "there is no stack prod",
+        GOOD + ABROAD.replace("us-east-1", "eu-west-1"): "share their images as it is",
+        GOOD + ABROAD.replace("[stacks.abroad.bake]", 'application = { name = "other" }\n[stacks.abroad.bake]'): "is a stack of shop",
+    }
+    for text, words in told.items():
+        (line,) = mistakes(text)
+        assert line.startswith("  - stacks.abroad.bake.made_by: ")
+        assert words in line
+    good = GOOD.replace(
+        "capacity = { min = 2, max = 8 }", 'capacity = { min = 2, max = 8 }\nbake = { copies = [{ region = "us-east-1" }] }'
+    )
+    assert parse(good + ABROAD)["abroad"].bake.made_by == "production"
+
+
+def test_copies_and_keys_that_cannot_be_are_refused() -> None:
+    def bake(lines: str) -> str:
+        return GOOD.replace("[stacks.internal]", f"[stacks.production.bake]\n{lines}\n[stacks.internal]")
+
+    assert "bake.copies names eu-west-1" in mistakes(bake('copies = [{ region = "eu-west-1" }]'))[0]
+    assert "copies names a region twice" in mistakes(bake('copies = [{ region = "us-east-1" }, { region = "us-east-1" }]'))[0]
+    assert "its template says how" in mistakes(bake('builder = "packer"\nkms_key = "alias/mine"'))[0]
+    assert "share_with" in mistakes(bake('share_with = ["123"]'))[0]
+
+
+def test_who_asks_for_approvals_asks_for_verified_images_unless_told_otherwise() -> None:
+    approving = GOOD.replace("capacity = { min = 2, max = 8 }", "capacity = { min = 2, max = 8 }\napproval = true")
+
+    assert parse(approving)["production"].verifies
+    assert not parse(approving)["internal"].verifies
+    assert not parse(approving.replace("approval = true", "approval = true\nbake = { verify = false }"))["production"].verifies

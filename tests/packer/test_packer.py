@@ -259,3 +259,13 @@ def _packers(marker: str) -> list[str]:
         except OSError:
             continue
     return found
+
+
+async def test_what_packer_made_is_launched_once_too(packed: Packed) -> None:
+    stack = packed(more="verify = true\n")
+    stack.repository.release("v1")
+    result = await stack.release("v1")
+    (made,) = stack.account.ec2.describe_images(ImageIds=[result["image"]])["Images"]
+
+    assert {"Key": "ovenbird:verified", "Value": "true"} in made["Tags"]
+    assert made["ImdsSupport"] == "v2.0"

@@ -25,18 +25,22 @@ with workflow.unsafe.imports_passed_through():
     from domain.status import BakeLink, Status
 
 
+CREATE_IMAGE = "Create an AMI from it"
+
+
 class BakeSteps(Steps):
     """
     `release` in a bake's tags is the bake's own run: it owns what it makes, whoever waits for it.
 
-    `found` is the image where it was made before: a repeated or late start bakes nothing.
+    `found` is the image where it was made before: a repeated or late start bakes nothing, and makes good what is missing.
     """
 
     kind = "bake"
 
     def __init__(self, operator: Operator, stack: Stack, identity: BakeIdentity, found: Image | None, rebake: str = "") -> None:
         self.found = found
-        self.image_name = names.again(identity.image_name, rebake) if rebake else identity.image_name
+        self.image_name = found.name if found else names.again(identity.image_name, rebake) if rebake else identity.image_name
+        self.security_group = ""
         self.stack = stack
         self.identity = identity
         self.region = stack.region
@@ -90,11 +94,11 @@ class BakeSteps(Steps):
     async def create_security_group(self) -> str:
         name = names.bake_security_group(self.identity.application, self.release)
         async with self.making("security group", name):
-            group: str = await self.do(
+            self.security_group = await self.do(
                 Builders.ensure_security_group,
                 EnsureSecurityGroup(region=self.region, name=name, vpc=self.stack.network.vpc, tags=self.tags),
             )
-        return group
+        return self.security_group
 
     @step("Launch a temporary instance into the VPC, in that group", phase="baking")
     async def launch_instance(self, security_group: str) -> None:
@@ -108,7 +112,7 @@ class BakeSteps(Steps):
     async def pull_code(self) -> None:
         await self.builder.pull()
 
-    @step("Create an AMI from it", phase="baking")
+    @step(CREATE_IMAGE, phase="baking")
     async def create_image(self) -> Image:
         image = await self.builder.image()
         patience = self.stack.patience
@@ -121,30 +125,32 @@ class BakeSteps(Steps):
     @step("Destroy the temporary instance and security group", phase="baking")
     async def destroy(self) -> None:
         pace = poll_certainly(self.stack.patience.confirm, self.way_back)
-        security_group = names.bake_security_group(self.identity.application, self.release)
-        for kind, name, destroy, what in (
-            ("instance", "builder", Builders.destroy_builders, "Terminate the instance"),
-            ("security group", security_group, Builders.delete_security_groups, "Delete the security group"),
+        for kind, destroy, what in (
+            ("instance", Builders.destroy_builders, "Terminate the instance"),
+            ("security group", Builders.delete_security_groups, "Delete the security group"),
         ):
-            mine = OfRelease(region=self.region, release=self.release, settled_at=self.settled_at(kind, name))
+            made = [name for of, name in self.ledger if of == kind]
+            settled = [at for name in made if (at := self.settled_at(kind, name))]
+            mine = OfRelease(region=self.region, release=self.release, settled_at=max(settled, default=None))
             await self.certainly(destroy, mine, pace, what=what)
-            if (kind, name) in self.ledger:
+            for name in made:
                 self.gone(kind, name)
         await self.builder.destroy()
 
-    async def discard_image(self) -> None:
-        """What a failed bake made of its image is no image."""
+    async def discard_image(self, region: str = "") -> None:
+        """What a failed bake made of its image, or of its copy in another region, is no image."""
+        kind = f"image in {region}" if region else "image"
         await self.certainly(
             Images.discard_image,
             DiscardImage(
-                region=self.region, name=self.image_name, release=self.release,
-                settled_at=self.settled_at("image", self.image_name),
+                region=region or self.region, name=self.image_name, release=self.release,
+                settled_at=self.settled_at(kind, self.image_name),
             ),
             poll_certainly(self.stack.patience.confirm, self.way_back),
-            what="Remove the half-made image",
+            what=f"Remove the half-made {kind}",
         )  # fmt: skip
-        if ("image", self.image_name) in self.ledger:
-            self.gone("image", self.image_name)
+        if (kind, self.image_name) in self.ledger:
+            self.gone(kind, self.image_name)
 
     def status(self) -> Status:
         link = BakeLink(workflow_id=workflow.info().workflow_id, log=f"s3://{self.stack.bake.artifacts_bucket}/{self.log}")

@@ -29,11 +29,14 @@ class LaunchingSteps(SharedBakeSteps, MakingSteps):
         found = reusable(self.images, self.identity)
         if found:
             self.checklist.note(f"{found.id} was baked before")
+            self.image = found
             return found
         self.bake = BakeLink(workflow_id=self.identity.workflow_id)
         self.checklist.note(f"baking: {self.identity.workflow_id}")
         self.before("leave the bake", self.leave_bake, f"temporal workflow cancel --workflow-id {self.identity.workflow_id}")
-        image = await self.baked(BakeRequest(stack=self.stack.name, tag=self.version.tag, commit=self.version.commit))
+        self.image = image = await self.baked(
+            BakeRequest(stack=self.identity.stack or self.stack.name, tag=self.version.tag, commit=self.version.commit)
+        )
         self.checklist.note(f"{image.id}, baked now")
         if self.blue:
             # Hours may have passed since blue was last seen.

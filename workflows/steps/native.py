@@ -18,41 +18,77 @@ if TYPE_CHECKING:
     from workflows.steps.baking import BakeSteps
 
 
-class NativeBuilder:
-    def __init__(self, do: BakeSteps) -> None:
-        self._do = do
+class OverSsm:
+    """A temporary instance that admits nobody: `what` is it for?"""
+
+    def __init__(self, do: BakeSteps, what: str) -> None:
+        self._do, self._what = do, what
         self._instance = ""
 
-    async def check(self) -> None:
-        """There is nothing that it needs on the worker."""
-
-    async def launch(self, security_group: str) -> None:
+    async def start(self, image: str, security_group: str, user_data: str = "") -> None:
         """In the first subnet that has capacity. Then until its SSM agent answers."""
         do, patience = self._do, self._do.stack.patience
-        async with do.making("instance", "builder"):
-            self._instance = await do.where_there_is_capacity(lambda number, subnet: self._launch(number, subnet, security_group))
+        async with do.making("instance", self._what):
+            self._instance = await do.where_there_is_capacity(
+                lambda number, subnet: self._launch(number, subnet, image, security_group, user_data)
+            )
         await do.do(
             Builders.builder_online, BuilderRef(region=do.region, id=self._instance), poll(patience.confirm, patience.healthy),
             what="Wait until its SSM agent answers",
         )  # fmt: skip
 
-    async def _launch(self, number: int, subnet: str, security_group: str) -> str:
+    async def _launch(self, number: int, subnet: str, image: str, security_group: str, user_data: str) -> str:
         do, bake = self._do, self._do.stack.bake
         return await do.do(
             Builders.launch_builder,
             LaunchBuilder(
-                region=do.region, image=do.identity.base_image, type=bake.instance_type or do.stack.instance.type, subnet=subnet,
+                region=do.region, image=image, type=bake.instance_type or do.stack.instance.type, subnet=subnet,
                 security_group=security_group, tags=do.tags, profile=bake.profile, dead_man_minutes=bake.dead_man_minutes,
+                kms_key=bake.kms_key, user_data=user_data,
                 # Another subnet is another launch: the same token with other parameters is refused.
-                token=names.token(do.release, "builder" if number == 1 else f"builder {number}"),
+                token=names.token(do.release, self._what if number == 1 else f"{self._what} {number}"),
             ),
         )  # fmt: skip
 
+    async def run_phase(self, phase: str, recipe: str = "") -> None:
+        """The recipe's scripts of that phase; a worker that takes over finds the command that runs. `recipe` is what they must be."""
+        do, bake, identity, log = self._do, self._do.stack.bake, self._do.identity, f"{self._do.log}/{phase}.log"
+        do.checklist.note(f"log: s3://{bake.artifacts_bucket}/{log}")
+        patience = do.stack.patience
+        command: str = await do.do(
+            Provisioning.start_phase,
+            StartPhase(
+                region=do.region, instance=self._instance, phase=phase, token=names.token(do.release, phase), bucket=bake.artifacts_bucket,
+                log=log, timeout=patience.provision, recipe=recipe, made_of=made_of(do.stack), manifest=do.manifest if phase == "code" else "",
+                variables={
+                    "OVENBIRD_APPLICATION": identity.application, "OVENBIRD_REPOSITORY": do.stack.application.repository,
+                    "OVENBIRD_TAG": identity.tag, "OVENBIRD_COMMIT": identity.commit, "OVENBIRD_CREDENTIAL": do.credential,
+                },
+            ),
+            poll(patience.confirm, patience.healthy),
+        )  # fmt: skip
+        await do.do(
+            Provisioning.phase_finished,
+            CommandRef(region=do.region, instance=self._instance, id=command, phase=phase, bucket=bake.artifacts_bucket, log=log),
+            poll(patience.confirm, patience.provision),
+        )
+
+
+class NativeBuilder(OverSsm):
+    def __init__(self, do: BakeSteps) -> None:
+        super().__init__(do, "builder")
+
+    async def check(self) -> None:
+        """There is nothing that it needs on the worker."""
+
+    async def launch(self, security_group: str) -> None:
+        await self.start(self._do.identity.base_image, security_group)
+
     async def copy(self) -> None:
-        await self._run_phase("copy")
+        await self.run_phase("copy", self._do.identity.recipe)
 
     async def pull(self) -> None:
-        await self._run_phase("code")
+        await self.run_phase("code", self._do.identity.recipe)
 
     async def image(self) -> str:
         do, patience = self._do, self._do.stack.patience
@@ -69,25 +105,3 @@ class NativeBuilder:
 
     async def destroy(self) -> None:
         """The instance and the group are all that it made: each builder's bake destroys those."""
-
-    async def _run_phase(self, phase: str) -> None:
-        do, bake, identity, log = self._do, self._do.stack.bake, self._do.identity, f"{self._do.log}/{phase}.log"
-        do.checklist.note(f"log: s3://{bake.artifacts_bucket}/{log}")
-        patience = do.stack.patience
-        command: str = await do.do(
-            Provisioning.start_phase,
-            StartPhase(
-                region=do.region, instance=self._instance, phase=phase, token=names.token(do.release, phase), bucket=bake.artifacts_bucket,
-                log=log, timeout=patience.provision, recipe=identity.recipe, made_of=made_of(do.stack), manifest=do.manifest if phase == "code" else "",
-                variables={
-                    "OVENBIRD_APPLICATION": identity.application, "OVENBIRD_REPOSITORY": do.stack.application.repository,
-                    "OVENBIRD_TAG": identity.tag, "OVENBIRD_COMMIT": identity.commit, "OVENBIRD_CREDENTIAL": do.credential,
-                },
-            ),
-            poll(patience.confirm, patience.healthy),
-        )  # fmt: skip
-        await do.do(
-            Provisioning.phase_finished,
-            CommandRef(region=do.region, instance=self._instance, id=command, phase=phase, bucket=bake.artifacts_bucket, log=log),
-            poll(patience.confirm, patience.provision),
-        )

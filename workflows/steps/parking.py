@@ -5,15 +5,19 @@ from __future__ import annotations
 from temporalio import workflow
 
 from workflows.checklist import step
+from workflows.policies import QUICK
 from workflows.steps.base import FAILURES, describe
 from workflows.steps.cutover import DRAIN_AND_PARK
 from workflows.steps.releasing import ReleasingSteps
 from workflows.steps.restoring import SLOWEST_LOOK
 
 with workflow.unsafe.imports_passed_through():
+    from activities.delivery import Delivery, ProtectImage
     from activities.groups import Groups, MarkGroups, OfStack, Resize
     from domain import capacity, names
     from domain.models import State
+
+PROTECTS = "protect"
 
 
 class ParkingSteps(ReleasingSteps):
@@ -25,6 +29,12 @@ class ParkingSteps(ReleasingSteps):
         Its maximum is zero as well: a policy on the balancer's requests would wake it with green's load.
         """
         await self.tried("park the old deployment", self._park())
+        if self.image and not self.image.protection and workflow.patched(PROTECTS):
+            await self.tried(f"protect {self.image.id} against being deregistered", self._protect(self.image.id))
+
+    async def _protect(self, image: str) -> None:
+        what = f"Protect {image} against being deregistered"
+        await self.certainly(Delivery.protect_image, ProtectImage(region=self.region, id=image), QUICK, what=what)
 
     async def _park(self) -> None:
         green = self.groups.get(self.green)

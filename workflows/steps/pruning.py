@@ -13,10 +13,10 @@ from workflows.steps.parking import ParkingSteps
 
 with workflow.unsafe.imports_passed_through():
     from activities.groups import GroupRef, Groups
-    from activities.images import FindUsers, ImageRef, Images
+    from activities.images import FindImages, FindUsers, ImageRef, Images
     from activities.templates import TemplateRef, Templates
     from domain.models import Deployment, Image, State
-    from domain.retention import images_to_prune, to_prune
+    from domain.retention import images_to_prune, in_the_way, to_prune
 
 
 class PruningSteps(ParkingSteps):
@@ -31,12 +31,10 @@ class PruningSteps(ParkingSteps):
         doomed = to_prune(self.deployments, self.stack.retention.deployments)
         gone = [d for d in doomed if await self.tried(f"prune {d.name}", self._prune_deployment(d))]
         kept = [deployment for deployment in self.deployments if deployment not in gone]
-        candidates = images_to_prune(
-            self.images, kept, gone, now=workflow.now(), unreleased=timedelta(days=self.stack.retention.unreleased_image_days)
-        )
         pruned: list[str] = []
-        if candidates:
-            await self.tried("prune images", self._prune_images(candidates, pruned))
+        await self.tried("prune images", self._prune_images(self.region, self.images, kept, gone, pruned))
+        for copy in () if self.stack.bake.made_by else self.stack.bake.copies:
+            await self.tried(f"prune the copies in {copy.region}", self._prune_copies(copy.region, kept, gone, pruned))
         self.checklist.note(f"deployments: {len(gone)}, images: {len(pruned)}" if gone or pruned else "nothing to prune")
         return (*(deployment.name for deployment in gone), *pruned)
 
@@ -60,20 +58,33 @@ class PruningSteps(ParkingSteps):
             await self.certainly(Templates.delete_launch_configuration, mine, QUICK, what=what)
             self.gone(CONFIGURATION, deployment.name)
 
-    async def _prune_images(self, candidates: list[Image], pruned: list[str]) -> None:
+    async def _prune_copies(self, region: str, kept: list[Deployment], gone: list[Deployment], pruned: list[str]) -> None:
+        """By the same rule: what a stack over there uses is in use."""
+        asked = FindImages(region=region, application=self.stack.application.name)
+        images = await self.certainly(Images.find_images, asked, QUICK, what=f"Which copies are in {region}?")
+        await self._prune_images(region, images, kept, gone, pruned)
+
+    async def _prune_images(
+        self, region: str, images: list[Image], kept: list[Deployment], gone: list[Deployment], pruned: list[str]
+    ) -> None:  # fmt: skip
+        retention = self.stack.retention
+        candidates = images_to_prune(
+            images, kept, gone, now=workflow.now(), unreleased=timedelta(days=retention.unreleased_image_days),
+            shared=timedelta(days=retention.shared_image_days),
+        )  # fmt: skip
+        if not candidates:
+            return
         users: dict[str, list[str]] = await self.certainly(
-            Images.find_users, FindUsers(region=self.region, images=tuple(image.id for image in candidates)), QUICK,
+            Images.find_users, FindUsers(region=region, images=tuple(image.id for image in candidates)), QUICK,
             what="Who uses these images?",
         )  # fmt: skip
         for image in candidates:
-            if using := users[image.id]:
-                self.operator.notes.append(f"{image.id} ({image.name}) stays: it is used by {', '.join(using[:3])}")
+            if why := in_the_way(image, users[image.id]):
+                self.operator.notes.append(f"{image.id} ({image.name}) stays: {why}")
                 continue
             await self.certainly(
-                Images.delete_image,
-                ImageRef(region=self.region, id=image.id),
-                QUICK,
+                Images.delete_image, ImageRef(region=region, id=image.id, unprotect=image.protection == "ours"), QUICK,
                 what=f"Delete the image {image.name} and its snapshots",
-            )
+            )  # fmt: skip
             self.gone("image", image.id)
             pruned.append(image.id)

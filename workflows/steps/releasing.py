@@ -72,6 +72,7 @@ class ReleasingSteps(RestoringSteps):
         self.green_min = self.stack.capacity.min
         self.groups: dict[str, Group] = {self.blue.name: self.blue.group} if self.blue else {}
         self.images: list[Image] = []
+        self.image: Image | None = None
         self.bake: BakeLink | None = None
         self.approval_needed = self.stack.approval
         self.reason = ""

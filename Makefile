@@ -42,7 +42,7 @@ bench: $(VENV)/.installed
 histories: $(VENV)/.installed
 	@$(BIN)/python -m bench.histories
 
-# An hour, and docs/crash-matrix.md. SAMPLE=5 tries five points of each play, PLAYS=packer those of Packer's bakes; both write nothing.
+# An hour, and docs/crash-matrix.md. SAMPLE=5 tries five points of each play, PLAYS=bakes those of the bakes (native, packer); both write nothing.
 torture: $(VENV)/.installed
 	@$(BIN)/python -m bench.torture $(if $(SAMPLE),--sample $(SAMPLE) --storm $(SAMPLE)0) $(if $(PLAYS),--plays $(PLAYS) --storm 0 --aborts 1)
 

@@ -32,17 +32,20 @@ class Auditor:
         self._lane, self._account = lane, lane.account
         self.before = self._account.snapshot(only=lane.name)
         self._commands = self._all_commands()
+        self._owners = set(self._instances_by_owner())
         self._account.clear_watermark(lane.target_group)
 
     @property
     def serving(self) -> str:
         return _serving(self.before)[0]
 
-    def verdict(self, ended: str, wanted: str, *, serves: str | None, seconds: float, images: int | None = None) -> Verdict:
+    def verdict(
+        self, ended: str, wanted: str, *, serves: str | None, seconds: float, images: int | None = None, builders: int = 1
+    ) -> Verdict:  # fmt: skip
         """
         `serves` is the deployment's tag that must serve now; None for what served before, exactly as before.
 
-        `images` is how many must have been made, where that is certain.
+        `images` is how many must have been made, where that is certain; `builders` how many instances a bake may launch.
         """
         after = self._account.snapshot(only=self._lane.name)
         verdict = Verdict(ended=ended, seconds=seconds)
@@ -62,7 +65,7 @@ class Auditor:
         if least < SIZE:
             verdict.broken.append(f"at one moment only {least} targets were healthy")
         verdict.left = self._left(after)
-        verdict.duplicates = self._duplicates(after)
+        verdict.duplicates = self._duplicates(after, builders)
         return verdict
 
     def _sizes(self, after: Snapshot, verdict: Verdict) -> None:
@@ -108,23 +111,14 @@ class Auditor:
         left += [f"{len(after.snapshots)} snapshots of {len(after.images)} images"] if len(after.snapshots) > len(after.images) else []
         return left
 
-    def _duplicates(self, after: Snapshot) -> list[str]:
+    def _duplicates(self, after: Snapshot, builders: int) -> list[str]:
         """A second instance, group, image or command where one was asked for; terminated instances are still shown."""
-        account = self._account
-        pages = account.ec2.get_paginator("describe_instances").paginate(
-            Filters=[{"Name": "tag:ovenbird:application", "Values": [f"app-{self._lane.name}"]}]
-        )
-        per_owner: dict[str, int] = {}
-        for instance in (i for page in pages for r in page["Reservations"] for i in r["Instances"]):
-            tags = {tag["Key"]: tag["Value"] for tag in instance["Tags"]}
-            if "KeyName" in instance:
-                # Packer's: it cannot go on where a dead one stopped, so another one follows it.
-                continue
-            owner = tags.get("ovenbird:deployment") or tags.get("ovenbird:release", "?")
-            builder = "ovenbird:deployment" not in tags
-            per_owner[owner] = per_owner.get(owner, 0) + (SIZE if builder else 1)
+        per_owner = self._instances_by_owner()
+        # The last bake's: those of earlier ones were judged with them.
         several = [
-            f"{count // SIZE} builders of {owner}" for owner, count in per_owner.items() if owner.startswith("bake-") and count > SIZE
+            f"{count} builders of {owner}"
+            for owner, count in per_owner.items()
+            if owner.startswith("bake-") and owner not in self._owners and count > builders
         ]
         made = after.groups.keys() - self.before.groups.keys()
         several += [f"{count} instances of {owner}" for owner, count in per_owner.items() if owner in made and count > SIZE]
@@ -139,6 +133,22 @@ class Auditor:
             per_instance[instance_id[1]] = per_instance.get(instance_id[1], 0) + 1
         several += [f"{count} commands on {name}" for name, count in per_instance.items() if count > 2]
         return several
+
+    def _instances_by_owner(self) -> dict[str, int]:
+        """How many instances each bake and each deployment has launched; Packer's are not counted."""
+        account = self._account
+        pages = account.ec2.get_paginator("describe_instances").paginate(
+            Filters=[{"Name": "tag:ovenbird:application", "Values": [f"app-{self._lane.name}"]}]
+        )
+        per_owner: dict[str, int] = {}
+        for instance in (i for page in pages for r in page["Reservations"] for i in r["Instances"]):
+            tags = {tag["Key"]: tag["Value"] for tag in instance["Tags"]}
+            if "KeyName" in instance:
+                # Packer's: it cannot go on where a dead one stopped, so another one follows it.
+                continue
+            owner = tags.get("ovenbird:deployment") or tags.get("ovenbird:release", "?")
+            per_owner[owner] = per_owner.get(owner, 0) + 1
+        return per_owner
 
     def _all_commands(self) -> set[tuple[str, str]]:
         commands = self._account.ssm.list_commands()["Commands"]

@@ -25,6 +25,7 @@ from demo.traffic import Traffic
 T = TypeVar("T")
 SIZE = 2
 LIMIT = 240.0
+ABROAD = "ap-southeast-2"
 PATIENCE = (
     "first_look = 0.15\npoll = 0.4\nconfirm = 0.1\nhealthy = 90\napproval = 600\nsoak = {soak}\ndrain = 90\nsettle = 2\nway_back = 200"
 )
@@ -56,7 +57,8 @@ class Lane:
         # Why the last play that failed failed.
         self.last_words = ""
         self.worker: Process | None = None
-        self.builder = "native"
+        self.abroad = Account(stage.environment | {"AWS_DEFAULT_REGION": ABROAD})
+        self.builder, self.wanted = "native", ""
         # Where the stand-in for packer is told when to stop, and says that it has.
         self.lines = stage.home / f"packer-{self.name}"
         self.set_soak(0.3)
@@ -68,13 +70,14 @@ class Lane:
     def set_soak(self, seconds: float, *, approval: bool = False) -> None:
         text = self.infrastructure.stack(
             self.name, self.repository.url, application=f"app-{self.name}", patience=PATIENCE.format(soak=seconds),
-            bake=infrastructure.built_with(self.builder, self.stage.environment), capacity="min = 1\nmax = 8\ndesired = 2", retention="deployments = 3", sweeping="age = 0",
+            bake=infrastructure.built_with(self.builder, self.stage.environment) + self.wanted, capacity="min = 1\nmax = 8\ndesired = 2", retention="deployments = 3", sweeping="age = 0",
             top=f"approval = {str(approval).lower()}\n" + 'scaling = [{ metric = "cpu", target = 50 }, { metric = "requests", target = 1000 }]',
         )  # fmt: skip
         self._stacks.write(self.name, text)
 
-    def use_builder(self, builder: str) -> None:
-        self.builder = builder
+    def use_builder(self, builder: str, wanted: str = "") -> None:
+        """`wanted` are lines of what is asked of the image."""
+        self.builder, self.wanted = builder, wanted
         self.set_soak(0.3)
 
     def new_tag(self) -> str:

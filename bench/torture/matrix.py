@@ -22,6 +22,7 @@ REPLIES = {"reply lost": "lost_reply", "throttled": "throttle", "500": "error", 
 READS = ("Describe", "Get", "List", "HEAD ", "GET ")
 # A call that one run did not need to make (a look less), the next one may.
 TRIES = 3
+ANYTHING = "*"
 # Longer than any worker lives after it was noticed that a call is held.
 HELD = 60.0
 
@@ -57,8 +58,8 @@ async def points(lane: Lane, play: str) -> list[Point]:
     if not verdict.kept:
         raise RuntimeError(f"the quiet {play} broke its promise already: {verdict}")
     calls = [call for call in lane.account.calls() if call["caller"] == lane.name]
-    counts = Counter(call["action"] for call in calls)
-    earlier = Counter(call["action"] for call in calls if call["at"] < lane.marked_at)
+    counts = Counter(_nameless(call["action"]) for call in calls)
+    earlier = Counter(_nameless(call["action"]) for call in calls if call["at"] < lane.marked_at)
     lines = int((lane.lines / "lines").read_text()) if play == PACKED else 0
     return [Point(play, "line", line, LINE) for line in range(1, lines + 1)] + [
         Point(play, action, occurrence, fault)
@@ -69,6 +70,11 @@ async def points(lane: Lane, play: str) -> list[Point]:
     ]
 
 
+def _nameless(action: str) -> str:
+    """The next play's keys in S3 hold another tag and another run."""
+    return re.sub(r"/(logs|manifests)/.*?(/[a-z]+\.log)?$", rf"/\1/{ANYTHING}\2", action)
+
+
 async def try_point(lane: Lane, point: Point) -> Tried:
     """One play with one fault; the users ask all the time."""
     if point.fault == LINE:
@@ -76,7 +82,7 @@ async def try_point(lane: Lane, point: Point) -> Tried:
     kill = point.fault in KILLS
     kind = (KILLS | REPLIES)[point.fault]
     lane.account.fault(
-        kind, re.escape(point.action), skip=point.occurrence, match={"caller": f"^{lane.name}$"}, times=1,
+        kind, re.escape(point.action).replace(re.escape(ANYTHING), ".*"), skip=point.occurrence, match={"caller": f"^{lane.name}$"}, times=1,
         **({"seconds": HELD if kill else 30} if kind in ("hang", "late_reply") else {}),
     )  # fmt: skip
     watching = asyncio.create_task(_kill_when_struck(lane)) if kill else None

@@ -1,4 +1,4 @@
-"""What is played at each point: a release with its bake, two aborts, a rollback; and with Packer a bake."""
+"""What is played at each point: a release with its bake, two aborts, a rollback, a bake for two regions; and with Packer a bake."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from bench.torture.audit import Auditor, Verdict
-from bench.torture.lane import Lane
+from bench.torture.lane import ABROAD, Lane
 
 LOOK = 0.05
+WANTED = f'verify = true\ncopies = [{{ region = "{ABROAD}" }}]\nshare_with = ["210987654321"]\ndeprecate_after_days = 30\n'
 
 
 async def release(lane: Lane) -> Verdict:
@@ -30,6 +31,26 @@ async def bake_with_packer(lane: Lane) -> Verdict:
         lane.marked_at = time.time()
         ended = await lane.ending(await lane.bake(tag))
         return auditor.verdict(ended, "Completed", serves=None, seconds=time.monotonic() - started, images=1)
+    finally:
+        lane.use_builder("native")
+
+
+async def bake_for_two_regions(lane: Lane) -> Verdict:
+    """With all that may be asked of an image: it is launched once, stamped, shared and copied."""
+    lane.use_builder("native", WANTED)
+    try:
+        auditor, tag, started = Auditor(lane), lane.new_tag(), time.monotonic()
+        before = lane.abroad.snapshot(only=lane.name)
+        lane.marked_at = time.time()
+        ended = await lane.ending(await lane.bake(tag))
+        verdict = auditor.verdict(ended, "Completed", serves=None, seconds=time.monotonic() - started, images=1, builders=2)
+        after = lane.abroad.snapshot(only=lane.name)
+        copies = after.images.keys() - before.images.keys()
+        if len(copies) != 1:
+            verdict.broken.append(f"{len(copies)} copies were made, not one")
+        if len(after.snapshots) > len(after.images):
+            verdict.left.append(f"{len(after.snapshots)} snapshots of {len(after.images)} copies")
+        return verdict
     finally:
         lane.use_builder("native")
 
@@ -82,9 +103,10 @@ async def rollback(lane: Lane) -> Verdict:
     return auditor.verdict(ended, "Completed", serves=previous, seconds=time.monotonic() - started)
 
 
-PACKED = "bake with Packer"
+PACKED, TWO_REGIONS = "bake with Packer", "bake for two regions"
 PLAYS: dict[str, Callable[[Lane], Awaitable[Verdict]]] = {
     "release with its bake": release, "abort of a bake": abort_bake, "abort while watched": abort, "rollback": rollback,
+    TWO_REGIONS: bake_for_two_regions,
 }  # fmt: skip
 if shutil.which("packer"):
     PLAYS[PACKED] = bake_with_packer

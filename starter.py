@@ -148,6 +148,18 @@ def pause(stack: Stack, by: By = ME, reason: Reason = "", json: Json = False) ->
 
 
 @app.command()
+def extend(stack: Stack, by: By = ME, reason: Reason = "", json: Json = False) -> None:
+    """Keep the old version as large as it is for as long again (patience.hot), ready to take over at once."""
+    _finish(_run(commands.say(stack, "extend", by, reason), json), json)
+
+
+@app.command("park-now")
+def park_now(stack: Stack, by: By = ME, reason: Reason = "", json: Json = False) -> None:
+    """End the time for which the old version is kept as large as it is."""
+    _finish(_run(commands.say(stack, "park_now", by, reason), json), json)
+
+
+@app.command()
 def resume(stack: Stack, by: By = ME, reason: Reason = "", json: Json = False) -> None:
     """Go on after a pause."""
     _finish(_run(commands.say(stack, "resume", by, reason), json), json)

@@ -35,9 +35,11 @@ from activities.groups import Groups
 from activities.heartbeat import HeartbeatInterceptor
 from activities.images import Images
 from activities.manifests import Manifests
+from activities.metrics import Metrics
 from activities.packer import Packer
 from activities.provisioning import Provisioning
 from activities.recipe import Recipe
+from activities.rules import Rules
 from activities.source import Source
 from activities.templates import Templates
 from domain.errors import InvalidConfiguration
@@ -96,6 +98,7 @@ def make_worker(client: Client, settings: Settings) -> Worker:
     holders = [
         Configuration(settings.stacks), source, images, Delivery(aws, images), Builders(aws), Provisioning(aws, recipe), Packer(aws, client, recipe),
         Templates(aws), Groups(aws), Balancers(aws), Bakes(client), Censuses(aws, client), Checks(aws, source), Manifests(aws),
+        Rules(aws), Metrics(aws),
     ]  # fmt: skip
     activities = [
         method for holder in holders for name in dir(holder) if hasattr(method := getattr(holder, name), "__temporal_activity_definition")

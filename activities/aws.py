@@ -82,6 +82,9 @@ class Aws:
     def sts(self, region: str) -> STSClient:
         return self._client("sts", region)  # type: ignore[no-any-return]
 
+    def cloudwatch(self, region: str) -> Any:
+        return self._client("cloudwatch", region)
+
     def kms(self, region: str) -> Any:
         return self._client("kms", region)
 

@@ -38,6 +38,7 @@ class Account:
         self.elbv2 = make("elbv2", endpoint_url=self.endpoint)
         self.ssm = make("ssm", endpoint_url=self.endpoint)
         self.kms = make("kms", endpoint_url=self.endpoint)
+        self.cloudwatch = make("cloudwatch", endpoint_url=self.endpoint)
         self.s3 = make("s3", endpoint_url=self.endpoint)
 
     def snapshot(self, *, only: str = "") -> Snapshot:

@@ -10,13 +10,17 @@ import http.server
 import json
 import os
 import pathlib
+import random
 import signal
 import socket
 import sys
 import threading
 import time
 
-VERSION = pathlib.Path(__file__).with_name("VERSION").read_text().strip()
+HERE = pathlib.Path(__file__).parent
+VERSION = (HERE / "VERSION").read_text().strip()
+# The share of requests that a version answers with an error, however healthy it is.
+ERRORS = float((HERE / "ERRORS").read_text()) if (HERE / "ERRORS").exists() else 0.0
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -25,8 +29,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if "pause=" in self.path:
             time.sleep(float(self.path.rpartition("pause=")[2]))
-        healthy = "OVENBIRD_BUILDER" in os.environ or not pathlib.Path(__file__).with_name("SICK").exists()
+        healthy = "OVENBIRD_BUILDER" in os.environ or not (HERE / "SICK").exists()
         status = 200 if self.path != "/health" or healthy else 503
+        if self.path != "/health" and random.random() < ERRORS:
+            status = 500
         body = json.dumps({"version": VERSION, "instance": os.environ.get("LOCALCLOUD_INSTANCE", "")}).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

@@ -23,6 +23,15 @@ class Infrastructure:
     target_group: str
     target_group_arn: str
     address: str
+    # Of a stack whose traffic goes by weights: the second target group, and the rule that shows green before its time.
+    other_target_group: str = ""
+    other_target_group_arn: str = ""
+    listener: str = ""
+    preview: str = ""
+
+    @property
+    def target_groups(self) -> tuple[str, ...]:
+        return (self.target_group, self.other_target_group) if self.other_target_group else (self.target_group,)
 
     def stack(self, name: str, repository: str, **settings: str) -> str:
         """One stack of the file; `settings` are further TOML lines by table ("" for the top level)."""
@@ -32,7 +41,7 @@ class Infrastructure:
         more = "\n".join(
             f"[stacks.{name}.{table}]\n{lines}"
             for table, lines in settings.items()
-            if table not in ("top", "capacity", "application", "bake")
+            if table not in ("top", "capacity", "application", "bake", "load_balancer")
         )
         return f"""
 [stacks.{name}]
@@ -60,8 +69,9 @@ artifacts_bucket = "{self.bucket}"
 {settings.get("capacity", "min = 2" + chr(10) + "max = 8")}
 
 [stacks.{name}.load_balancer]
-target_groups = ["{self.target_group}"]
+target_groups = {list(self.target_groups)}
 health_check_grace = 60
+{settings.get("load_balancer", "")}
 
 [stacks.{name}.patience]
 {patience}
@@ -119,19 +129,52 @@ def add_balancer(
     environment: dict[str, str], base: Infrastructure, stack: str, *, port: int, health: str = "/health", app_port: int = 8080
 ) -> Infrastructure:
     """A balancer with one target group for one more stack."""
-    elb = boto3.client(
-        "elbv2", endpoint_url=environment["AWS_ENDPOINT_URL"], region_name=base.region,
-        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"], aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-    )  # fmt: skip
+    elb = _elb(environment, base.region)
     balancer = elb.create_load_balancer(Name=stack, Subnets=list(base.subnets))["LoadBalancers"][0]
     name = names.target_group(stack)
-    arn = elb.create_target_group(
-        Name=name, Protocol="HTTP", Port=app_port, VpcId=base.vpc, HealthCheckPath=health, HealthCheckIntervalSeconds=5,
-        HealthyThresholdCount=2, UnhealthyThresholdCount=2,
-    )["TargetGroups"][0]["TargetGroupArn"]  # fmt: skip
-    elb.modify_target_group_attributes(TargetGroupArn=arn, Attributes=[{"Key": "deregistration_delay.timeout_seconds", "Value": "10"}])
+    arn = _target_group(elb, name, base.vpc, health, app_port)
     elb.create_listener(
         LoadBalancerArn=balancer["LoadBalancerArn"], Protocol="HTTP", Port=port,
         DefaultActions=[{"Type": "forward", "TargetGroupArn": arn}],
     )  # fmt: skip
     return replace(base, target_group=name, target_group_arn=arn, address=f"http://{balancer['DNSName']}:{port}")
+
+
+def add_weighted_balancer(
+    environment: dict[str, str], base: Infrastructure, stack: str, *, port: int, health: str = "/health", app_port: int = 8080
+) -> Infrastructure:
+    """A balancer with two target groups, the second without traffic; a request with X-Preview: green sees that one."""
+    elb = _elb(environment, base.region)
+    balancer = elb.create_load_balancer(Name=stack, Subnets=list(base.subnets))["LoadBalancers"][0]
+    pair = [names.target_group(f"{stack}-{which}") for which in ("one", "two")]
+    arns = [_target_group(elb, name, base.vpc, health, app_port) for name in pair]
+    weighted = [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in zip(arns, (100, 0), strict=True)]
+    listener = elb.create_listener(
+        LoadBalancerArn=balancer["LoadBalancerArn"], Protocol="HTTP", Port=port,
+        DefaultActions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": weighted}}],
+    )["Listeners"][0]["ListenerArn"]  # fmt: skip
+    preview = elb.create_rule(
+        ListenerArn=listener, Priority=1, Actions=[{"Type": "forward", "TargetGroupArn": arns[1]}],
+        Conditions=[{"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": "X-Preview", "Values": ["green"]}}],
+    )["Rules"][0]["RuleArn"]  # fmt: skip
+    return replace(
+        base, target_group=pair[0], target_group_arn=arns[0], other_target_group=pair[1], other_target_group_arn=arns[1], listener=listener,
+        preview=preview, address=f"http://{balancer['DNSName']}:{port}",
+    )  # fmt: skip
+
+
+def _elb(environment: dict[str, str], region: str) -> Any:
+    make: Any = boto3.client
+    return make(
+        "elbv2", endpoint_url=environment["AWS_ENDPOINT_URL"], region_name=region,
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"], aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+    )  # fmt: skip
+
+
+def _target_group(elb: Any, name: str, vpc: str, health: str, app_port: int) -> str:
+    arn: str = elb.create_target_group(
+        Name=name, Protocol="HTTP", Port=app_port, VpcId=vpc, HealthCheckPath=health, HealthCheckIntervalSeconds=5,
+        HealthyThresholdCount=2, UnhealthyThresholdCount=2,
+    )["TargetGroups"][0]["TargetGroupArn"]  # fmt: skip
+    elb.modify_target_group_attributes(TargetGroupArn=arn, Attributes=[{"Key": "deregistration_delay.timeout_seconds", "Value": "10"}])
+    return arn

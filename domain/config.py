@@ -189,9 +189,51 @@ class ScalingPolicy(Section):
 
 
 class LoadBalancer(Section):
+    """
+    With "attach" green joins the target groups in which blue is. With "weighted" there are two, one of them without traffic: green joins
+    that one, and the rules' weights are moved in `steps` of percent. `preview` rules show green before (their ARNs).
+    """
+
     target_groups: tuple[str, ...] = Field(min_length=1)
-    strategy: Literal["attach"] = "attach"
+    strategy: Literal["attach", "weighted"] = "attach"
     health_check_grace: int = Field(default=300, ge=0)
+    steps: tuple[Annotated[int, Field(ge=1, le=100)], ...] = (1, 10, 50, 100)
+    preview: tuple[str, ...] = ()
+    stickiness: Literal["refuse", "wait"] = "refuse"
+
+    @model_validator(mode="after")
+    def _a_pair_and_steps_that_rise(self) -> Self:
+        if self.strategy == "weighted" and len(self.target_groups) != 2:
+            raise ValueError("the strategy weighted swaps two target groups: give exactly two")
+        if list(self.steps) != sorted(set(self.steps)) or self.steps[-1:] != (100,):
+            raise ValueError("steps must rise, and end with 100")
+        return self
+
+
+class Watch(Section):
+    """
+    What ends a release while its traffic is watched, by itself. Each is left out where it is not given.
+
+    `alarms` are CloudWatch alarms, none of which may be in ALARM. `error_rate` is the most of green's answers that may be 5xx (0.01 is one
+    percent), `latency` in seconds at the percentile `percentile`; with the strategy "weighted" `error_ratio` and `latency_ratio` are how many
+    times blue's in the same minutes they may be. Fewer requests than `requests` decide nothing: then a person is asked, or it goes on.
+    `period` is that of the metrics, in seconds.
+    """
+
+    alarms: tuple[str, ...] = ()
+    error_rate: float | None = Field(default=None, gt=0, lt=1)
+    error_ratio: float | None = Field(default=None, ge=1)
+    latency: float | None = Field(default=None, gt=0)
+    latency_ratio: float | None = Field(default=None, ge=1)
+    percentile: float = Field(default=95, gt=0, lt=100)
+    requests: int = Field(default=100, ge=1)
+    when_inconclusive: Literal["ask", "go_on"] = "ask"
+    period: Literal[1, 5, 10, 30, 60] = 60
+
+    @property
+    def measures(self) -> bool:
+        """Is there a rule on the traffic itself?"""
+        return any(limit is not None for limit in (self.error_rate, self.error_ratio, self.latency, self.latency_ratio))
 
 
 class Patience(Section):
@@ -209,7 +251,9 @@ class Patience(Section):
     image: Seconds = 14_400
     healthy: Seconds = 900
     approval: Seconds = 604_800
+    step: Seconds = 180
     soak: Seconds = 60
+    hot: Seconds = 0
     drain: Seconds = 4_000
     settle: Seconds = 60
     way_back: Seconds = 86_400
@@ -265,6 +309,7 @@ class Stack(Section):
     launch: Literal["template", "configuration"] = "template"
     approval: bool = False
     approving: Approving = Approving()
+    watch: Watch = Watch()
     sweeping: Sweeping = Sweeping()
     patience: Patience = Patience()
     health: Health = Health()
@@ -280,6 +325,9 @@ class Stack(Section):
             raise ValueError("tags must not begin with ovenbird: or aws:")
         if self.region in [copy.region for copy in self.bake.copies] and not self.bake.made_by:
             raise ValueError(f"bake.copies names {self.region}, which is where the stack's images are made")
+        ratios = self.watch.error_ratio is not None or self.watch.latency_ratio is not None
+        if ratios and self.load_balancer.strategy != "weighted":
+            raise ValueError("watch.error_ratio and latency_ratio compare two target groups: only the strategy weighted has them")
         return self
 
     @property

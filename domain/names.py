@@ -91,7 +91,12 @@ def scaling_policy(group: str, metric: str) -> str:
 
 def resource_label(load_balancer: str, target_group: str) -> str:
     """Of a scaling policy on requests, from the two ARNs: app/NAME/ID/targetgroup/NAME/ID."""
-    return f"{load_balancer.split(':loadbalancer/')[1]}/{target_group.rsplit(':', maxsplit=1)[-1]}"
+    return f"{balancer_label(load_balancer)}/{target_group.rsplit(':', maxsplit=1)[-1]}"
+
+
+def balancer_label(load_balancer: str) -> str:
+    """As CloudWatch names it: app/NAME/ID."""
+    return load_balancer.split(":loadbalancer/")[1]
 
 
 def target_group(stack: str) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from domain.errors import Conflict
 from domain.health import Healthy, NotYet, Unhealthy, Verdict
-from domain.models import Group, TargetState
+from domain.models import Deployment, Group, Model, TargetState
 
 
 def shares(healthy: Mapping[str, int]) -> dict[str, int]:
@@ -40,3 +41,61 @@ def judge_drain(instances: Iterable[str], targets: Mapping[str, Mapping[str, Tar
 
 def detached(group: Group, target_groups: Iterable[str]) -> bool:
     return not set(group.target_groups) & set(target_groups)
+
+
+class Rule(Model):
+    """A listener's rule that forwards: `weights` by target group ARN, `sticky` for how many seconds a client stays with its target group."""
+
+    arn: str
+    listener: str
+    default: bool
+    weights: dict[str, int]
+    sticky: float = 0
+
+
+class Routing(Model):
+    """How a stack's two target groups are wired. `live` gets the traffic; green joins the `idle` one, or the live one where there is no blue."""
+
+    rules: tuple[Rule, ...]
+    preview: tuple[Rule, ...] = ()
+    live: str
+    idle: str
+
+    @property
+    def sticky(self) -> float:
+        return max(rule.sticky for rule in self.rules)
+
+
+def routing(stack: str, rules: Iterable[Rule], pair: tuple[str, str], preview: Iterable[str], blue: Deployment | None) -> Routing:
+    """
+    Raises Conflict where it cannot be said which of the pair gets the traffic, or where that is not the one in which blue is.
+
+    `preview` are the ARNs of the rules that show green before its time.
+    """
+    known = list(rules)
+    shown = [rule for rule in known if rule.arn in set(preview)]
+    if missing := sorted(set(preview) - {rule.arn for rule in shown}):
+        raise Conflict(f"the preview rules {', '.join(missing)} forward to none of the target groups of {stack}, or do not exist")
+    swapped = [rule for rule in known if rule not in shown]
+    if not swapped:
+        raise Conflict(
+            f"no listener rule forwards to the target groups of {stack}: one must forward to both of them, with weights 100 and 0"
+        )
+    for rule in swapped:
+        if not set(pair) <= rule.weights.keys():
+            raise Conflict(
+                f"{rule.arn} forwards to one of the two target groups of {stack} alone: name both in it, with weights 100 and 0, "
+                "or name it in load_balancer.preview"
+            )
+    with_traffic = {tuple(sorted(arn for arn in pair if rule.weights[arn])) for rule in swapped}
+    if len(with_traffic) != 1 or len(live := next(iter(with_traffic))) != 1:
+        told = "; ".join(f"{rule.arn}: {rule.weights[pair[0]]} and {rule.weights[pair[1]]}" for rule in swapped)
+        raise Conflict(
+            f"both target groups of {stack} get traffic, or not the same one at every rule ({told}): a terminated run left it so, or a "
+            f"person; `ovenbird sweep {stack}` shows what it would put right"
+        )
+    (serves,) = live
+    if blue and serves not in blue.group.target_groups:
+        raise Conflict(f"{blue.name} serves by its tag, and the traffic of {stack} goes to {serves}, in which it is not")
+    other = next(arn for arn in pair if arn != serves)
+    return Routing(rules=tuple(swapped), preview=tuple(shown), live=serves, idle=other if blue else serves)

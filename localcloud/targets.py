@@ -6,6 +6,7 @@ import asyncio
 import re
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -172,7 +173,7 @@ class Targets:
             for group, check in self._due():
                 check.busy = True
                 self._tasks.add(task := asyncio.create_task(self._check(group, check)))
-                task.add_done_callback(self._tasks.discard)
+                task.add_done_callback(self._checked)
             await asyncio.sleep(LOOK)
 
     def _due(self) -> list[tuple[Any, Check]]:
@@ -189,19 +190,26 @@ class Targets:
 
     _tasks: set[asyncio.Task[None]] = set()
 
+    def _checked(self, task: asyncio.Task[None]) -> None:
+        """A check that broke is shown where the region's operator looks: its target would never be looked at again."""
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            traceback.print_exception(error)
+
     async def _check(self, group: Any, check: Check) -> None:
         scale = self.region.delays.scale
         if check.state == "initial":
             check.reason = "Elb.InitialHealthChecking"
+        path = None if group.health_check_protocol == "TCP" else group.health_check_path or "/"
         ok, reason, description = await probe(
-            check.address, check.port, group.health_check_path or "/", str((group.matcher or {}).get("HttpCode", "200")),
+            check.address, check.port, path, str((getattr(group, "matcher", None) or {}).get("HttpCode", "200")),
             max(FASTEST_TIMEOUT, float(group.health_check_timeout_seconds) * scale),
         )  # fmt: skip
         check.passes, check.failures = (check.passes + 1, 0) if ok else (0, check.failures + 1)
         before = check.state
         if ok and (check.state == "initial" or check.passes >= int(group.healthy_threshold_count)):
             check.state, check.reason, check.description = "healthy", None, None
-        elif not ok and check.failures >= int(group.unhealthy_threshold_count):
+        elif not ok and check.failures >= int(group.unhealthy_threshold_count or 2):
             check.state, check.reason, check.description = "unhealthy", reason, description
         fastest = FASTEST_RECHECK if check.state == "healthy" else FASTEST_CHECK
         interval = max(fastest, float(group.health_check_interval_seconds) * scale)
@@ -210,13 +218,15 @@ class Targets:
             self.changed()
 
 
-async def probe(address: str, port: int, path: str, codes: str, patience: float) -> tuple[bool, str, str | None]:
-    """One HTTP health check: passed?, AWS's reason code and description where not."""
+async def probe(address: str, port: int, path: str | None, codes: str, patience: float) -> tuple[bool, str, str | None]:
+    """One health check, over TCP alone without a path: passed?, AWS's reason code and description where not."""
     request = f"GET {path} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: ELB-HealthChecker/2.0\r\nConnection: close\r\n\r\n"
     writer = None
     try:
         async with asyncio.timeout(patience):
             reader, writer = await asyncio.open_connection(address, port)
+            if path is None:
+                return True, "", None
             writer.write(request.encode())
             status = re.match(rb"HTTP/1\.[01] (\d+)", await reader.readline())
     except TimeoutError:

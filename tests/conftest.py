@@ -170,10 +170,14 @@ def make_stack(theatre: Theatre, tmp_path: Path) -> Iterator[Callable[..., Stack
 
     made: list[StackUnderTest] = []
 
-    def make(repository: Repository | None = None, **settings: str) -> StackUnderTest:
+    def make(repository: Repository | None = None, *, weighted: bool = False, **settings: str) -> StackUnderTest:
         number = next(_numbers)
         name = f"s{number}"
-        built = infrastructure.add_balancer(theatre.stage.environment, theatre.base, name, port=8000 + number)
+        build = infrastructure.add_weighted_balancer if weighted else infrastructure.add_balancer
+        built = build(theatre.stage.environment, theatre.base, name, port=8000 + number)
+        if weighted:
+            wired = f'strategy = "weighted"\npreview = ["{built.preview}"]\n'
+            settings["load_balancer"] = wired + settings.get("load_balancer", "")
         repository = repository or Repository(tmp_path / f"repo-{number}")
         theatre.stacks[name] = built.stack(name, repository.url, **({"application": f"app{number}"} | settings))
         theatre.write_stacks()

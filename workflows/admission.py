@@ -20,14 +20,16 @@ with workflow.unsafe.imports_passed_through():
     from activities.groups import Groups, OfStack
     from activities.images import FindImages, Images, ResolveBaseImage
     from activities.provisioning import Identify, Provisioning
+    from activities.rules import FindRules, Rules
     from activities.source import ResolveTag, Source
     from domain.config import Stack
-    from domain.errors import InvalidRequest
+    from domain.errors import Conflict, InvalidRequest
     from domain.images import BakeIdentity
     from domain.live import find_blue, refuse_where_another_serves, refuse_where_blue_is_elsewhere
     from domain.models import Deployment, Image, ReleaseRequest, RollbackRequest, StackRequest, TargetGroup, Version
     from domain.rollback import candidates, choose
     from domain.status import Status
+    from domain.traffic import Rule, routing
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -75,7 +77,7 @@ class Admission(Steps):
             self.identify_tag(stack, request.tag), self.find_target_groups(stack), self.find_deployments(stack)
         )
         version = Version(tag=request.tag, commit=identity.commit, recipe=identity.recipe, base_image=identity.base_image)
-        return self._admitted(stack, version, request.requested_by, target_groups, deployments), identity
+        return await self._admitted(stack, version, request.requested_by, target_groups, deployments), identity
 
     async def admit_rollback(self, request: RollbackRequest) -> tuple[Admitted, Deployment | None, Image | None]:
         """And the parked deployment to wake, or the image to launch again. Raises what the request is refused for."""
@@ -90,23 +92,37 @@ class Admission(Steps):
         version = Version(
             tag=chosen.tag, commit=chosen.commit, recipe=image.recipe if image else "", base_image=image.base_image if image else ""
         )
-        return self._admitted(stack, version, request.requested_by, target_groups, deployments), target, image
+        return await self._admitted(stack, version, request.requested_by, target_groups, deployments), target, image
 
     def _ask_another(self, stack: Stack, requested_by: str) -> None:
         if stack.approving.by_another:
             self.operator.ask_another(requested_by)
 
-    @staticmethod
-    def _admitted(
-        stack: Stack, version: Version, requested_by: str, target_groups: tuple[TargetGroup, ...], deployments: tuple[Deployment, ...]
+    async def _admitted(
+        self, stack: Stack, version: Version, requested_by: str, target_groups: tuple[TargetGroup, ...], deployments: tuple[Deployment, ...]
     ) -> Admitted:
         blue = find_blue(stack.name, deployments)
         arns = [group.arn for group in target_groups]
         refuse_where_blue_is_elsewhere(blue, arns)
         refuse_where_another_serves(stack.name, blue, deployments, arns)
+        wired = None
+        if stack.load_balancer.strategy == "weighted":
+            wired = routing(stack.name, await self.find_rules(stack, target_groups), (arns[0], arns[1]), stack.load_balancer.preview, blue)
+            if wired.sticky and stack.load_balancer.stickiness == "refuse":
+                raise Conflict(
+                    f"clients stay with one target group of {stack.name} for {wired.sticky:.0f} s (the rule's stickiness): after the cutover "
+                    'theirs would be empty; switch it off, or let the release wait for it with load_balancer.stickiness = "wait"'
+                )
         return Admitted(
-            stack=stack, version=version, requested_by=requested_by, target_groups=target_groups, deployments=deployments, blue=blue
+            stack=stack, version=version, requested_by=requested_by, target_groups=target_groups, deployments=deployments, blue=blue,
+            routing=wired,
+        )  # fmt: skip
+
+    async def find_rules(self, stack: Stack, target_groups: tuple[TargetGroup, ...]) -> list[Rule]:
+        found: list[Rule] = await self.do(
+            Rules.find_rules, FindRules(region=stack.region, target_groups=target_groups), what="Which rules forward to its target groups?"
         )
+        return found
 
     async def find_target_groups(self, stack: Stack) -> tuple[TargetGroup, ...]:
         found: list[TargetGroup] = await self.do(

@@ -26,6 +26,10 @@ class Operator:
         self.aborted: Message | None = None
         self.last: Message | None = None
         self.waiting_for_approval = False
+        # While blue is kept hot: how often that was extended by as long again, and who ended it.
+        self.extended = 0
+        self.park_now: Message | None = None
+        self.keeps_hot = False
         self.no_way_back = ""
         self.seconds_paused = 0.0
         self.notes: list[str] = []
@@ -63,6 +67,11 @@ class Operator:
     def raise_if_aborted(self) -> None:
         if self.aborted:
             raise Aborted(f"aborted by {self.aborted.by}" + (f": {self.aborted.reason}" if self.aborted.reason else ""))
+
+    def ask(self, reason: str, now: str) -> None:
+        """A person must decide: it is paused until one says resume, or abort."""
+        self.paused = self.paused or Pause(by="Ovenbird", reason=reason, since=now)
+        self.changed()
 
     def said(self, message: Message) -> None:
         self.last = message
@@ -134,6 +143,34 @@ class OperatorDoor:
     def on_resume(self, *values: Any) -> None:
         self.operator.paused = None
         self.operator.said(Message.lenient(*values))
+
+    @workflow.signal(name="extend", description="Keep the old version as large as it is for as long again.")
+    def on_extend(self, *values: Any) -> None:
+        self.operator.extended += 1
+        self.operator.said(Message.lenient(*values))
+
+    @workflow.signal(name="park_now", description="Park the old version: its time to be kept as large as it is ends now.")
+    def on_park_now(self, *values: Any) -> None:
+        self.operator.park_now = Message.lenient(*values)
+        self.operator.said(self.operator.park_now)
+
+    @workflow.update(name="extend", description="Keep the old version as large as it is for as long again.")
+    def extend(self, *values: Any) -> str:
+        self.on_extend(*values)
+        return "extended"
+
+    @workflow.update(name="park_now", description="Park the old version: its time to be kept as large as it is ends now.")
+    def park_old_now(self, *values: Any) -> str:
+        self.on_park_now(*values)
+        return "the old version is drained and parked now"
+
+    @extend.validator
+    def _may_extend(self, *values: Any) -> None:
+        _refuse("" if self.operator.keeps_hot else "the old version is not being kept as large as it is now")
+
+    @park_old_now.validator
+    def _may_park_now(self, *values: Any) -> None:
+        _refuse("" if self.operator.keeps_hot else "the old version is not being kept as large as it is now")
 
     @workflow.update(name="approve_cutover", description="Let the traffic move to the new version.")
     def approve_cutover(self, *values: Any) -> str:

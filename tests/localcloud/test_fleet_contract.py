@@ -115,16 +115,6 @@ def test_a_target_that_dies_under_traffic_costs_requests(account: Account, theat
     assert tally.versions
 
 
-def test_a_listener_rule_is_refused_and_harms_nobody(account: Account, theatre: Theatre) -> None:
-    balancer = account.elbv2.describe_load_balancers(Names=["theatre"])["LoadBalancers"][0]["LoadBalancerArn"]
-    listener = account.elbv2.describe_listeners(LoadBalancerArn=balancer)["Listeners"][0]["ListenerArn"]
-    condition = {"Field": "path-pattern", "Values": ["/x"]}
-    action = {"Type": "forward", "TargetGroupArn": theatre.base.target_group_arn}
-    call = {"ListenerArn": listener, "Priority": 1, "Conditions": [condition], "Actions": [action]}
-
-    assert refused(account.elbv2.create_rule, **call) == "NotImplemented"
-
-
 def test_a_target_group_on_no_listener_is_not_in_use(account: Account, theatre: Theatre, group: str, name: str) -> None:
     arn = account.elbv2.create_target_group(Name=name + "-idle", Protocol="HTTP", Port=8080, VpcId=theatre.base.vpc)["TargetGroups"][0][
         "TargetGroupArn"

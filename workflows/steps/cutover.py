@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 
@@ -10,10 +10,11 @@ from workflows.checklist import step
 from workflows.steps.releasing import ReleasingSteps
 
 with workflow.unsafe.imports_passed_through():
-    from activities.balancers import Balancers, Membership
+    from activities.metrics import Metrics, ReadWatch
     from domain import health, traffic
     from domain.errors import ApprovalExpired, Unhealthy
     from domain.models import Observation
+    from domain.watch import Inconclusive, judge
 
 SHIFT = "Shift the traffic, and watch it"
 DRAIN_AND_PARK = "Drain blue and park it: out of the load balancer, at size zero, ready for an instant rollback"
@@ -25,7 +26,7 @@ class CutoverSteps(ReleasingSteps):
         if not self.approval_needed:
             self.checklist.skip("the stack asks for none")
             return
-        self.checklist.note("both versions serve until the approval, which lets blue leave" if self.blue else "")
+        self.checklist.note(self.traffic.until_approval if self.blue else "")
         approving = self.stack.approving
         self.operator.waiting_for_approval = True
         self.show()
@@ -51,28 +52,71 @@ class CutoverSteps(ReleasingSteps):
 
     @step(SHIFT, phase="shifting")
     async def shift_traffic(self) -> None:
-        """Blue leaves the target groups. Green is looked at once more first: an approval may have taken days."""
+        """From blue to green, as the stack's strategy has it. Green is looked at once more first: an approval may have taken days."""
         await self.until_healthy(first_look=0, reads=1)
         if not self.blue:
             return
-        blue = self.blue
-        self.before(
-            f"attach {blue.name} to the load balancer again", lambda: self.reattach(blue.name, self.blue_arns, beside=self.green),
-            f"aws autoscaling attach-load-balancer-target-groups --auto-scaling-group-name {blue.name} --target-group-arns {' '.join(self.blue_arns)}",
-            vital=True,
-        )  # fmt: skip
-        await self.do(Balancers.detach, Membership(region=self.region, group=blue.name, target_groups=self.blue_arns))
+        if self.stack.watch.alarms:
+            # What is wrong before the new version has any traffic is not its fault, and no moment to change anything.
+            await self._judge_watch(workflow.now())
+        await self.traffic.shift(self, gradually=self.kind == "release")
 
     @step(SHIFT, phase="watching")
     async def watch(self) -> None:
-        """For the stack's soak; a look that finds green unfit counts only when the next ones do too."""
-        left, bad = self.patience.soak, 0
+        """For the stack's soak; then for as long as blue is to be kept hot, which the operators may extend or end."""
+        await self.soak(self.patience.soak)
+        if not (self.blue and self.patience.hot):
+            return
+        started = workflow.time()
+        self.operator.keeps_hot = True
+        while not self.operator.park_now and (left := started + self.patience.hot * (1 + self.operator.extended) - workflow.time()) > 0:
+            until = workflow.now() + timedelta(seconds=left)
+            self.checklist.note(
+                f"{self.blue.name} stays as large as it is until {until:%Y-%m-%d %H:%M:%S} UTC: `ovenbird extend`, or `park-now`"
+            )
+            await self.soak(min(left, self.patience.look_every(self.patience.hot)), ask=False)
+        self.operator.keeps_hot = False
+
+    async def soak(self, seconds: float, *, ask: bool = True) -> None:
+        """
+        Watched for so long. A look that finds green unfit counts only when the next ones do too; alarms and metrics count at once.
+
+        Where the metrics tell nothing at its end, a person is asked, by a pause. Raises Unhealthy with what was breached.
+        """
+        left, bad, since = seconds, 0, workflow.now()
+        verdict: object = None
         while left > 0:
-            pace = min(left, self.patience.confirm if bad else self.patience.look_every(self.patience.soak))
+            pace = min(left, self.patience.confirm if bad else self.patience.look_every(seconds))
             started, paused = workflow.time(), self.operator.seconds_paused
-            await self.operator.wait(pace, summary="until the next look")
+            await self.operator.wait(pace, until=lambda: self.operator.park_now is not None, summary="until the next look")
             bad = self._judge_serving(await self.look(), bad)
+            verdict = await self._judge_watch(since)
             left -= workflow.time() - started - (self.operator.seconds_paused - paused)
+            if self.operator.park_now:
+                break
+        # Before a first deployment has users, its few requests are nobody's question.
+        if isinstance(verdict, Inconclusive) and ask and self.blue:
+            if self.stack.watch.when_inconclusive == "ask":
+                self.operator.ask(f"{verdict.reason}; resume to go on, or abort", workflow.now().isoformat())
+            else:
+                self.operator.notes.append(f"it went on although {verdict.reason}")
+        await self.operator.gate()
+
+    async def _judge_watch(self, since: datetime) -> object:
+        """By what the stack's alarms and metrics say since then. Raises Unhealthy."""
+        watch = self.stack.watch
+        if not (watch.alarms or watch.measures):
+            return None
+        green = next(group for group in self.target_groups if group.arn == self.traffic.green_arns[0])
+        seen = await self.do(
+            Metrics.read_watch,
+            ReadWatch(region=self.region, watch=watch, green=green, blue=self.traffic.measured_beside(), since=since),
+            what="What do alarms and metrics say?",
+        )  # fmt: skip
+        verdict = judge(seen, watch)
+        if isinstance(verdict, health.Unhealthy):
+            raise Unhealthy(f"{self.version.tag} is rolled back by the watch: {verdict.reason}")
+        return verdict
 
     @step(DRAIN_AND_PARK, phase="draining")
     async def drain(self) -> None:
@@ -80,6 +124,7 @@ class CutoverSteps(ReleasingSteps):
         if not self.blue:
             await self.operator.gate()
             return
+        await self.traffic.leave(self)
         started, paused = workflow.time(), self.operator.seconds_paused
         bad, interval = 0, self.patience.first_look
         known = self.groups.get(self.blue.name, self.blue.group)
@@ -119,7 +164,7 @@ class CutoverSteps(ReleasingSteps):
         green = world.groups.get(self.green)
         # Neither what it wants now (a green that scales out is no worse for the instances that still boot), nor what it had (it may scale in).
         floor = max(0, min(self.verified, green.desired if green else self.verified) - self.stack.health.may_lose)
-        verdict = health.still_healthy(green, self.arns, floor)
+        verdict = health.still_healthy(green, self.traffic.green_arns, floor)
         if isinstance(verdict, health.Healthy):
             return 0
         if isinstance(verdict, health.Unhealthy):

@@ -19,14 +19,17 @@ class JoiningSteps(ReleasingSteps):
         await self.do(
             Balancers.attach,
             Membership(
-                region=self.region, group=self.green, target_groups=self.arns, settled_at=self.settled_at("Auto Scaling group", self.green)
+                region=self.region,
+                group=self.green,
+                target_groups=self.traffic.green_arns,
+                settled_at=self.settled_at("Auto Scaling group", self.green),
             ),
         )
         policies = tuple(policy for policy in self.stack.scaling if policy.metric == "requests")
         if policies and self.green not in [deployment.name for deployment in self.deployments]:
             # What was woken has its policies still.
             # AWS takes a policy on the balancer's requests only for a target group that the group is attached to.
-            first = self.target_groups[0]
+            first = next(group for group in self.target_groups if group.arn == self.traffic.green_arns[0])
             await self.do(
                 Groups.put_policies,
                 PutPolicies(
@@ -38,3 +41,4 @@ class JoiningSteps(ReleasingSteps):
     @step("Wait until every instance is healthy", phase="waiting_healthy")
     async def wait_until_healthy(self) -> None:
         await self.until_healthy(first_look=self.patience.first_look, reads=self.stack.health.reads)
+        await self.traffic.show(self)

@@ -15,6 +15,7 @@ from workflows.operator import Operator
 from workflows.policies import QUICK
 from workflows.steps.base import FAILURES, describe, shielded
 from workflows.steps.restoring import RestoringSteps
+from workflows.steps.traffic import Attach, Strategy, Weighted
 
 with workflow.unsafe.imports_passed_through():
     from activities.balancers import Balancers, Observe
@@ -51,6 +52,8 @@ class Admitted:
     target_groups: tuple[TargetGroup, ...]
     deployments: tuple[Deployment, ...]
     blue: Deployment | None
+    # Where the stack's strategy is weighted.
+    routing: traffic.Routing | None = None
 
 
 class ReleasingSteps(RestoringSteps):
@@ -62,6 +65,7 @@ class ReleasingSteps(RestoringSteps):
         self.arns = tuple(group.arn for group in admitted.target_groups)
         # Blue leaves, and comes back to, what it is in: the stack may name further target groups by now.
         self.blue_arns = tuple(arn for arn in self.arns if self.blue and arn in self.blue.group.target_groups)
+        self.traffic: Strategy = Weighted(self, admitted.routing) if admitted.routing else Attach(self)
         self.region = self.stack.region
         self.patience = self.stack.patience
         info = workflow.info()
@@ -192,11 +196,12 @@ class ReleasingSteps(RestoringSteps):
             world = await self.look(launching=True)
             green = world.groups.get(self.green)
             if green:
-                seen = seen.with_read(green, self.arns)
+                seen = seen.with_read(green, self.traffic.green_arns)
             waited = workflow.time() - started - (self.operator.seconds_paused - paused)
             verdict = health.judge(
-                green, seen, self.arns, waited=waited, patience=self.patience.healthy, reads=reads, may_lose=self.stack.health.may_lose
-            )
+                green, seen, self.traffic.green_arns, waited=waited, patience=self.patience.healthy, reads=reads,
+                may_lose=self.stack.health.may_lose,
+            )  # fmt: skip
             if isinstance(verdict, health.Unhealthy):
                 raise Unhealthy(f"{self.version.tag} is not fit to serve: {verdict.reason}")
             if green and await self._follow_blue(green):
@@ -205,7 +210,7 @@ class ReleasingSteps(RestoringSteps):
                 started, paused = workflow.time(), self.operator.seconds_paused
             elif isinstance(verdict, Healthy):
                 self.verified = green.desired if green else 0
-                self.checklist.note(health.explain(green, self.arns) if green else "")
+                self.checklist.note(health.explain(green, self.traffic.green_arns) if green else "")
                 return world
             elif isinstance(verdict, NotYet):
                 self.checklist.note(verdict.reason)
@@ -241,7 +246,7 @@ class ReleasingSteps(RestoringSteps):
                     "requested_by": self.requested_by,
                     "bake": self.bake,
                     "waiting_for": waiting,
-                    "weights": traffic.shares(healthy),
+                    "weights": self.traffic.shares(healthy),
                 }
             )
         )
@@ -250,9 +255,10 @@ class ReleasingSteps(RestoringSteps):
         group = self.groups.get(name)
         if group is None:
             return None
-        in_balancer = not traffic.detached(group, self.arns)
+        arns = self.traffic.green_arns if name == self.green else self.blue_arns
+        in_balancer = not traffic.detached(group, arns)
         looked_at = any(instance.targets for instance in group.instances)
         return Side(
             deployment=name, tag=tag, desired=group.desired, minimum=group.min, in_balancer=in_balancer,
-            healthy=health.healthy_count(group, self.arns) if in_balancer and looked_at else None,
+            healthy=health.healthy_count(group, arns) if in_balancer and looked_at else None,
         )  # fmt: skip

@@ -1,0 +1,203 @@
+"""Two target groups behind weighted rules: green is seen by nobody but the preview until it is let to, and the watch decides by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from demo.account import aws_calls
+from tests.conftest import StackUnderTest
+
+MakeStack = Callable[..., StackUnderTest]
+STEPS = "steps = [10, 50, 100]\n"
+PATIENCE = (
+    "first_look = 0.3\npoll = 0.3\nconfirm = 0.2\nhealthy = 60\napproval = 600\nstep = {step}\nsoak = {soak}\ndrain = 60\nhot = {hot}\n"
+)
+
+
+def patience(step: float = 1, soak: float = 0.5, hot: float = 0) -> str:
+    return PATIENCE.format(step=step, soak=soak, hot=hot)
+
+
+def weights(stack: StackUnderTest) -> dict[str, int]:
+    actions = stack.account.elbv2.describe_listeners(ListenerArns=[stack.infrastructure.listener])["Listeners"][0]["DefaultActions"]
+    groups = actions[0]["ForwardConfig"]["TargetGroups"]
+    return {"one" if group["TargetGroupArn"] == stack.infrastructure.target_group_arn else "two": group["Weight"] for group in groups}
+
+
+def ask(stack: StackUnderTest, preview: bool = False) -> str:
+    parts = urlsplit(stack.infrastructure.address)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=5)
+    connection.request("GET", "/", headers={"X-Preview": "green"} if preview else {})
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer.headers.get("X-Version", f"{answer.status}")
+
+
+async def until_weighs(stack: StackUnderTest, percent: int) -> dict[str, Any]:
+    return await stack.until(lambda status: status["weights"].get("green") == percent and status["phase"] in ("shifting", "watching"))
+
+
+async def test_green_is_seen_in_the_preview_alone_until_the_approval_and_then_step_by_step(make_stack: MakeStack) -> None:
+    stack = make_stack(weighted=True, load_balancer=STEPS, patience=patience(), top="approval = true", bake="verify = false")
+    for tag in ("v1", "v2"):
+        stack.repository.release(tag)
+    await stack.release("v1")
+    assert weights(stack) == {"one": 100, "two": 0}
+    with stack.traffic() as users:
+        handle = await stack.start("v2")
+        status = await stack.until_phase("waiting_approval")
+        assert {ask(stack) for _ in range(20)} == {"v1"}
+        assert {ask(stack, preview=True) for _ in range(5)} == {"v2"}
+        assert status["weights"] == {"blue": 100, "green": 0}
+        assert "blue alone serves until the approval, green is in the preview" in str(status["bullets"])
+        await handle.signal("approve_cutover", {"by": "ann"})
+        await until_weighs(stack, 10)
+        await until_weighs(stack, 50)
+        result = await handle.result()
+        tally = users.stop()
+
+    assert result["deployment"] in stack.groups()["v2"]["AutoScalingGroupName"]
+    assert tally.failed == 0, tally.failures
+    assert weights(stack) == {"one": 0, "two": 100}
+    assert (ask(stack), ask(stack, preview=True)) == ("v2", "v2")
+    assert (stack.groups()["v1"]["DesiredCapacity"], stack.groups()["v1"]["TargetGroupARNs"]) == (0, [])
+
+
+async def test_back_and_forth_the_two_target_groups_take_turns(make_stack: MakeStack) -> None:
+    stack = make_stack(weighted=True, load_balancer="steps = [100]", patience=patience(soak=0.3))
+    for tag in ("v1", "v2", "v3"):
+        stack.repository.release(tag)
+    for tag in ("v1", "v2"):
+        await stack.release(tag)
+    with stack.traffic() as users:
+        handle = await stack.start_rollback()
+        result = await handle.result()
+        assert (result["tag"], weights(stack)) == ("v1", {"one": 100, "two": 0})
+        await stack.release("v3")
+        tally = users.stop()
+
+    assert tally.failed == 0, tally.failures
+    assert weights(stack) == {"one": 0, "two": 100}
+    assert set(stack.groups()) == {"v1", "v2", "v3"}
+
+
+async def test_an_abort_while_watched_is_one_call_away_from_as_before(make_stack: MakeStack) -> None:
+    stack = make_stack(weighted=True, load_balancer="steps = [50, 100]", patience=patience(step=60))
+    for tag in ("v1", "v2"):
+        stack.repository.release(tag)
+    await stack.release("v1")
+    before = stack.account.snapshot(only=stack.name).groups
+    with stack.traffic() as users:
+        handle = await stack.start("v2")
+        await until_weighs(stack, 50)
+        stack.account.forget_calls()
+        await handle.signal("abort_and_roll_back", {"by": "ann"})
+        error = await stack.fails(handle)
+        tally = users.stop()
+
+    calls = aws_calls(stack.account.calls())
+    changing = [call for call in calls if not call.startswith(("Describe", "Get"))]
+    assert (error.type, changing[0], changing.count("ModifyListener")) == ("RolledBack", "ModifyListener", 1)
+    assert tally.failed == 0, tally.failures
+    assert weights(stack) == {"one": 100, "two": 0}
+    assert stack.account.snapshot(only=stack.name).groups == before
+
+
+async def test_a_version_that_serves_errors_is_rolled_back_at_the_first_step(make_stack: MakeStack) -> None:
+    """It passes its health checks; one answer of five is an error."""
+    watch = "error_rate = 0.05\nrequests = 20\nperiod = 1\n"
+    stack = make_stack(weighted=True, load_balancer=STEPS, patience=patience(step=30), watch=watch)
+    stack.repository.release("v1")
+    stack.repository.release("v2", ERRORS="0.2")
+    await stack.release("v1")
+    with stack.traffic() as users:
+        error = await stack.fails(await stack.start("v2"))
+        tally = users.stop()
+
+    assert error.type == "RolledBack"
+    assert "the error rate of the new version is too high" in error.message
+    assert "watch.error_rate allows 5.0%" in error.message
+    assert weights(stack) == {"one": 100, "two": 0}
+    assert tally.failed < tally.sent * 0.1
+    assert list(stack.groups()) == ["v1"]
+
+
+async def test_too_few_requests_ask_a_person(make_stack: MakeStack) -> None:
+    watch = "error_rate = 0.05\nrequests = 1000000\nperiod = 1\n"
+    stack = make_stack(weighted=True, load_balancer="steps = [50, 100]", patience=patience(step=2, soak=0), watch=watch)
+    for tag in ("v1", "v2"):
+        stack.repository.release(tag)
+    await stack.release("v1")
+    handle = await stack.start("v2")
+    status = await stack.until(lambda status: status["paused"] is not None)
+
+    assert status["paused"]["by"] == "Ovenbird"
+    assert "are too few to judge it by" in status["paused"]["reason"]
+    assert weights(stack) == {"one": 50, "two": 50}
+    await handle.signal("resume", {"by": "ann"})
+    assert (await handle.result())["tag"] == "v2"
+
+
+async def test_an_alarm_ends_it_with_its_name(make_stack: MakeStack) -> None:
+    """Also with the strategy attach, and before anything is shifted."""
+    stack = make_stack(watch='alarms = ["shop-is-sick"]', patience=patience(soak=5))
+    for tag in ("v1", "v2"):
+        stack.repository.release(tag)
+    alarm = {
+        "AlarmName": "shop-is-sick", "Namespace": "Shop", "MetricName": "Sick", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1,
+        "Threshold": 1, "ComparisonOperator": "GreaterThanThreshold",
+    }  # fmt: skip
+    stack.account.cloudwatch.put_metric_alarm(**alarm)
+    await stack.release("v1")
+    handle = await stack.start("v2")
+    await stack.until_phase("watching")
+    stack.account.cloudwatch.set_alarm_state(AlarmName="shop-is-sick", StateValue="ALARM", StateReason="test")
+    error = await stack.fails(handle)
+    assert "rolled back by the watch: the alarm shop-is-sick is in ALARM" in error.message
+    stack.account.forget_calls()
+    again = await stack.fails(await stack.start("v2"))
+    assert "the alarm shop-is-sick is in ALARM" in again.message
+    assert "DetachLoadBalancerTargetGroups" not in aws_calls(stack.account.calls())
+
+
+async def test_blue_stays_hot_until_it_is_parked_by_word(make_stack: MakeStack) -> None:
+    stack = make_stack(weighted=True, load_balancer="steps = [100]", patience=patience(hot=120))
+    for tag in ("v1", "v2"):
+        stack.repository.release(tag)
+    await stack.release("v1")
+    handle = await stack.start("v2")
+    await stack.until(lambda status: "stays as large as it is until" in str(status["bullets"]))
+
+    assert weights(stack) == {"one": 0, "two": 100}
+    assert stack.groups()["v1"]["DesiredCapacity"] == 2
+    assert await handle.execute_update("extend", {"by": "ann"}) == "extended"
+    await handle.execute_update("park_now", {"by": "ann"})
+    await asyncio.wait_for(handle.result(), 30)
+    assert stack.groups()["v1"]["DesiredCapacity"] == 0
+
+
+async def test_what_cannot_be_understood_is_refused(make_stack: MakeStack) -> None:
+    stack = make_stack(weighted=True, patience=patience())
+    stack.repository.release("v1")
+    pair = [stack.infrastructure.target_group_arn, stack.infrastructure.other_target_group_arn]
+
+    def wire(*weights: int, sticky: bool = False) -> None:
+        groups = [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in zip(pair, weights, strict=True)]
+        config = {"TargetGroups": groups, "TargetGroupStickinessConfig": {"Enabled": sticky, "DurationSeconds": 3600}}
+        stack.account.elbv2.modify_listener(
+            ListenerArn=stack.infrastructure.listener, DefaultActions=[{"Type": "forward", "ForwardConfig": config}]
+        )
+
+    wire(50, 50)
+    error = await stack.fails(await stack.start("v1"))
+    assert error.type == "Refused"
+    assert "both target groups" in error.message
+    wire(100, 0, sticky=True)
+    error = await stack.fails(await stack.start("v1"))
+    assert "clients stay with one target group" in error.message
+    assert stack.groups() == {}

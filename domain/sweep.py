@@ -10,6 +10,7 @@ from domain import names
 from domain.capacity import own_minimum
 from domain.live import in_balancer, unmarked
 from domain.models import Deployment, Model, State
+from domain.traffic import Rule
 
 
 class Owned(Model):
@@ -29,12 +30,14 @@ class Census(Model):
     created_at: dict[str, str] = {}
     owned: tuple[Owned, ...] = ()
     target_groups: tuple[str, ...] = ()
+    # Those that forward by weight, where the stack's strategy is weighted.
+    rules: tuple[Rule, ...] = ()
 
 
 class Finding(Model):
     """`release` made it, or woke it."""
 
-    action: Literal["attach", "unpin", "park", "remove group", "remove template", "remove bake"]
+    action: Literal["attach", "weigh", "unpin", "park", "remove group", "remove template", "remove bake"]
     name: str
     why: str
     release: str = ""
@@ -86,7 +89,32 @@ def find(census: Census, running: Collection[str], *, now: datetime, age: timede
         # Its security group has no creation time: it is as old as the youngest of the rest.
         if all(_older(o.created_at, now, age) for o in all_of_it)
     ]
-    return [*attach, *park, *remove, *unpin, *temporary]
+    return [*attach, *_weights(census), *park, *remove, *unpin, *temporary]
+
+
+def home(census: Census) -> str | None:
+    """Where the traffic of a weighted stack belongs: the target group of what serves, or the one in which nobody else is."""
+    serving = next((d for d in census.deployments if d.state is State.SERVING), None)
+    if not census.rules or serving is None:
+        return None
+    mine = [arn for arn in census.target_groups if arn in serving.group.target_groups]
+    others = {arn for d in census.deployments if d is not serving for arn in d.group.target_groups}
+    free = [arn for arn in census.target_groups if arn not in others]
+    return next(iter(mine or free), None)
+
+
+def _weights(census: Census) -> list[Finding]:
+    where = home(census)
+    wrong = [
+        rule
+        for rule in census.rules
+        if where and set(census.target_groups) <= rule.weights.keys()
+        and (not rule.weights[where] or any(rule.weights[arn] for arn in census.target_groups if arn != where))
+    ]  # fmt: skip
+    if not wrong:
+        return []
+    serving = next(d for d in census.deployments if d.state is State.SERVING)
+    return [Finding(action="weigh", name=serving.name, why=f"it serves, and does not get all of the traffic of {len(wrong)} rule(s)")]
 
 
 def looks_wrong(census: Census, findings: Collection[Finding], share: float) -> str:

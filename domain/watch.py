@@ -11,6 +11,8 @@ from domain.models import Model
 
 # Of a 95 % confidence interval, one-sided enough for our purpose: https://en.wikipedia.org/wiki/Binomial_proportion_confidence_interval
 Z = 1.96
+# So many errors may happen to any version.
+FEWEST = 3
 # Below that, twice as slow is noise.
 SLOW_ENOUGH = 0.05
 # Of blue's error rate, where it had none: no ratio of nothing.
@@ -91,7 +93,7 @@ def _latency(seen: Watched, watch: Watch) -> str:
 
 def at_least(errors: int, requests: int) -> float:
     """The error rate that is behind this count at the least: the lower end of Wilson's interval."""
-    if not requests or not errors:
+    if errors < FEWEST:
         return 0.0
     rate, weight = errors / requests, Z * Z / requests
     middle = rate + weight / 2

@@ -201,3 +201,28 @@ async def test_what_cannot_be_understood_is_refused(make_stack: MakeStack) -> No
     error = await stack.fails(await stack.start("v1"))
     assert "clients stay with one target group" in error.message
     assert stack.groups() == {}
+
+
+async def test_what_a_terminated_release_leaves_between_two_weights_is_put_right_by_the_sweep(
+    make_stack: MakeStack, run_cli: Callable[..., Any]
+) -> None:
+    stack = make_stack(weighted=True, load_balancer="steps = [50, 100]", patience=patience(step=60), sweeping="age = 0")
+    for tag in ("v1", "v2"):
+        stack.repository.release(tag)
+    await stack.release("v1")
+    before = stack.account.snapshot(only=stack.name).groups
+    with stack.traffic() as users:
+        handle = await stack.start("v2")
+        await until_weighs(stack, 50)
+        await handle.terminate("a person was in a hurry")
+        refused = await stack.fails(await stack.start("v2"))
+        assert refused.type == "Refused"
+        dry = await asyncio.to_thread(run_cli, "sweep", stack.name)
+        done = await asyncio.to_thread(run_cli, "sweep", stack.name, "--apply")
+        tally = users.stop()
+
+    assert "does not get all of the traffic" in dry.stdout
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert weights(stack) == {"one": 100, "two": 0}
+    assert stack.account.snapshot(only=stack.name).groups == before
+    assert tally.failed == 0, tally.failures

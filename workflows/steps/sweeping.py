@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.builders import Builders, OfRelease
     from activities.census import Censuses, TakeCensus, WhichRun
     from activities.groups import GroupRef, Groups, MarkGroups, RemoveGroup, Unpin
+    from activities.rules import FindRules, Rules, SetWeights
     from activities.templates import TemplateRef, Templates
     from domain import names, sweep
     from domain.capacity import own_minimum
@@ -34,6 +35,7 @@ class SweepSteps(RestoringSteps):
         # Nobody waits for a sweep, and the next one goes on: it holds the lock no longer than one release waits for health.
         self.way_back = self.patience.healthy
         self.pace = poll(self.patience.confirm, self.way_back)
+        self.target_groups = target_groups
         self.arns = tuple(group.arn for group in target_groups)
         self.groups = {}
         self.census = sweep.Census()
@@ -51,6 +53,12 @@ class SweepSteps(RestoringSteps):
             Censuses.take_census,
             TakeCensus(region=self.region, stack=self.stack.name, application=self.stack.application.name, target_groups=self.arns),
         )
+        if self.stack.load_balancer.strategy == "weighted":
+            rules = await self.do(
+                Rules.find_rules, FindRules(region=self.region, target_groups=self.target_groups), what="How are they wired?"
+            )
+            preview = self.stack.load_balancer.preview
+            self.census = census = census.model_copy(update={"rules": tuple(rule for rule in rules if rule.arn not in preview)})
         owners = {d.release for d in census.deployments} | {o.release for o in census.owned}
         owners |= {d.group.tags.get(names.WOKEN_BY, "") for d in census.deployments}
         mine = names.owner(names.lock(self.stack.name), "")
@@ -77,11 +85,18 @@ class SweepSteps(RestoringSteps):
         back = self._of("attach")
         leaving = [d for d in self.census.deployments if in_balancer(d, self.arns) and self._goes(d.name)]
         serving = next((d for d in self.census.deployments if d.state is State.SERVING), None)
-        if serving is None or not (back or leaving):
+        weigh, home = self._of("weigh"), sweep.home(self.census)
+        if serving is None or not (back or leaving or weigh):
             return
-        arns = tuple(arn for arn in self.arns if back or arn in serving.group.target_groups)
+        arns = (home,) if home else tuple(arn for arn in self.arns if back or arn in serving.group.target_groups)
         await self.reattach(serving.name, arns, beside=leaving[0].name if leaving else None)
-        self.done += back
+        if weigh and home:
+            weights = {arn: 100 if arn == home else 0 for arn in self.arns}
+            await self.do(
+                Rules.set_weights, SetWeights(region=self.region, rules=self.census.rules, weights=weights), self.pace,
+                what=f"All of the traffic to {serving.name}",
+            )  # fmt: skip
+        self.done += back + weigh
 
     @step("Park what was woken, remove what never served, lower pinned minimums", phase="sweeping")
     async def remove(self) -> None:

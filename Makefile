@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OURS := domain workflows activities console localcloud demo bench worker.py starter.py
 
-.PHONY: demo test test-packer check bench histories torture lock clean
+.PHONY: demo test test-packer check bench cutover histories torture lock clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.installed: requirements.lock pyproject.toml
@@ -37,6 +37,10 @@ check: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	@$(BIN)/python -m bench.release
+
+# Seven minutes: what users see of a release, a rollback and an abort, with each strategy; draws docs/pictures/cutover.png.
+cutover: $(VENV)/.installed
+	@$(BIN)/python -m bench.cutover
 
 # When a version is released: what the replay tests replay. CONTRIBUTING.md says when not to.
 histories: $(VENV)/.installed

@@ -16,8 +16,10 @@ from domain.errors import AwsRefused, Hiccup, NotReady
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_ssm import SSMClient
@@ -82,11 +84,11 @@ class Aws:
     def sts(self, region: str) -> STSClient:
         return self._client("sts", region)  # type: ignore[no-any-return]
 
-    def cloudwatch(self, region: str) -> Any:
-        return self._client("cloudwatch", region)
+    def cloudwatch(self, region: str) -> CloudWatchClient:
+        return self._client("cloudwatch", region)  # type: ignore[no-any-return]
 
-    def kms(self, region: str) -> Any:
-        return self._client("kms", region)
+    def kms(self, region: str) -> KMSClient:
+        return self._client("kms", region)  # type: ignore[no-any-return]
 
     def _client(self, service: str, region: str) -> Any:
         with self._lock:

@@ -1,0 +1,87 @@
+"""An open loop of requests: they come when they come, however long the others take."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import aiohttp
+
+# Every second request has a connection of its own; every fiftieth takes that many seconds.
+SLOW_EVERY, SLOW = 50, 3.0
+PATIENCE = 30.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`at` is when it was asked, in seconds since the load began; `version` is empty where the answer is no success."""
+
+    at: float
+    seconds: float
+    version: str
+    slow: bool
+    problem: str = ""
+
+
+@dataclass
+class Load:
+    address: str
+    rate: float
+    began: float = field(default_factory=time.monotonic)
+    answers: list[Answer] = field(default_factory=list)
+
+    @property
+    def now(self) -> float:
+        return time.monotonic() - self.began
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Load]:
+        """Every request that was sent is answered, or has failed, when this ends."""
+        stop = asyncio.Event()
+        runner = asyncio.create_task(self._send(stop))
+        try:
+            yield self
+        finally:
+            stop.set()
+            await runner
+
+    async def _send(self, stop: asyncio.Event) -> None:
+        timeout = aiohttp.ClientTimeout(total=PATIENCE)
+        kept, short = aiohttp.TCPConnector(limit=0), aiohttp.TCPConnector(limit=0, force_close=True)
+        async with (
+            aiohttp.ClientSession(connector=kept, timeout=timeout) as one,
+            aiohttp.ClientSession(connector=short, timeout=timeout) as two,
+        ):
+            tasks: set[asyncio.Task[None]] = set()
+            due = time.monotonic()
+            for number in itertools.count():
+                due += 1 / self.rate
+                wait = due - time.monotonic()
+                if wait > 0:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(stop.wait(), wait)
+                if stop.is_set():
+                    break
+                task = asyncio.create_task(self._ask(one if number % 2 else two, slow=number % SLOW_EVERY == 0))
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
+            await asyncio.gather(*tasks)
+
+    async def _ask(self, session: aiohttp.ClientSession, *, slow: bool) -> None:
+        at, started = self.now, time.monotonic()
+        version = problem = ""
+        try:
+            async with session.get(f"{self.address}/?pause={SLOW}" if slow else self.address) as answer:
+                body = await answer.read()
+                if answer.ok:
+                    version = answer.headers.get("X-Version", "?")
+                else:
+                    problem = f"{answer.status} {body[:60]!r}"
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            problem = f"{type(error).__name__}: {error}"
+        self.answers.append(Answer(at, time.monotonic() - started, version, slow, problem))

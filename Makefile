@@ -46,7 +46,7 @@ cutover: $(VENV)/.installed
 histories: $(VENV)/.installed
 	@$(BIN)/python -m bench.histories
 
-# An hour, and docs/crash-matrix.md. SAMPLE=5 tries five points of each play, PLAYS=bakes those of the bakes (native, packer); both write nothing.
+# An hour, and docs/crash-matrix.md. SAMPLE=5 tries five points of each play, PLAYS=native, packer or a word in their names those plays; both write nothing.
 torture: $(VENV)/.installed
 	@$(BIN)/python -m bench.torture $(if $(SAMPLE),--sample $(SAMPLE) --storm $(SAMPLE)0) $(if $(PLAYS),--plays $(PLAYS) --storm 0 --aborts 1)
 

@@ -43,6 +43,8 @@ def release(
     stack: Stack,
     tag: Tag,
     force: Annotated[bool, typer.Option("--force", help="although the tag serves already")] = False,
+    urgent: Annotated[bool, typer.Option("--urgent", help="wait for no window and no freeze")] = False,
+    contraction: Annotated[bool, typer.Option("--contraction", help="it takes from the database what older versions need")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="return once accepted")] = False,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="await the approval, or exit with 20 when it is due")] = True,
     by: By = ME,
@@ -50,7 +52,15 @@ def release(
     json: Json = False,
 ) -> None:
     """Release TAG to STACK, and follow it to its end."""
-    request = {"stack": stack, "tag": tag, "requested_by": by, "reason": reason, "force": force}
+    request = {
+        "stack": stack,
+        "tag": tag,
+        "requested_by": by,
+        "reason": reason,
+        "force": force,
+        "urgent": urgent,
+        "contraction": contraction,
+    }
     _finish(_run(commands.release(request, detach=detach, wait=wait, as_json=json), json), json)
 
 
@@ -59,6 +69,7 @@ def rollback(
     stack: Stack,
     to: Annotated[str | None, typer.Option("--to", help="a kept deployment or its tag; the previous one where left out")] = None,
     show: Annotated[bool, typer.Option("--board", help="only show what there is to go back to")] = False,
+    force: Annotated[bool, typer.Option("--force", help="also behind a contraction of the database")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="return once accepted")] = False,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="await the approval, or exit with 20 when it is due")] = True,
     by: By = ME,
@@ -73,7 +84,7 @@ def rollback(
         if show:
             return
         to = typer.prompt("Roll back to (tag or deployment; nothing: the previous one)", default="", show_default=False) or None
-    request = {"stack": stack, "to": to, "requested_by": by, "reason": reason}
+    request = {"stack": stack, "to": to, "requested_by": by, "reason": reason, "force": force}
     _finish(_run(commands.rollback(request, detach=detach, wait=wait, as_json=json), json), json)
 
 
@@ -130,9 +141,15 @@ def leftovers(
 
 
 @app.command()
-def approve(stack: Stack, by: By = ME, reason: Reason = "", json: Json = False) -> None:
-    """Let the traffic move to the new version."""
-    _finish(_run(commands.say(stack, "approve_cutover", by, reason), json), json)
+def approve(
+    stack: Stack,
+    at: Annotated[str, typer.Option("--at", help="cut over no earlier: 06:00 (the next, UTC), or 2026-11-25T06:00+01:00")] = "",
+    by: By = ME,
+    reason: Reason = "",
+    json: Json = False,
+) -> None:
+    """Let the traffic move to the new version, now or at a later moment."""
+    _finish(_run(commands.say(stack, "approve_cutover", by, reason, at), json), json)
 
 
 @app.command()

@@ -33,6 +33,7 @@ from activities.configuration import Configuration, read_stacks
 from activities.delivery import Delivery
 from activities.groups import Groups
 from activities.heartbeat import HeartbeatInterceptor
+from activities.hooks import Hooks
 from activities.images import Images
 from activities.manifests import Manifests
 from activities.metrics import Metrics
@@ -98,7 +99,7 @@ def make_worker(client: Client, settings: Settings) -> Worker:
     holders = [
         Configuration(settings.stacks), source, images, Delivery(aws, images), Builders(aws), Provisioning(aws, recipe), Packer(aws, client, recipe),
         Templates(aws), Groups(aws), Balancers(aws), Bakes(client), Censuses(aws, client), Checks(aws, source), Manifests(aws),
-        Rules(aws), Metrics(aws),
+        Rules(aws), Metrics(aws), Hooks(aws),
     ]  # fmt: skip
     activities = [
         method for holder in holders for name in dir(holder) if hasattr(method := getattr(holder, name), "__temporal_activity_definition")

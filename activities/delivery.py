@@ -11,9 +11,9 @@ from temporalio import activity
 from activities.aws import Aws, code, tag_list, translated
 from activities.images import EnsureImage, Images
 from domain import names
-from domain.config import Copy
 from domain.errors import InvalidRequest, NotReady
 from domain.models import Image, Model
+from domain.sections import Copy
 
 IMDS_V2 = "v2.0"
 # What encrypts where nobody chose a key; its policy lets nobody else use it.

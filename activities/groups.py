@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -11,14 +12,16 @@ from temporalio import activity
 from activities.aws import Aws, code, nothing_there, sentence, tag_dict, translated
 from activities.templates import VERSION
 from domain import names
-from domain.config import ScalingPolicy
-from domain.errors import Conflict, NotReady
+from domain.config import LifecycleHook, ScalingPolicy
+from domain.errors import AwsRefused, Conflict, NotReady
 from domain.models import Deployment, Group, Instance, Model, State
 
 if TYPE_CHECKING:
-    from mypy_boto3_autoscaling.type_defs import AutoScalingGroupTypeDef
+    from mypy_boto3_autoscaling.type_defs import AutoScalingGroupTypeDef, ScheduledUpdateGroupActionTypeDef
 
 KIND = "auto-scaling-group"
+REBALANCE = "AZRebalance"
+MOST = 50
 _METRICS = {"cpu": "ASGAverageCPUUtilization", "requests": "ALBRequestCountPerTarget"}
 
 
@@ -28,7 +31,11 @@ class OfStack(Model):
 
 
 class EnsureGroup(Model):
-    """`launch` names the launch template (or configuration); a configuration cannot tag instances, so the group does."""
+    """
+    `launch` names the launch template (or configuration); a configuration cannot tag instances, so the group does.
+
+    `hold`: its instances are not moved between zones while both versions serve.
+    """
 
     region: str
     name: str
@@ -40,6 +47,9 @@ class EnsureGroup(Model):
     desired: int
     health_check_grace: int
     tags: dict[str, str]
+    warmup: int | None = None
+    lifecycle_hooks: tuple[LifecycleHook, ...] = ()
+    hold: bool = False
 
 
 class PutPolicies(Model):
@@ -68,18 +78,43 @@ class MarkGroups(Model):
 
 
 class Pin(Model):
-    """`original` is recorded on the group before the minimum changes, so that whoever finds it can undo it."""
+    """
+    What is to be restored is recorded on the group before anything changes, so that whoever finds it can undo it.
+
+    `minimum` is left as it is where that is None; with `hold` its instances are not moved between zones.
+    """
 
     region: str
     group: str
-    minimum: int
-    original: int
+    minimum: int | None
+    original: int | None
+    hold: bool = False
 
 
 class Unpin(Model):
     region: str
     group: str
-    original: int
+    original: int | None
+    let_go: bool = False
+
+
+class GroupsRef(Model):
+    region: str
+    names: tuple[str, ...]
+
+
+class MoveSchedule(Model):
+    """From what was served to what serves now."""
+
+    region: str
+    source: str
+    target: str
+
+
+class Unprotect(Model):
+    region: str
+    group: str
+    instances: tuple[str, ...]
 
 
 class GroupRef(Model):
@@ -117,11 +152,16 @@ class Groups:
             if request.configuration
             else {"LaunchTemplate": {"LaunchTemplateName": request.launch, "Version": VERSION}}
         )
+        autoscaling = self._aws.autoscaling(request.region)
+        more: Any = {"LifecycleHookSpecificationList": [_hook(hook) for hook in request.lifecycle_hooks]} if request.lifecycle_hooks else {}
+        more |= {"DefaultInstanceWarmup": request.warmup} if request.warmup is not None else {}
         try:
-            self._aws.autoscaling(request.region).create_auto_scaling_group(
+            autoscaling.create_auto_scaling_group(
                 AutoScalingGroupName=request.name, MinSize=request.min, MaxSize=request.max, DesiredCapacity=request.desired,
                 VPCZoneIdentifier=",".join(request.subnets), HealthCheckType="ELB", HealthCheckGracePeriod=request.health_check_grace,
-                Tags=_tags(request.name, request.tags, propagate=request.configuration), **launch,
+                # Nobody's ForceDelete takes what serves or what a rollback goes back to.
+                DeletionProtection="prevent-force-deletion",
+                Tags=_tags(request.name, request.tags, propagate=request.configuration), **launch, **more,
             )  # fmt: skip
         except ClientError as error:
             if code(error) != "AlreadyExists":
@@ -131,6 +171,8 @@ class Groups:
                 raise NotReady(f"AWS says that the group {request.name} exists, and does not show it yet") from None
             if known.tags.get(names.RELEASE) != request.tags[names.RELEASE]:
                 raise Conflict(f"the Auto Scaling group {request.name} exists and another release made it") from None
+        if request.hold:
+            autoscaling.suspend_processes(AutoScalingGroupName=request.name, ScalingProcesses=[REBALANCE])
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
@@ -170,18 +212,68 @@ class Groups:
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def pin_minimum(self, request: Pin) -> None:
-        """Scale-in stops, scale-out stays on."""
+        """Scale-in stops, scale-out stays on; no instance is moved between zones."""
         autoscaling = self._aws.autoscaling(request.region)
-        autoscaling.create_or_update_tags(Tags=_tags(request.group, {names.RESTORE_MIN: str(request.original)}, propagate=False))
-        autoscaling.update_auto_scaling_group(AutoScalingGroupName=request.group, MinSize=request.minimum)
+        tags = {names.RESTORE_MIN: str(request.original)} if request.minimum is not None else {}
+        tags |= {names.RESTORE_REBALANCE: "true"} if request.hold else {}
+        autoscaling.create_or_update_tags(Tags=_tags(request.group, tags, propagate=False))
+        if request.minimum is not None:
+            autoscaling.update_auto_scaling_group(AutoScalingGroupName=request.group, MinSize=request.minimum)
+        if request.hold:
+            autoscaling.suspend_processes(AutoScalingGroupName=request.group, ScalingProcesses=[REBALANCE])
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def unpin_minimum(self, request: Unpin) -> None:
         autoscaling = self._aws.autoscaling(request.region)
-        autoscaling.update_auto_scaling_group(AutoScalingGroupName=request.group, MinSize=request.original)
-        # Every group of ours has this tag from the start: empty is as it was before.
-        autoscaling.create_or_update_tags(Tags=_tags(request.group, {names.RESTORE_MIN: ""}, propagate=False))
+        if request.original is not None:
+            autoscaling.update_auto_scaling_group(AutoScalingGroupName=request.group, MinSize=request.original)
+        if request.let_go:
+            autoscaling.resume_processes(AutoScalingGroupName=request.group, ScalingProcesses=[REBALANCE])
+        # Every group of ours has these tags from the start: empty is as it was before.
+        tags = {names.RESTORE_MIN: ""} if request.original is not None else {}
+        tags |= {names.RESTORE_REBALANCE: ""} if request.let_go else {}
+        autoscaling.create_or_update_tags(Tags=_tags(request.group, tags, propagate=False))
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def let_rebalance(self, request: GroupsRef) -> None:
+        """One call a group. Content where it never was suspended."""
+        for name in request.names:
+            self._aws.autoscaling(request.region).resume_processes(AutoScalingGroupName=name, ScalingProcesses=[REBALANCE])
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def move_schedule(self, request: MoveSchedule) -> list[str]:
+        """
+        The scheduled actions that went from one group to the other, by name: the target has them before the source loses them.
+
+        What would only have been once, and is over, is left out: AWS takes no start in the past.
+        """
+        autoscaling = self._aws.autoscaling(request.region)
+        pages = autoscaling.get_paginator("describe_scheduled_actions").paginate(AutoScalingGroupName=request.source)
+        known = [action for page in pages for action in page["ScheduledUpdateGroupActions"]]
+        wanted = [action for action in map(_upcoming, known) if action]
+        for some in _chunks(wanted):
+            answer = autoscaling.batch_put_scheduled_update_group_action(
+                AutoScalingGroupName=request.target, ScheduledUpdateGroupActions=some
+            )
+            if failed := answer.get("FailedScheduledUpdateGroupActions"):
+                told = "; ".join(f"{one['ScheduledActionName']}: {one.get('ErrorMessage', '')}" for one in failed)
+                raise AwsRefused(f"AWS does not take the scheduled actions of {request.source} for {request.target}: {told}")
+        moved = [action["ScheduledActionName"] for action in known]
+        for names_ in _chunks(moved):
+            autoscaling.batch_delete_scheduled_action(AutoScalingGroupName=request.source, ScheduledActionNames=names_)
+        return moved
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def unprotect(self, request: Unprotect) -> None:
+        """So that size zero ends them: https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-instance-protection.html."""
+        for some in _chunks(list(request.instances)):
+            self._aws.autoscaling(request.region).set_instance_protection(
+                AutoScalingGroupName=request.group, InstanceIds=some, ProtectedFromScaleIn=False
+            )
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
@@ -253,9 +345,11 @@ def facts(group: AutoScalingGroupTypeDef) -> Group:
         instances=tuple(
             Instance(
                 id=instance["InstanceId"], lifecycle=instance["LifecycleState"], healthy=instance["HealthStatus"].lower() == "healthy",
-                zone=instance["AvailabilityZone"],
+                zone=instance["AvailabilityZone"], protected=instance.get("ProtectedFromScaleIn", False),
             )
             for instance in sorted(group.get("Instances", []), key=lambda instance: instance["InstanceId"])
+            # A warm pool's serve nobody: https://docs.aws.amazon.com/autoscaling/ec2/userguide/warm-pool-instance-lifecycle.html.
+            if not instance["LifecycleState"].startswith("Warmed")
         ),
         target_groups=tuple(group.get("TargetGroupARNs", [])),
         suspended=tuple(sorted(process["ProcessName"] for process in group.get("SuspendedProcesses", []))),
@@ -272,6 +366,34 @@ def deployment(group: Group) -> Deployment:
         state=State(tags[names.STATE]) if tags.get(names.STATE) in list(State) else None,
         served_at=tags.get(names.SERVED_AT, ""), group=group,
     )  # fmt: skip
+
+
+def _hook(hook: LifecycleHook) -> Any:
+    specification = {
+        "LifecycleHookName": hook.name, "LifecycleTransition": f"autoscaling:EC2_INSTANCE_{hook.transition.upper()}",
+        "HeartbeatTimeout": hook.timeout, "DefaultResult": hook.default, "NotificationMetadata": hook.metadata,
+        "NotificationTargetARN": hook.notify, "RoleARN": hook.role,
+    }  # fmt: skip
+    return {key: value for key, value in specification.items() if value is not None}
+
+
+def _upcoming(action: ScheduledUpdateGroupActionTypeDef) -> Any:
+    """As it is put again; None where nothing of it is to come."""
+    now = datetime.now(UTC)
+    kept = ("ScheduledActionName", "EndTime", "Recurrence", "MinSize", "MaxSize", "DesiredCapacity", "TimeZone", "StartTime")
+    found: dict[str, Any] = {key: action[key] for key in kept if action.get(key) not in (None, "")}  # type: ignore[literal-required]
+    if "EndTime" in found and found["EndTime"] <= now:
+        return None
+    if "StartTime" in found and found["StartTime"] <= now:
+        if "Recurrence" not in found:
+            return None
+        del found["StartTime"]
+    return found
+
+
+def _chunks(items: list[Any]) -> Iterator[list[Any]]:
+    """As many as one call takes: https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_SetInstanceProtection.html."""
+    return (items[at : at + MOST] for at in range(0, len(items), MOST))
 
 
 def _tags(group: str, tags: dict[str, str], *, propagate: bool) -> list[Any]:

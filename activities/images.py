@@ -10,9 +10,9 @@ from temporalio import activity
 
 from activities.aws import Aws, code, nothing_there, tag_dict, tag_list, translated
 from domain import names
-from domain.config import BaseImage
 from domain.errors import BakeFailed, Conflict, InvalidRequest, NotReady
 from domain.models import Image, Model
+from domain.sections import BaseImage
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import ImageTypeDef

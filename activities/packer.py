@@ -26,10 +26,10 @@ from activities.builders import BuilderRef, Builders, OfRelease
 from activities.heartbeat import progress
 from activities.images import EnsureImage, Images
 from activities.recipe import Recipe, RecipeOf
-from domain.config import PackerSettings
 from domain.errors import BakeFailed, Hiccup, InvalidRequest, OvenbirdError
 from domain.models import Model
 from domain.packer import Build, Stage, ended, parse, variables
+from domain.sections import PackerSettings
 
 SIGNAL = "packer_is_at"
 ADDRESS_SERVICE = "https://checkip.amazonaws.com"

@@ -17,9 +17,9 @@ from botocore.exceptions import ClientError
 from temporalio import activity
 
 from activities.aws import Aws, sentence, translate, translated
-from domain.config import Application, Credential
 from domain.errors import Hiccup, SourceUnreadable, UnknownTag
 from domain.models import Model
+from domain.sections import Application, Credential
 
 TIMEOUT = 30
 # All of a history, though without its files.
@@ -98,7 +98,7 @@ class Source:
         if credential is None:
             yield _Access()
             return
-        secret = self._fetch(region, credential)
+        secret = translated(fetch_credential)(self._aws, region, credential)
         if "PRIVATE KEY-----" in secret and not secret.lstrip().startswith("{"):
             options = "ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=accept-new"
             agent = ("ssh-agent", "sh", "-c", 'ssh-add -q - && exec git "$@"', "git")
@@ -126,22 +126,21 @@ class Source:
             raise SourceUnreadable(f"GitHub gives no token for the App in the credential: {done.stderr.strip()}")
         return done.stdout.strip()
 
-    @translated
-    def _fetch(self, region: str, credential: Credential) -> str:
-        try:
-            if credential.parameter:
-                return self._aws.ssm(region).get_parameter(Name=credential.parameter, WithDecryption=True)["Parameter"]["Value"]
-            assert credential.secret
-            return self._aws.secretsmanager(region).get_secret_value(SecretId=credential.secret)["SecretString"]
-        except KeyError:
-            raise SourceUnreadable(
-                f"the secret {credential.secret} in {region} is binary: put the key or token there as a string"
-            ) from None
-        except ClientError as error:
-            if isinstance(translate(error), Hiccup):
-                raise
-            where = json.dumps(credential.model_dump(exclude_none=True))
-            raise SourceUnreadable(f"the worker cannot read application.credential {where} in {region}: {sentence(error)}") from None
+
+def fetch_credential(aws: Aws, region: str, credential: Credential, what: str = "application.credential") -> str:
+    """What lies there. Raises SourceUnreadable, with the words of AWS, where the worker may not read it."""
+    try:
+        if credential.parameter:
+            return aws.ssm(region).get_parameter(Name=credential.parameter, WithDecryption=True)["Parameter"]["Value"]
+        assert credential.secret
+        return aws.secretsmanager(region).get_secret_value(SecretId=credential.secret)["SecretString"]
+    except KeyError:
+        raise SourceUnreadable(f"the secret {credential.secret} in {region} is binary: put the key or token there as a string") from None
+    except ClientError as error:
+        if isinstance(translate(error), Hiccup):
+            raise
+        where = json.dumps(credential.model_dump(exclude_none=True))
+        raise SourceUnreadable(f"the worker cannot read {what} {where} in {region}: {sentence(error)}") from None
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from botocore.exceptions import ClientError
 from temporalio import activity
 
 from activities.aws import Aws, code, nothing_there, sentence, tag_list, translated
-from domain.config import InstanceSettings
 from domain.errors import Conflict, NotReady
 from domain.models import Model
+from domain.sections import InstanceSettings
 
 # https://docs.aws.amazon.com/autoscaling/ec2/userguide/launch-configurations.html: IMDSv2 only, as in the template.
 _METADATA: Any = {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 2}

@@ -31,6 +31,7 @@ PICTURE = ROOT / "docs/pictures/cutover.png"
 STRATEGIES = ("attach", "weighted")
 SIZE = 4
 LOOK = 0.1
+ABORT = "abort!"
 PATIENCE = "first_look = 0.3\npoll = 1\nconfirm = 0.2\nhealthy = 60\nstep = {step}\nsoak = {soak}\ndrain = 60\n"
 WATCH = "error_rate = 0.05\nrequests = 50\nperiod = 1\n"
 
@@ -124,14 +125,14 @@ class Theatre:
         while (await handle.query("status"))["phase"] not in ("shifting", "watching"):
             await asyncio.sleep(LOOK)
         await asyncio.sleep(4)
-        play.marks.append((self.load.now, "abort"))
+        play.marks.append((self.load.now, ABORT))
         await handle.signal("abort_and_roll_back", {"by": "bench"})
 
 
 @asynccontextmanager
 async def theatre(strategy: str, rate: float, step: float, soak: float) -> AsyncIterator[Theatre]:
     home = Path(tempfile.mkdtemp(prefix="cutover-"))
-    with Stage(home, cloud=("--scale", "0.2")) as stage:
+    with Stage(home, cloud=("--scale", "0.4")) as stage:
         account = Account(stage.environment)
         base = infrastructure.build(stage.environment, stack="base", port=8001)
         weighted = strategy == "weighted"
@@ -140,7 +141,7 @@ async def theatre(strategy: str, rate: float, step: float, soak: float) -> Async
         repository = Repository(home / "repository")
         settings = {
             "capacity": f"min = {SIZE}\nmax = {SIZE * 3}", "patience": PATIENCE.format(step=step, soak=soak), "watch": WATCH,
-            "load_balancer": 'strategy = "weighted"\nsteps = [10, 50, 100]\n' if weighted else "",
+            "load_balancer": f'strategy = "weighted"\nsteps = [10, 50, 100]\npreview = ["{built.preview}"]\n' if weighted else "",
         }  # fmt: skip
         (home / "stacks.toml").write_text(built.stack("demo", repository.url, **settings))
         for tag, errors in (("v1", "0"), ("v2", "0"), ("v3", "0"), ("v4", "0.2")):
@@ -166,7 +167,7 @@ async def perform(strategy: str, rate: float, step: float, soak: float) -> tuple
     for play in plays:
         play.answers = [answer for answer in stage.load.answers if play.began <= answer.at < play.ended]
         of_new = [answer.at for answer in play.answers if answer.version == play.new]
-        said = next((at for at, what in play.marks if what == "abort"), None)
+        said = next((at for at, what in play.marks if what == ABORT), None)
         if play.name == "sick release":
             said = min((answer.at for answer in play.failed), default=None)
         if said is not None and of_new:
@@ -179,6 +180,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=300, help="requests a second")
     parser.add_argument("--step", type=float, default=12, help="seconds of each step of weights")
     parser.add_argument("--soak", type=float, default=15, help="seconds of the watch")
+    parser.add_argument("--strategy", choices=STRATEGIES, action="append", help="both where left out")
     parser.add_argument("--picture", type=Path, default=PICTURE)
     chosen = parser.parse_args()
     console = Console(width=150, highlight=False)
@@ -186,7 +188,7 @@ def main() -> None:
     for heading in ("strategy", "play", "requests", "failed", "latency p50, p95, p99 (ms)", "both serve (s)", "reaction (s)"):
         table.add_column(heading, justify="right" if heading not in ("strategy", "play") else "left")
     kept, sent, drawn = True, 0, {}
-    for strategy in STRATEGIES:
+    for strategy in chosen.strategy or STRATEGIES:
         plays, answers = asyncio.run(perform(strategy, chosen.rate, chosen.step, chosen.soak))
         drawn[strategy] = (plays, answers)
         sent += len(answers)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import aiohttp
 
 # Every second request has a connection of its own; every fiftieth takes that many seconds.
+# Shorter than the deregistration delay, as the requests of a well-configured target group are.
 SLOW_EVERY, SLOW = 50, 3.0
 PATIENCE = 30.0
 
@@ -81,7 +82,7 @@ class Load:
                 if answer.ok:
                     version = answer.headers.get("X-Version", "?")
                 else:
-                    problem = f"{answer.status} {body[:60]!r}"
+                    problem = f"{answer.status} {body[:200]!r}"
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             problem = f"{type(error).__name__}: {error}"
         self.answers.append(Answer(at, time.monotonic() - started, version, slow, problem))

@@ -174,8 +174,8 @@ async def watch(stack: str, *, as_json: bool) -> dict[str, Any]:
     return await follow(client, client.get_workflow_handle(release_id(stack)), render.choose_view(as_json=as_json))
 
 
-async def say(stack: str, word: str, by: str, reason: str) -> dict[str, Any]:
-    return {"stack": stack, "answer": await tell(await connect(), stack, word, by, reason)}
+async def say(stack: str, word: str, by: str, reason: str, at: str = "") -> dict[str, Any]:
+    return {"stack": stack, "answer": await tell(await connect(), stack, word, by, reason, at)}
 
 
 async def status(stack: str | None, *, as_json: bool) -> dict[str, Any] | list[dict[str, Any]]:

@@ -142,10 +142,10 @@ def ended_badly(error: WorkflowFailureError) -> Stop:
     )
 
 
-async def tell(client: Client, stack: str, word: str, by: str, reason: str) -> str:
+async def tell(client: Client, stack: str, word: str, by: str, reason: str, at: str = "") -> str:
     """An operator's word, answered. Where no worker can answer, it is left as a signal, which is never lost."""
     handle = client.get_workflow_handle(release_id(stack))
-    message = {"by": by, "reason": reason}
+    message = {"by": by, "reason": reason} | ({"at": at} if at else {})
     try:
         return str(await handle.execute_update(word, message, rpc_timeout=timedelta(seconds=10)))
     except WorkflowUpdateFailedError as error:

@@ -3,182 +3,44 @@
 from __future__ import annotations
 
 import tomllib
-from ipaddress import ip_address
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import AwareDatetime, Field, StringConstraints, ValidationError, field_validator, model_validator
 
+from domain.calendar import parse_window
 from domain.errors import InvalidConfiguration, UnknownStack
-
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
-Seconds = Annotated[float, Field(ge=0)]
-Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
-# All of them must fit into one tag.
-MOST_ACCOUNTS = 19
-ARCHITECTURE = "{architecture}"
-
-
-class Section(BaseModel):
-    """A part of the file: an unknown key is a mistake, not a comment."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Credential(Section):
-    """
-    Where that lies which reads a private repository: an SSM parameter or a secret of Secrets Manager, by name or ARN.
-
-    It holds a deploy key, a token, or a GitHub App. The worker reads it for the tag's commit, the builder with its own role for the code.
-    """
-
-    parameter: str | None = Field(default=None, min_length=1)
-    secret: str | None = Field(default=None, min_length=1)
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        if (self.parameter is None) == (self.secret is None):
-            raise ValueError("give exactly one of parameter and secret")
-        return self
-
-
-class Application(Section):
-    name: Name
-    repository: str = Field(min_length=1)
-    credential: Credential | None = None
-
-    @model_validator(mode="after")
-    def _no_secret_in_the_address(self) -> Self:
-        """It is shown, tagged and recorded everywhere."""
-        scheme, _, rest = self.repository.partition("://")
-        if rest and "@" in rest.partition("/")[0] and scheme != "ssh":
-            raise ValueError("repository must not contain a user, password or token; give the worker a git credential helper")
-        if self.repository.startswith("-"):
-            raise ValueError("repository must not begin with a hyphen")
-        return self
-
-
-class Network(Section):
-    vpc: str = Field(pattern=r"^vpc-")
-    subnets: tuple[Annotated[str, StringConstraints(pattern=r"^subnet-")], ...] = Field(min_length=1)
-
-
-class Environment(Section):
-    """What the service of this stack finds in its environment at boot: SSM parameters below a path, and plain values (no secrets)."""
-
-    parameters: str | None = Field(default=None, pattern=r"^/")
-    values: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str] = {}
-
-    @property
-    def user_data(self) -> str:
-        """A line of user data that tells environment.py on the instance where it lies; never what is secret in it."""
-        return f"# ovenbird-environment: {self.model_dump_json(exclude_none=True)}\n"
-
-
-class InstanceSettings(Section):
-    type: str = Field(min_length=1)
-    profile: str | None = None
-    environment: Environment | None = None
-    security_groups: tuple[Annotated[str, StringConstraints(pattern=r"^sg-")], ...] = Field(min_length=1)
-
-
-class BaseImage(Section):
-    """
-    One of: `id`; `parameter` (an SSM parameter that holds the id); `name` (a filter, newest wins) with `owner`.
-
-    {architecture} in a parameter or name stands for the stack's: one definition serves both.
-    """
-
-    id: str | None = Field(default=None, pattern=r"^ami-")
-    parameter: str | None = None
-    name: str | None = None
-    owner: str | None = None
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        if sum(way is not None for way in (self.id, self.parameter, self.name)) != 1:
-            raise ValueError("give exactly one of id, parameter and name")
-        if (self.name is None) != (self.owner is None):
-            raise ValueError("name and owner go together: a name alone could be anybody's image")
-        return self
-
-    def of(self, architecture: str) -> BaseImage:
-        words = {key: value.replace(ARCHITECTURE, architecture) for key, value in self.model_dump(exclude_none=True).items()}
-        return BaseImage(**words)
-
-
-class PackerSettings(Section):
-    """
-    `template` is a team's own (HCL, or JSON where it ends so), by its path on the workers; `variables` are further ones for it.
-
-    `reach` is how the worker gets to the builder: its address in the VPC, or its public one. `admit` is the address from which the builder
-    sees the worker, where that is not the worker's own (behind NAT, in a container).
-    """
-
-    template: str | None = Field(default=None, min_length=1)
-    variables: dict[str, str] = {}
-    user: str = Field(default="ec2-user", min_length=1)
-    reach: Literal["private", "public"] = "private"
-    admit: str | None = None
-
-    @field_validator("admit")
-    @classmethod
-    def _one_address(cls, value: str | None) -> str | None:
-        return None if value is None else str(ip_address(value))
-
-
-class Copy(Section):
-    """Encrypted with `kms_key` where there is one; else as the image is, or as the region's default says."""
-
-    region: Region
-    kms_key: str | None = Field(default=None, min_length=1)
-
-
-class Bake(Section):
-    """
-    `made_by` names the stack whose bake makes this one's images too: they come by a copy into this region.
-
-    `verify`: the finished image is launched once, and must serve, before it counts; where it is left out, stacks with an approval ask for it.
-    """
-
-    base_image: BaseImage
-    artifacts_bucket: str = Field(min_length=3)
-    builder: Literal["native", "packer"] = "native"
-    packer: PackerSettings = PackerSettings()
-    values: dict[Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]*$")], str] = {}
-    architecture: Literal["x86_64", "arm64"] = "x86_64"
-    subnet: str | None = Field(default=None, pattern=r"^subnet-")
-    instance_type: str | None = None
-    profile: str | None = None
-    dead_man_minutes: int = Field(default=240, ge=10)
-    made_by: Name | None = None
-    verify: bool | None = None
-    kms_key: str | None = Field(default=None, min_length=1)
-    copies: tuple[Copy, ...] = ()
-    share_with: tuple[Annotated[str, StringConstraints(pattern=r"^\d{12}$")], ...] = Field(default=(), max_length=MOST_ACCOUNTS)
-    deprecate_after_days: float | None = Field(default=None, gt=0, le=3_650)
-
-    @model_validator(mode="after")
-    def _once_each_and_a_key_that_can_be_used(self) -> Self:
-        regions = [copy.region for copy in self.copies]
-        if len(regions) != len(set(regions)):
-            raise ValueError("copies names a region twice")
-        if self.kms_key and self.builder == "packer":
-            raise ValueError("kms_key is for the native builder: with Packer, its template says how the builder's volumes are encrypted")
-        return self
+from domain.sections import Application, Bake, Credential, InstanceSettings, Name, Network, Region, Seconds, Section
 
 
 class Capacity(Section):
-    """`desired` is for a first deployment only: after that, green is as large as blue is."""
+    """
+    `desired` is for a first deployment only: after that, green is as large as blue is.
+
+    `warmup` is how many seconds a new instance's metrics do not count for the scaling policies.
+    """
 
     min: int = Field(ge=0)
     max: int = Field(ge=1)
     desired: int | None = Field(default=None, ge=0)
+    warmup: int | None = Field(default=None, ge=0)
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if not self.min <= (self.min if self.desired is None else self.desired) <= self.max:
             raise ValueError("min, desired and max must be in order")
         return self
+
+
+class LifecycleHook(Section):
+    """Given to the group as it is made, so that its first instances wait for it too; `timeout` in seconds, then `default` counts."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9\-_/]{1,255}$")
+    transition: Literal["launching", "terminating"]
+    timeout: int = Field(default=3_600, ge=30, le=7_200)
+    default: Literal["ABANDON", "CONTINUE"] = "ABANDON"
+    metadata: str | None = Field(default=None, max_length=1_023)
+    notify: str | None = Field(default=None, pattern=r"^arn:")
+    role: str | None = Field(default=None, pattern=r"^arn:")
 
 
 class ScalingPolicy(Section):
@@ -290,6 +152,58 @@ class Sweeping(Section):
     age: Seconds = 600
 
 
+class Hook(Section):
+    """
+    Asked at a certain moment: `url` is called with a signed POST, or `command` is run over SSM on an instance of the new version.
+
+    pre_bake, pre_cutover (green is healthy, and in the preview), post_cutover (it has all of the traffic, and is watched), on_rollback.
+    What says no, or nothing in time, rolls the release back; on_rollback it is noted.
+    """
+
+    name: Name
+    when: Literal["pre_bake", "pre_cutover", "post_cutover", "on_rollback"]
+    url: str | None = Field(default=None, pattern=r"^https?://[^\s@]+$")
+    secret: Credential | None = None
+    command: str | None = Field(default=None, min_length=1)
+    timeout: Annotated[float, Field(gt=0, le=86_400)] = 300
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.url is None) == (self.command is None):
+            raise ValueError("give exactly one of url and command")
+        if self.command and self.when in ("pre_bake", "on_rollback"):
+            raise ValueError(f"command runs on an instance of the new version, and there is none at {self.when}")
+        if self.command and self.secret:
+            raise ValueError("secret signs the call of a url")
+        return self
+
+
+class Freeze(Section):
+    """No cutover begins from `begin` until `end`; moments of TOML, with their offset."""
+
+    begin: AwareDatetime
+    end: AwareDatetime
+    reason: str = ""
+
+
+class Cutover(Section):
+    """
+    When a cutover may begin: in one of `windows` ("Mon-Fri 06:00-16:00", UTC) where there are any, and in no freeze. It waits until then.
+
+    A rollback never waits, nor does a release that is urgent.
+    """
+
+    windows: tuple[str, ...] = ()
+    freezes: tuple[Freeze, ...] = ()
+
+    @field_validator("windows")
+    @classmethod
+    def _windows(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            parse_window(text)
+        return value
+
+
 class Retention(Section):
     deployments: int = Field(default=5, ge=2)
     unreleased_image_days: float = Field(default=14, gt=0)
@@ -306,9 +220,12 @@ class Stack(Section):
     capacity: Capacity
     load_balancer: LoadBalancer
     scaling: tuple[ScalingPolicy, ...] = ()
+    lifecycle_hooks: tuple[LifecycleHook, ...] = ()
     launch: Literal["template", "configuration"] = "template"
     approval: bool = False
     approving: Approving = Approving()
+    cutover: Cutover = Cutover()
+    hooks: tuple[Hook, ...] = ()
     watch: Watch = Watch()
     sweeping: Sweeping = Sweeping()
     patience: Patience = Patience()
@@ -323,6 +240,8 @@ class Stack(Section):
             raise ValueError("scaling has two policies for one metric")
         if any(key.startswith(("ovenbird:", "aws:")) for key in self.tags):
             raise ValueError("tags must not begin with ovenbird: or aws:")
+        if len({hook.name for hook in self.hooks}) != len(self.hooks):
+            raise ValueError("two hooks have one name")
         if self.region in [copy.region for copy in self.bake.copies] and not self.bake.made_by:
             raise ValueError(f"bake.copies names {self.region}, which is where the stack's images are made")
         ratios = self.watch.error_ratio is not None or self.watch.latency_ratio is not None

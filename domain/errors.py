@@ -16,6 +16,7 @@ Every way to fail:
   x Unhealthy             green did not become healthy, or did not stay so
   x Aborted               an operator said stop
   x ApprovalExpired       nobody approved in time
+  x HookRefused           a hook of the stack said no
 * NotReady                not yet: looked at again
 * Hiccup                  the network, throttling, a server's error: always retried
 
@@ -91,6 +92,10 @@ class Aborted(Verdict):
 
 class ApprovalExpired(Verdict):
     """Nobody approved the cutover in time."""
+
+
+class HookRefused(Verdict):
+    """Who was asked said no."""
 
 
 class NotReady(OvenbirdError):

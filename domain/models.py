@@ -29,14 +29,21 @@ class Request(StackRequest):
 
 
 class ReleaseRequest(Request):
-    """`force` releases a tag although it already serves."""
+    """
+    `force` releases a tag although it already serves; `urgent` waits for no window and no freeze.
+
+    `contraction`: it takes away from the database what older versions need, so that nobody may roll back behind it.
+    """
 
     force: bool = False
+    urgent: bool = False
+    contraction: bool = False
 
 
 class RollbackRequest(StackRequest):
-    """`to` is a deployment's name or a tag; the previous served deployment where it is left out."""
+    """`to` is a deployment's name or a tag; the previous served deployment where it is left out. `force`: behind a contraction too."""
 
+    force: bool = False
     to: str | None = Field(default=None, min_length=1, max_length=200)
     requested_by: str = "unknown"
     reason: str = ""
@@ -132,6 +139,7 @@ class Instance(Model):
     lifecycle: str
     healthy: bool = True
     zone: str = ""
+    protected: bool = False
     targets: dict[str, TargetState] = {}
 
 
@@ -239,10 +247,11 @@ class Plan(Model):
 
 
 class Message(Model):
-    """What comes with a signal or update; whatever else comes with it is kept in `malformed`."""
+    """What comes with a signal or update; whatever else comes with it is kept in `malformed`. `at` goes with an approval: not before then."""
 
     by: str = "unknown"
     reason: str = ""
+    at: str = ""
     malformed: str = ""
 
     @classmethod
@@ -251,8 +260,8 @@ class Message(Model):
         if not values or values == (None,):
             return cls()
         first, *rest = values
-        if isinstance(first, dict) and not rest and set(first) <= {"by", "reason"}:
-            return cls(by=str(first.get("by") or "unknown"), reason=str(first.get("reason") or ""))
+        if isinstance(first, dict) and not rest and set(first) <= {"by", "reason", "at"}:
+            return cls(by=str(first.get("by") or "unknown"), reason=str(first.get("reason") or ""), at=str(first.get("at") or ""))
         if isinstance(first, str) and not rest:
             return cls(reason=first)
         known = first if isinstance(first, dict) else {}

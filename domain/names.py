@@ -35,12 +35,16 @@ SERVED_AT = "ovenbird:served-at"
 RESTORE_MIN = "ovenbird:restore-min"
 RESTORE_MAX = "ovenbird:restore-max"
 RESTORE_DESIRED = "ovenbird:restore-desired"
+# "true" while Ovenbird has AZRebalance suspended, because two versions serve.
+RESTORE_REBALANCE = "ovenbird:restore-azrebalance"
 # The run that woke a parked group and has not ended well yet; empty once it has.
 WOKEN_BY = "ovenbird:woken-by"
 # On an image: it was launched once and served; with which accounts it is shared; Ovenbird protects it against being deregistered.
 VERIFIED = "ovenbird:verified"
 SHARED_WITH = "ovenbird:shared-with"
 PROTECTED = "ovenbird:protected"
+# On a group: its version took away from the database what older ones need.
+CONTRACTION = "ovenbird:contraction"
 # How the temporary things of a bake begin.
 BAKE = "ovenbird-bake"
 

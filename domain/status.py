@@ -46,9 +46,12 @@ class Resource(Model):
 
 
 class Approval(Model):
+    """`not_before` is when the cutover may begin, where whoever approved said so."""
+
     by: str
     reason: str
     at: str
+    not_before: str | None = None
 
 
 class Pause(Model):

@@ -60,6 +60,8 @@ def find(census: Census, running: Collection[str], *, now: datetime, age: timede
             if own_minimum(group) < group.min:
                 why = f"its minimum is still pinned to {group.min}; it was {tags[names.RESTORE_MIN]}"
                 unpin.append(Finding(action="unpin", name=group.name, why=why))
+            elif tags.get(names.RESTORE_REBALANCE):
+                unpin.append(Finding(action="unpin", name=group.name, why="its AZRebalance is still suspended"))
         elif deployment.state is State.PARKED:
             woken = tags.get(names.WOKEN_BY, "")
             awake = bool(group.desired or group.instances)

@@ -20,12 +20,14 @@ from moto.core.responses import ActionResult
 from moto.core.utils import utcnow
 from moto.ec2.exceptions import EC2ClientError
 
-from localcloud.region import Region, backends, correct
+from localcloud import lifecycle
+from localcloud.region import TICK, Region, backends, correct
 from localcloud.targets import Targets
 
 RETRY_AFTER_FAILURE = 5
 SHORTEST_GRACE = 5
 _GOING = "Terminating"
+STAYING = ("InService", "Pending", "Pending:Wait")
 
 
 class Groups:
@@ -95,17 +97,34 @@ class Groups:
 
     def terminate(self, group: Any, member: Any, why: str) -> None:
         """Out of the balancer first; the instance itself only when every target group has drained it."""
-        if member.lifecycle_state == _GOING:
+        if member.lifecycle_state.startswith(_GOING):
             return
         member.lifecycle_state = _GOING
         note(group, f"Terminating EC2 instance: {member.instance.id}", f"an instance was taken out of service {why}.")
         wait = max([self.targets.deregister(arn, [member.instance.id]) for arn in group.target_group_arns], default=0)
         ec2 = group.autoscaling_backend.ec2_backend
-        self.region.later(wait, lambda: ec2.terminate_instances([member.instance.id]))
+        if hasattr(member, "hook_deadline"):
+            del member.hook_deadline
+
+        def end() -> None:
+            if lifecycle.waits(group, member, lifecycle.TERMINATING, self.region.delays.scale):
+                member.lifecycle_state = f"{_GOING}:Wait"
+                self.region.later(TICK, end)
+                return
+            member.lifecycle_state = _GOING
+            ec2.terminate_instances([member.instance.id])
+
+        self.region.later(wait, end)
 
     def _bring_into_service(self, group: Any) -> None:
         for member in group.instance_states:
-            if member.lifecycle_state == "Pending" and member.instance.state == "running":
+            if member.lifecycle_state in ("Pending", "Pending:Wait") and member.instance.state == "running":
+                if lifecycle.waits(group, member, lifecycle.LAUNCHING, self.region.delays.scale):
+                    member.lifecycle_state = "Pending:Wait"
+                    continue
+                if getattr(member, "abandoned", False):
+                    self.terminate(group, member, "because its lifecycle hook was abandoned")
+                    continue
                 member.lifecycle_state, member.in_service_since = "InService", time.monotonic()
                 # Once: AWS does not bring back a target that somebody deregistered.
                 self.register(group)
@@ -117,7 +136,7 @@ class Groups:
         # However fast time runs here, a process takes as long to start as it takes: some grace stays grace.
         grace = max(grace * self.region.delays.scale, min(grace, SHORTEST_GRACE))
         for member in group.instance_states:
-            if member.lifecycle_state not in ("InService", "Pending"):
+            if member.lifecycle_state not in STAYING:
                 continue
             why = ""
             if member.instance.state not in ("running", "pending"):
@@ -135,7 +154,7 @@ class Groups:
                 self.terminate(group, member, why or "in response to a user health-check")
 
     def _meet_desired(self, group: Any) -> None:
-        staying = [m for m in group.instance_states if m.lifecycle_state in ("InService", "Pending")]
+        staying = [m for m in group.instance_states if m.lifecycle_state in STAYING]
         surplus = len(staying) - (group.desired_capacity or 0)
         if surplus < 0 and "Launch" not in group._suspended_processes and time.monotonic() >= getattr(group, "retry_at", 0):
             self._launch(group, -surplus)

@@ -86,7 +86,7 @@ class Admission(Steps):
         target_groups, deployments, images = await asyncio.gather(
             self.find_target_groups(stack), self.find_deployments(stack), self.find_images(stack)
         )
-        chosen = choose(stack.name, candidates(deployments, images), request.to)
+        chosen = choose(stack.name, candidates(deployments, images, force=request.force), request.to)
         target = next((d for d in deployments if d.name == chosen.deployment), None)
         image = next((i for i in images if i.id == chosen.image), None)
         version = Version(

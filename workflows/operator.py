@@ -10,6 +10,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
+    from domain.calendar import moment_of
     from domain.errors import Aborted
     from domain.models import Message
     from domain.status import Approval, Pause
@@ -82,6 +83,9 @@ class Operator:
     def why_no_abort(self) -> str:
         return "it is aborted already" if self.aborted else self.no_way_back
 
+    def why_not_hot(self) -> str:
+        return "" if self.keeps_hot else "the old version is not being kept as large as it is now"
+
     def why_no_approval(self, by: str) -> str:
         if self.aborted or self.no_way_back:
             return self.why_no_abort()
@@ -117,8 +121,12 @@ class OperatorDoor:
         message = Message.lenient(*values)
         if why := self.operator.why_not_theirs(message.by) or (self.operator.why_no_abort() and "it cannot be used any more"):
             self.operator.notes.append(f"an approval by {message.by} was ignored: {why}")
+        elif message.at and (why := not_a_moment(message.at)):
+            # It may not cut over before a moment that nobody can tell.
+            self.operator.notes.append(f"an approval by {message.by} was ignored: {why}")
         elif self.operator.approval is None:
-            self.operator.approval = Approval(by=message.by, reason=message.reason, at=workflow.now().isoformat())
+            not_before = moment_of(message.at, workflow.now()).isoformat() if message.at else None
+            self.operator.approval = Approval(by=message.by, reason=message.reason, at=workflow.now().isoformat(), not_before=not_before)
         self.operator.said(message)
 
     @workflow.signal(name="abort_and_roll_back", description="Stop, and restore what served before.")
@@ -146,13 +154,21 @@ class OperatorDoor:
 
     @workflow.signal(name="extend", description="Keep the old version as large as it is for as long again.")
     def on_extend(self, *values: Any) -> None:
-        self.operator.extended += 1
-        self.operator.said(Message.lenient(*values))
+        message = Message.lenient(*values)
+        if why := self.operator.why_not_hot():
+            self.operator.notes.append(f"an extension by {message.by} was ignored: {why}")
+        else:
+            self.operator.extended += 1
+        self.operator.said(message)
 
     @workflow.signal(name="park_now", description="Park the old version: its time to be kept as large as it is ends now.")
     def on_park_now(self, *values: Any) -> None:
-        self.operator.park_now = Message.lenient(*values)
-        self.operator.said(self.operator.park_now)
+        message = Message.lenient(*values)
+        if why := self.operator.why_not_hot():
+            self.operator.notes.append(f"a word to park now, by {message.by}, was ignored: {why}")
+        else:
+            self.operator.park_now = message
+        self.operator.said(message)
 
     @workflow.update(name="extend", description="Keep the old version as large as it is for as long again.")
     def extend(self, *values: Any) -> str:
@@ -166,11 +182,11 @@ class OperatorDoor:
 
     @extend.validator
     def _may_extend(self, *values: Any) -> None:
-        _refuse("" if self.operator.keeps_hot else "the old version is not being kept as large as it is now")
+        _refuse(self.operator.why_not_hot())
 
     @park_old_now.validator
     def _may_park_now(self, *values: Any) -> None:
-        _refuse("" if self.operator.keeps_hot else "the old version is not being kept as large as it is now")
+        _refuse(self.operator.why_not_hot())
 
     @workflow.update(name="approve_cutover", description="Let the traffic move to the new version.")
     def approve_cutover(self, *values: Any) -> str:
@@ -179,7 +195,8 @@ class OperatorDoor:
 
     @approve_cutover.validator
     def _may_approve(self, *values: Any) -> None:
-        _refuse(self.operator.why_no_approval(Message.lenient(*values).by))
+        message = Message.lenient(*values)
+        _refuse(self.operator.why_no_approval(message.by) or (not_a_moment(message.at) if message.at else ""))
 
     @workflow.update(name="abort_and_roll_back", description="Stop, and restore what served before.")
     def abort_and_roll_back(self, *values: Any) -> str:
@@ -207,6 +224,14 @@ class OperatorDoor:
     @resume.validator
     def _may_resume(self, *values: Any) -> None:
         _refuse("" if self.operator.paused else "it is not paused")
+
+
+def not_a_moment(text: str) -> str:
+    try:
+        moment_of(text, workflow.now())
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def _refuse(why: str) -> None:

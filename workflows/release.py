@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from temporalio import workflow
@@ -64,6 +65,7 @@ class ReleaseWorkflow(OperatorDoor):
             admission.lock(request)
             admitted, identity = await admission.admit(request)
             refuse_what_serves(admitted.blue, request.tag, identity.commit, force=request.force)
+            admitted = replace(admitted, urgent=request.urgent, contraction=request.contraction)
         except FAILURES as error:
             admission.outcome = describe(error)
             admission.enter("refused")

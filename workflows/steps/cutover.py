@@ -24,6 +24,7 @@ class CutoverSteps(ReleasingSteps):
     @step('Wait for "approve cutover" where the stack asks for it', phase="waiting_approval")
     async def wait_for_approval(self) -> None:
         if not self.approval_needed:
+            await self.until_it_may()
             self.checklist.skip("the stack asks for none")
             return
         self.checklist.note(self.traffic.until_approval if self.blue else "")
@@ -45,7 +46,10 @@ class CutoverSteps(ReleasingSteps):
             )
             return
         approval = self.operator.approval
-        self.checklist.note(f"approved by {approval.by}" + (f": {approval.reason}" if approval.reason else ""))
+        words = f"approved by {approval.by}" + (f": {approval.reason}" if approval.reason else "")
+        self.checklist.note(words)
+        await self.until_it_may(approval.not_before)
+        self.checklist.note(words)
 
     async def _approved_within(self, seconds: float | None) -> bool:
         return await self.operator.wait(seconds, until=lambda: self.operator.approval is not None, summary="until approve_cutover")
@@ -64,6 +68,7 @@ class CutoverSteps(ReleasingSteps):
     @step(SHIFT, phase="watching")
     async def watch(self) -> None:
         """For the stack's soak; then for as long as blue is to be kept hot, which the operators may extend or end."""
+        await self.run_hooks("post_cutover")
         await self.soak(self.patience.soak)
         if not (self.blue and self.patience.hot):
             return

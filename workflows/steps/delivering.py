@@ -16,9 +16,9 @@ with workflow.unsafe.imports_passed_through():
     from activities.delivery import IMDS_V2, CheckSharing, Delivery, EnsureCopy, FinishImage
     from activities.images import ImageRef, Images
     from domain import names
-    from domain.config import Copy, Environment
     from domain.errors import BakeFailed
     from domain.models import Image
+    from domain.sections import Copy, Environment
 
 # What the verifier's service finds, as on the builder: it is no member of any group.
 VERIFIER = Environment(values={"OVENBIRD_BUILDER": "1"})

@@ -16,6 +16,8 @@ with workflow.unsafe.imports_passed_through():
 class JoiningSteps(ReleasingSteps):
     @step("Attach it to the load balancer", phase="launching")
     async def attach(self) -> None:
+        if self.traffic.serves_at_once and self.blue:
+            await self.until_it_may()
         await self.do(
             Balancers.attach,
             Membership(
@@ -42,3 +44,4 @@ class JoiningSteps(ReleasingSteps):
     async def wait_until_healthy(self) -> None:
         await self.until_healthy(first_look=self.patience.first_look, reads=self.stack.health.reads)
         await self.traffic.show(self)
+        await self.run_hooks("pre_cutover")

@@ -31,6 +31,7 @@ class LaunchingSteps(SharedBakeSteps, MakingSteps):
             self.checklist.note(f"{found.id} was baked before")
             self.image = found
             return found
+        await self.run_hooks("pre_bake")
         self.bake = BakeLink(workflow_id=self.identity.workflow_id)
         self.checklist.note(f"baking: {self.identity.workflow_id}")
         self.before("leave the bake", self.leave_bake, f"temporal workflow cancel --workflow-id {self.identity.workflow_id}")

@@ -8,11 +8,13 @@ from workflows.policies import poll_certainly
 from workflows.steps.releasing import ReleasingSteps
 
 with workflow.unsafe.imports_passed_through():
-    from activities.groups import EnsureGroup, Groups, Pin, PutPolicies, RemoveGroup, Unpin
+    from activities.groups import REBALANCE, EnsureGroup, Groups, Pin, PutPolicies, RemoveGroup, Unpin
     from activities.templates import EnsureTemplate, TemplateRef, Templates
     from domain import capacity, names
     from domain.models import Image
 
+# Since a release keeps AZRebalance from moving instances; one that began before is finished as it began.
+HOLDS = "hold-still"
 GROUP, TEMPLATE, CONFIGURATION = "Auto Scaling group", "launch template", "launch configuration"
 
 
@@ -53,7 +55,8 @@ class MakingSteps(ReleasingSteps):
                     region=self.region, name=self.green, launch=self.green, configuration=self.stack.launch == "configuration",
                     subnets=self.stack.network.subnets, min=least, max=most, desired=size,
                     health_check_grace=self.stack.load_balancer.health_check_grace,
-                    tags=self.tags | {names.RESTORE_MIN: str(self.green_min)},
+                    tags=self.tags | {names.RESTORE_MIN: str(self.green_min), names.RESTORE_REBALANCE: "true" if self.blue else ""},
+                    warmup=self.stack.capacity.warmup, lifecycle_hooks=self.stack.lifecycle_hooks, hold=self.blue is not None,
                 ),
             )  # fmt: skip
         return size
@@ -69,20 +72,33 @@ class MakingSteps(ReleasingSteps):
         return bool(policies)
 
     async def pin_blue(self) -> None:
-        """Both will share the load from the attach on: blue's policies would scale it in, and an abort would find it small."""
+        """
+        Both will share the load from the attach on: blue's policies would scale it in, and an abort would find it small.
+
+        Nor are its instances moved between zones: that ends a good one, or starts one that blue does not need.
+        """
         blue = self.groups.get(self.blue.name) if self.blue else None
-        if blue is None or blue.min >= blue.desired:
+        if blue is None:
             return
-        minimum = capacity.own_minimum(blue)
-        original = Unpin(region=self.region, group=blue.name, original=minimum)
+        pin = blue.min < blue.desired
+        hold = REBALANCE not in blue.suspended and workflow.patched(HOLDS)
+        if not (pin or hold):
+            return
+        minimum = capacity.own_minimum(blue) if pin else None
+        original = Unpin(region=self.region, group=blue.name, original=minimum, let_go=hold)
+        by_hand = [f"aws autoscaling update-auto-scaling-group --auto-scaling-group-name {blue.name} --min-size {minimum}"] if pin else []
+        by_hand += (
+            [f"aws autoscaling resume-processes --auto-scaling-group-name {blue.name} --scaling-processes {REBALANCE}"] if hold else []
+        )
         self.before(
-            f"restore the minimum of {blue.name}", lambda: self.certainly(Groups.unpin_minimum, original),
-            f"aws autoscaling update-auto-scaling-group --auto-scaling-group-name {blue.name} --min-size {minimum}",
+            f"restore the minimum of {blue.name}, and that it is balanced over the zones",
+            lambda: self.certainly(Groups.unpin_minimum, original), "; ".join(by_hand),
         )  # fmt: skip
         await self.do(
-            Groups.pin_minimum, Pin(region=self.region, group=blue.name, minimum=blue.desired, original=minimum),
+            Groups.pin_minimum,
+            Pin(region=self.region, group=blue.name, minimum=blue.desired if pin else None, original=minimum, hold=hold),
             what=f"Pin the minimum of {blue.name} while both serve",
-        )  # fmt: skip
+        )
 
     async def _delete_template(self, kind: str) -> None:
         delete = Templates.delete_launch_template if kind == TEMPLATE else Templates.delete_launch_configuration

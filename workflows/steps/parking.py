@@ -13,11 +13,11 @@ from workflows.steps.restoring import SLOWEST_LOOK
 
 with workflow.unsafe.imports_passed_through():
     from activities.delivery import Delivery, ProtectImage
-    from activities.groups import Groups, MarkGroups, OfStack, Resize
+    from activities.groups import Groups, GroupsRef, MarkGroups, MoveSchedule, OfStack, Resize, Unprotect
     from domain import capacity, names
     from domain.models import State
 
-PROTECTS = "protect"
+PROTECTS, MOVES = "protect", "move-schedule"
 
 
 class ParkingSteps(ReleasingSteps):
@@ -38,20 +38,33 @@ class ParkingSteps(ReleasingSteps):
 
     async def _park(self) -> None:
         green = self.groups.get(self.green)
+        blue = self.groups.get(self.blue.name) if self.blue else None
         if green and green.min > self.green_min:
             await self.certainly(
                 Groups.resize, Resize(region=self.region, group=self.green, min=self.green_min), what=f"{self.green} may scale in again"
             )
             self.groups[self.green] = green.model_copy(update={"min": self.green_min})
+        if blue and workflow.patched(MOVES):
+            moved = await self.certainly(
+                Groups.move_schedule, MoveSchedule(region=self.region, source=blue.name, target=self.green),
+                what="Whose schedule is it?",
+            )  # fmt: skip
+            if moved:
+                self.operator.notes.append(f"the scheduled actions {', '.join(moved)} went from {blue.name} to {self.green}")
+            both = GroupsRef(region=self.region, names=(blue.name, self.green))
+            await self.certainly(Groups.let_rebalance, both, what="Both may be balanced over the zones again")
         marks = {self.green: self.marks_of_serving()}
-        blue = self.groups.get(self.blue.name) if self.blue else None
         if blue:
             original = capacity.own_minimum(self.blue.group if self.blue else blue)
             marks[blue.name] = {
                 names.STATE: State.PARKED.value, names.RESTORE_MIN: str(original), names.RESTORE_MAX: str(blue.max),
-                names.RESTORE_DESIRED: str(blue.desired),
+                names.RESTORE_DESIRED: str(blue.desired), names.RESTORE_REBALANCE: "",
             }  # fmt: skip
         await self.certainly(Groups.mark, MarkGroups(region=self.region, tags=marks), what="Mark who serves and who is parked")
+        if blue and (protected := tuple(instance.id for instance in blue.instances if instance.protected)):
+            await self.certainly(
+                Groups.unprotect, Unprotect(region=self.region, group=blue.name, instances=protected), what="Let them be ended"
+            )
         if blue:
             await self.certainly(
                 Groups.resize, Resize(region=self.region, group=blue.name, min=0, max=0, desired=0), what=f"{blue.name} to size zero"

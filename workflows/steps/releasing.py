@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from temporalio import workflow
@@ -12,7 +13,7 @@ from temporalio.exceptions import ApplicationError
 
 from workflows.checklist import step
 from workflows.operator import Operator
-from workflows.policies import QUICK
+from workflows.policies import QUICK, poll
 from workflows.steps.base import FAILURES, describe, shielded
 from workflows.steps.restoring import RestoringSteps
 from workflows.steps.traffic import Attach, Strategy, Weighted
@@ -20,8 +21,10 @@ from workflows.steps.traffic import Attach, Strategy, Weighted
 with workflow.unsafe.imports_passed_through():
     from activities.balancers import Balancers, Observe
     from activities.groups import Groups, Resize
+    from activities.hooks import Hooks, RunHook
     from domain import capacity, health, names, traffic
-    from domain.config import Stack
+    from domain.calendar import opens_at
+    from domain.config import Hook, Stack
     from domain.errors import DIRTY, ROLLED_BACK, Unhealthy
     from domain.health import Healthy, NotYet, Seen
     from domain.models import Deployment, Group, Image, Observation, Released, State, TargetGroup, Version
@@ -54,6 +57,8 @@ class Admitted:
     blue: Deployment | None
     # Where the stack's strategy is weighted.
     routing: traffic.Routing | None = None
+    urgent: bool = False
+    contraction: bool = False
 
 
 class ReleasingSteps(RestoringSteps):
@@ -79,6 +84,7 @@ class ReleasingSteps(RestoringSteps):
         self.image: Image | None = None
         self.bake: BakeLink | None = None
         self.approval_needed = self.stack.approval
+        self.urgent, self.contraction = admitted.urgent, admitted.contraction
         self.reason = ""
         # How many instances of green were found healthy together: what it must keep while it serves.
         self.verified = 0
@@ -87,23 +93,27 @@ class ReleasingSteps(RestoringSteps):
 
     @property
     def tags(self) -> dict[str, str]:
-        return self.stack.tags | {
-            names.STACK: self.stack.name,
-            names.APPLICATION: self.stack.application.name,
-            names.TAG: names.tag_value(self.version.tag),
-            names.COMMIT: self.version.commit,
-            names.RELEASE: self.release,
-            names.DEPLOYMENT: self.green,
-            names.RECIPE: self.version.recipe,
-            names.BASE_IMAGE: self.version.base_image,
-            "Name": self.green,
-        }
+        return (
+            self.stack.tags
+            | {
+                names.STACK: self.stack.name,
+                names.APPLICATION: self.stack.application.name,
+                names.TAG: names.tag_value(self.version.tag),
+                names.COMMIT: self.version.commit,
+                names.RELEASE: self.release,
+                names.DEPLOYMENT: self.green,
+                names.RECIPE: self.version.recipe,
+                names.BASE_IMAGE: self.version.base_image,
+                "Name": self.green,
+            }
+            | ({names.CONTRACTION: "true"} if self.contraction else {})
+        )
 
     def marks_of_serving(self) -> dict[str, str]:
         """On green, once it serves: nothing is left to restore."""
         return {
             names.STATE: State.SERVING.value, names.SERVED_AT: workflow.now().isoformat(), names.RESTORE_MIN: "",
-            names.WOKEN_BY: "",
+            names.WOKEN_BY: "", names.RESTORE_REBALANCE: "",
         }  # fmt: skip
 
     def before(self, what: str, undo: Callable[[], Coroutine[Any, Any, None]], by_hand: str, *, vital: bool = False) -> None:
@@ -143,7 +153,54 @@ class ReleasingSteps(RestoringSteps):
                 if undo.vital:
                     left += reversed(self._undo)
                     self._undo.clear()
+        await self._tell_of_the_rollback()
         return left
+
+    async def _tell_of_the_rollback(self) -> None:
+        """Whatever they say: the way back has been gone."""
+        for hook in self.stack.hooks:
+            if hook.when == "on_rollback":
+                try:
+                    await self.certainly(
+                        Hooks.run_hook, self._hook(hook), poll(self.patience.confirm, hook.timeout), what=f"Hook {hook.name}"
+                    )
+                except FAILURES as error:
+                    self.operator.notes.append(f"the hook {hook.name}: {describe(error)}")
+
+    async def run_hooks(self, when: str) -> None:
+        """One after the other. Raises the ActivityError of the first that says no, or nothing in time."""
+        for hook in self.stack.hooks:
+            if hook.when == when:
+                words = await self.do(Hooks.run_hook, self._hook(hook), poll(self.patience.confirm, hook.timeout), what=f"Hook {hook.name}")
+                self.operator.notes.append(f"hook {hook.name}: {words or 'passed'}")
+
+    def _hook(self, hook: Hook) -> RunHook:
+        green = self.groups.get(self.green)
+        about = {
+            "stack": self.stack.name, "tag": self.version.tag, "commit": self.version.commit, "deployment": self.green,
+            "serving": self.blue.tag if self.blue else "", "requested_by": self.requested_by, "reason": self.reason,
+        }  # fmt: skip
+        return RunHook(
+            region=self.region, hook=hook, delivery=names.token(self.release, "hook", hook.name), about=about,
+            instances=tuple(i.id for i in green.instances if health.is_healthy(i, self.traffic.green_arns)) if green and hook.command else (),
+        )  # fmt: skip
+
+    async def until_it_may(self, not_before: str | None = None) -> None:
+        """The stack's windows and freezes, and what whoever approved said, are waited for; a rollback waits for none of them."""
+        if self.kind != "release" or not (self.stack.cutover.windows or self.stack.cutover.freezes or not_before):
+            return
+        freezes = [(freeze.begin, freeze.end) for freeze in self.stack.cutover.freezes]
+        windows = self.stack.cutover.windows
+        while True:
+            now = workflow.now()
+            earliest = max(now, datetime.fromisoformat(not_before)) if not_before else now
+            opens = earliest if self.urgent else opens_at(earliest, windows, freezes)
+            if opens is None:
+                raise Unhealthy("no cutover may begin within a year: see cutover.windows and cutover.freezes")
+            if opens <= now:
+                return
+            self.checklist.note(f"the cutover may begin at {opens:%Y-%m-%d %H:%M} UTC")
+            await self.operator.wait((opens - now).total_seconds(), summary="until the cutover may begin")
 
     def _ended_badly(self, left: list[Undo]) -> ApplicationError:
         serving = f"{self.stack.name} serves {self.blue.tag} as before" if self.blue else f"{self.stack.name} serves nothing, as before"

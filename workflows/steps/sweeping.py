@@ -130,8 +130,11 @@ class SweepSteps(RestoringSteps):
         await self.do(Templates.delete_launch_template, TemplateRef(region=self.region, name=finding.name), self.pace)
 
     async def _unpin(self, finding: sweep.Finding) -> None:
-        original = own_minimum(self._group(finding.name))
-        await self.do(Groups.unpin_minimum, Unpin(region=self.region, group=finding.name, original=original), self.pace)
+        group = self._group(finding.name)
+        original, held = own_minimum(group), bool(group.tags.get(names.RESTORE_REBALANCE))
+        await self.do(
+            Groups.unpin_minimum, Unpin(region=self.region, group=finding.name, original=original, let_go=held), self.pace
+        )  # fmt: skip
 
     async def _remove_bake(self, finding: sweep.Finding) -> None:
         bake = OfRelease(region=self.region, release=finding.release)

@@ -24,6 +24,8 @@ class Strategy(Protocol):
     green_arns: tuple[str, ...]
     # What an approver must know of the moment.
     until_approval: str
+    # Has green its share of the traffic as soon as it is attached?
+    serves_at_once: bool
 
     async def show(self, do: ReleasingSteps) -> None:
         """Green is healthy, and has no traffic yet: whoever looks through a preview rule sees it."""
@@ -44,6 +46,7 @@ class Strategy(Protocol):
 class Attach:
     """Green joins the target groups in which blue is, and blue leaves them: between the two both serve."""
 
+    serves_at_once = True
     until_approval = "both versions serve until the approval, which lets blue leave"
 
     def __init__(self, do: ReleasingSteps) -> None:
@@ -67,6 +70,8 @@ class Attach:
 
 class Weighted:
     """Two target groups behind the same listener rules: green joins the one without traffic, and weights move."""
+
+    serves_at_once = False
 
     def __init__(self, do: ReleasingSteps, routing: Routing) -> None:
         self._routing = routing

@@ -7,11 +7,11 @@ from temporalio import workflow
 from workflows.checklist import step
 from workflows.operator import Operator
 from workflows.policies import poll_certainly
-from workflows.steps.making import GROUP, MakingSteps
+from workflows.steps.making import GROUP, HOLDS, MakingSteps
 from workflows.steps.releasing import Admitted
 
 with workflow.unsafe.imports_passed_through():
-    from activities.groups import GroupRef, Groups, MarkGroups, Resize
+    from activities.groups import REBALANCE, GroupRef, Groups, GroupsRef, MarkGroups, Pin, Resize
     from domain import capacity, names
     from domain.models import Deployment, Image
 
@@ -54,6 +54,9 @@ class WakingSteps(MakingSteps):
         await self.do(
             Groups.mark, MarkGroups(region=self.region, tags={target.name: {names.WOKEN_BY: self.release}}), what="Mark who wakes it"
         )
+        if REBALANCE not in target.group.suspended and workflow.patched(HOLDS):
+            still = Pin(region=self.region, group=target.name, minimum=None, original=None, hold=True)
+            await self.do(Groups.pin_minimum, still, what="Its instances stay in their zones while both serve")
         await self.do(
             Groups.resize, Resize(region=self.region, group=target.name, min=size, max=max(size, parked_max), desired=size)
         )  # fmt: skip
@@ -63,5 +66,8 @@ class WakingSteps(MakingSteps):
         """To size zero first, which deregisters and drains each instance before it ends; then out of the balancer, empty."""
         ref = GroupRef(region=self.region, name=target.name)
         await self.certainly(Groups.empty_group, ref, poll_certainly(self.patience.confirm, self.way_back))
-        await self.certainly(Groups.mark, MarkGroups(region=self.region, tags={target.name: {names.WOKEN_BY: ""}}))
+        if REBALANCE not in target.group.suspended and workflow.patched(HOLDS):
+            await self.certainly(Groups.let_rebalance, GroupsRef(region=self.region, names=(target.name,)))
+        asleep = {names.WOKEN_BY: "", names.RESTORE_REBALANCE: ""}
+        await self.certainly(Groups.mark, MarkGroups(region=self.region, tags={target.name: asleep}))
         self.gone(GROUP, f"{target.name} awake")

@@ -1,0 +1,126 @@
+"""What a stack asks of others at certain moments: an HTTP call that is signed, or a command on an instance of green."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+from botocore.exceptions import ClientError
+from temporalio import activity
+
+from activities.aws import Aws, code, translated
+from activities.source import fetch_credential
+from domain.config import Hook
+from domain.errors import HookRefused, NotReady
+from domain.models import Model
+
+# Of one try; the hook's own timeout bounds all of them.
+TRY = 10.0
+SHOWN = 300
+ACCEPTED, TOO_EARLY, TOO_MANY = 202, 425, 429
+_WAITING = ("Pending", "InProgress", "Delayed", "Cancelling")
+
+
+class RunHook(Model):
+    """`delivery` is the same for all tries of one hook: whoever is called can tell a repetition. `about` is what it is told."""
+
+    region: str
+    hook: Hook
+    delivery: str
+    about: dict[str, str]
+    instances: tuple[str, ...] = ()
+
+
+class Hooks:
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def run_hook(self, request: RunHook) -> str:
+        """
+        What it said. Raises HookRefused where it says no, NotReady while it has not made up its mind, or cannot be reached.
+
+        A retried look: Temporal's policy bounds it by the hook's timeout.
+        """
+        return self._call(request) if request.hook.url else self._command(request)
+
+    def _call(self, request: RunHook) -> str:
+        hook = request.hook
+        body = json.dumps({"hook": hook.name, "when": hook.when, "delivery": request.delivery} | request.about, sort_keys=True).encode()
+        headers = {"Content-Type": "application/json", "X-Ovenbird-Delivery": request.delivery}
+        if hook.secret:
+            key = fetch_credential(self._aws, request.region, hook.secret, f"the secret of the hook {hook.name}").encode()
+            headers["X-Ovenbird-Signature"] = "sha256=" + hmac.new(key, body, hashlib.sha256).hexdigest()
+        assert hook.url
+        try:
+            # The scheme is the configuration's, which takes http and https alone.
+            with _OPENER.open(urllib.request.Request(hook.url, body, headers, method="POST"), timeout=TRY) as answer:
+                status, words = answer.status, _words(answer)
+        except urllib.error.HTTPError as error:
+            status, words = error.code, _words(error)
+        except OSError as error:
+            raise NotReady(f"the hook {hook.name} cannot be reached at {hook.url}: {error}") from None
+        if status in (ACCEPTED, TOO_EARLY, TOO_MANY) or status >= 500:
+            raise NotReady(f"the hook {hook.name} answers {status}: {words}")
+        if not 200 <= status < 300:
+            raise HookRefused(f"the hook {hook.name} says no ({status}): {words}")
+        return words
+
+    def _command(self, request: RunHook) -> str:
+        """On the first of the instances, found again by its comment after a lost reply."""
+        hook, ssm = request.hook, self._aws.ssm(request.region)
+        if not request.instances:
+            raise NotReady(f"the hook {hook.name} has no instance to run on")
+        instance, comment = request.instances[0], request.delivery[:100]
+        sent = [
+            command["CommandId"]
+            for page in ssm.get_paginator("list_commands").paginate(InstanceId=instance)
+            for command in page["Commands"]
+            if command.get("Comment") == comment
+        ]
+        if not sent:
+            try:
+                ssm.send_command(
+                    InstanceIds=[instance], DocumentName="AWS-RunShellScript", Comment=comment,
+                    Parameters={"commands": [str(hook.command)], "executionTimeout": [str(max(1, int(hook.timeout)))]},
+                )  # fmt: skip
+            except ClientError as error:
+                if code(error) == "InvalidInstanceId":
+                    raise NotReady(
+                        f"the SSM agent of {instance} does not answer: its profile must allow SSM for the hook {hook.name}"
+                    ) from None
+                raise
+            raise NotReady(f"the hook {hook.name} has begun on {instance}")
+        try:
+            found = ssm.get_command_invocation(CommandId=sent[0], InstanceId=instance)
+        except ClientError as error:
+            if code(error) == "InvocationDoesNotExist":
+                raise NotReady(f"the hook {hook.name} has not reached {instance} yet") from None
+            raise
+        if found["Status"] in _WAITING:
+            raise NotReady(f"the hook {hook.name} is running on {instance}")
+        words = (found.get("StandardOutputContent") or found.get("StandardErrorContent") or "").strip()[-SHOWN:]
+        if found["Status"] != "Success":
+            raise HookRefused(
+                f"the hook {hook.name} says no on {instance} ({found['Status']}, exit code {found.get('ResponseCode')}): {words}"
+            )
+        return words
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A signed request goes where the configuration says, and nowhere else."""
+
+    def redirect_request(self, *words: Any) -> None:  # noqa: ARG002 (urllib's own signature)
+        return None
+
+
+_OPENER = urllib.request.build_opener(_NoRedirect())
+
+
+def _words(answer: Any) -> str:
+    return str(answer.read(SHOWN).decode(errors="replace")).strip()

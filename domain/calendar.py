@@ -1,0 +1,67 @@
+"""When may a cutover begin? All times are UTC: a workflow that is replayed must come to the same answer, whatever time zones have become."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, time, timedelta
+
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_WINDOW = re.compile(r"^(?:(?P<first>[A-Z][a-z]{2})(?:-(?P<last>[A-Z][a-z]{2}))? )?(?P<begin>\d{2}:\d{2})-(?P<end>\d{2}:\d{2})$")
+_CLOCK = re.compile(r"^\d{2}:\d{2}$")
+
+
+def parse_window(text: str) -> tuple[frozenset[int], time, time]:
+    """Of "Mon-Fri 06:00-16:00", "Sat 08:00-12:00" or "06:00-22:00": the weekdays, Monday 0; from; until. Raises ValueError."""
+    found = _WINDOW.match(text)
+    if not found:
+        raise ValueError(f'{text!r} is no window: write it as "Mon-Fri 06:00-16:00" or "06:00-22:00", in UTC')
+    first, last = found["first"] or "Mon", found["last"] or found["first"] or "Sun"
+    if not {first, last} <= set(DAYS):
+        raise ValueError(f"{text!r} names a day that is none of {', '.join(DAYS)}")
+    begin, end = (time.fromisoformat(found[part]) for part in ("begin", "end"))
+    if begin >= end:
+        raise ValueError(f"{text!r} ends before it begins: a window over midnight is two windows")
+    one, other = DAYS.index(first), DAYS.index(last)
+    return frozenset(day % 7 for day in range(one, other + 1 if one <= other else other + 8)), begin, end
+
+
+def opens_at(now: datetime, windows: Iterable[str], freezes: Iterable[tuple[datetime, datetime]]) -> datetime | None:
+    """`now` where a cutover may begin now, else the next moment at which it may; None where that is more than a year away."""
+    wanted, closed = [parse_window(text) for text in windows], sorted(freezes)
+    moment = now
+    while moment < now + timedelta(days=366):
+        frozen = next((end for begin, end in closed if begin <= moment < end), None)
+        if frozen:
+            moment = frozen
+            continue
+        if not wanted:
+            return moment
+        opening = min((_opening(moment, window) for window in wanted), default=moment)
+        if opening == moment:
+            return moment
+        moment = opening
+    return None
+
+
+def _opening(moment: datetime, window: tuple[frozenset[int], time, time]) -> datetime:
+    days, begin, end = window
+    for ahead in range(8):
+        day = (moment + timedelta(days=ahead)).date()
+        if day.weekday() not in days:
+            continue
+        opens, closes = (datetime.combine(day, at, UTC) for at in (begin, end))
+        if moment < closes:
+            return max(moment, opens)
+    raise AssertionError("a window has a day in every week")
+
+
+def moment_of(text: str, now: datetime) -> datetime:
+    """A clock's "06:00" is the next six o'clock UTC; else an ISO 8601 moment with its offset. Raises ValueError."""
+    if _CLOCK.match(text):
+        today = datetime.combine(now.date(), time.fromisoformat(text), UTC)
+        return today if today >= now else today + timedelta(days=1)
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} has no offset: write 06:00 for the next one in UTC, or 2026-11-25T06:00+01:00")
+    return moment

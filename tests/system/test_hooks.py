@@ -1,0 +1,159 @@
+"""Hooks, windows, and a database that only goes one way."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from demo.account import aws_calls
+from tests.conftest import StackUnderTest
+
+MakeStack = Callable[..., StackUnderTest]
+PATIENCE = "first_look = 0.3\npoll = 0.3\nconfirm = 0.2\nhealthy = 60\napproval = 600\nsoak = 0.5\ndrain = 60\n"
+KEY = "planted-hook-key"
+
+
+class Called:
+    """Whom the hooks call: it keeps what it was told, and answers as `answers` say, the last one for ever."""
+
+    def __init__(self) -> None:
+        self.told: list[dict[str, Any]] = []
+        self.answers: dict[str, list[int]] = {}
+        called = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                about = json.loads(body)
+                signed = hmac.new(KEY.encode(), body, hashlib.sha256).hexdigest()
+                about["signed"] = self.headers.get("X-Ovenbird-Signature") == f"sha256={signed}"
+                called.told.append(about)
+                answers = called.answers.get(about["hook"], [200])
+                status = answers.pop(0) if len(answers) > 1 else answers[0]
+                words = b"looks good" if status == 200 else b"no, thank you"
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(words)))
+                self.end_headers()
+                self.wfile.write(words)
+
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (its own name)
+                """Nobody reads it."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def hook(self, name: str, when: str, more: str = "") -> str:
+        return f'[[stacks.STACK.hooks]]\nname = "{name}"\nwhen = "{when}"\nurl = "http://127.0.0.1:{self.server.server_port}/"\n{more}\n'
+
+
+@pytest.fixture
+def called() -> Iterator[Called]:
+    made = Called()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+def add(stack: StackUnderTest, text: str) -> None:
+    stack.theatre.stacks[stack.name] += "\n" + text.replace("STACK", stack.name)
+    stack.theatre.write_stacks()
+
+
+async def test_hooks_are_called_in_their_moments_signed_and_their_no_rolls_back(make_stack: MakeStack, called: Called) -> None:
+    stack = make_stack(patience=PATIENCE)
+    stack.account.ssm.put_parameter(Name=f"/{stack.name}/hook", Value=KEY, Type="SecureString")
+    secret = f'secret.parameter = "/{stack.name}/hook"'
+    moments = ("pre_bake", "pre_cutover", "post_cutover", "on_rollback")
+    add(stack, "".join(called.hook(when.replace("_", "-"), when, secret) for when in moments))
+    command = 'command = "test -e $DESTDIR/srv/app/app.py && echo version $(cat $DESTDIR/srv/app/VERSION)"'
+    add(stack, f'[[stacks.STACK.hooks]]\nname = "smoke"\nwhen = "pre_cutover"\n{command}\n')
+    for tag in ("v1", "v2"):
+        stack.repository.release(tag)
+    # It is busy twice before it makes up its mind.
+    called.answers["pre-cutover"] = [503, 202, 200]
+    result = await stack.release("v1")
+
+    assert [about["hook"] for about in called.told] == ["pre-bake", "pre-cutover", "pre-cutover", "pre-cutover", "post-cutover"]
+    assert all(about["signed"] for about in called.told)
+    assert len({about["delivery"] for about in called.told}) == 3
+    assert (called.told[0]["stack"], called.told[0]["tag"]) == (stack.name, "v1")
+    assert "hook pre-cutover: looks good" in result["notes"]
+    assert "hook smoke: version v1" in result["notes"]
+
+    before = stack.account.snapshot(only=stack.name).groups
+    called.told.clear()
+    called.answers["post-cutover"] = [409]
+    handle = await stack.start("v2")
+    error = await stack.fails(handle)
+    assert error.type == "RolledBack"
+    assert "the hook post-cutover says no (409): no, thank you" in error.message
+    assert [about["hook"] for about in called.told] == ["pre-bake", "pre-cutover", "post-cutover", "on-rollback"]
+    assert "says no" in called.told[-1]["reason"]
+    assert stack.account.snapshot(only=stack.name).groups == before
+    history = await handle.fetch_history()
+    assert KEY not in history.to_json()
+
+
+async def test_a_hook_that_never_answers_is_given_up(make_stack: MakeStack) -> None:
+    stack = make_stack(patience=PATIENCE)
+    add(stack, '[[stacks.STACK.hooks]]\nname = "nobody"\nwhen = "pre_bake"\nurl = "http://127.0.0.1:9/"\ntimeout = 1\n')
+    stack.repository.release("v1")
+    error = await stack.fails(await stack.start("v1"))
+
+    assert "the hook nobody cannot be reached at http://127.0.0.1:9/" in error.message
+    assert stack.groups() == {}
+
+
+async def test_a_freeze_holds_the_cutover_and_an_urgent_release_does_not_wait(make_stack: MakeStack) -> None:
+    """With the strategy attach green has its share as soon as it is attached: so it waits before that."""
+    stack = make_stack(patience=PATIENCE)
+    for tag in ("v1", "v2"):
+        stack.repository.release(tag)
+    await stack.release("v1")
+    begin, end = datetime.now(UTC) - timedelta(hours=1), datetime.now(UTC) + timedelta(hours=1)
+    add(stack, f"[[stacks.STACK.cutover.freezes]]\nbegin = {begin.isoformat()}\nend = {end.isoformat()}\n")
+    stack.account.forget_calls()
+    handle = await stack.start("v2")
+    await stack.until(lambda status: "the cutover may begin at" in str(status["bullets"]))
+    assert "AttachLoadBalancerTargetGroups" not in aws_calls(stack.account.calls())
+    await handle.signal("abort_and_roll_back")
+    await stack.fails(handle)
+    assert (await stack.release("v2", urgent=True))["tag"] == "v2"
+
+
+async def test_an_approval_for_a_later_moment_waits_for_it(make_stack: MakeStack) -> None:
+    stack = make_stack(patience=PATIENCE, top="approval = true", bake="verify = false")
+    stack.repository.release("v1")
+    handle = await stack.start("v1")
+    await stack.until(lambda status: status["waiting_for"] == "approve cutover")
+    await handle.signal("approve_cutover", {"by": "ann", "at": "at dawn"})
+    moment = datetime.now(UTC) + timedelta(seconds=3)
+    await handle.signal("approve_cutover", {"by": "ann", "at": moment.isoformat()})
+    await handle.result()
+    status = await stack.status()
+
+    assert status["approved"]["not_before"] == moment.isoformat()
+    assert any("an approval by ann was ignored" in note for note in status["notes"])
+    shifted = next(bullet["started"] for bullet in status["bullets"] if bullet["text"].startswith("Shift"))
+    assert datetime.fromisoformat(shifted) >= moment
+
+
+async def test_nobody_rolls_back_behind_a_contraction_without_force(make_stack: MakeStack) -> None:
+    stack = make_stack(patience=PATIENCE)
+    for tag in ("v1", "v2"):
+        stack.repository.release(tag)
+    await stack.release("v1")
+    await stack.release("v2", contraction=True)
+    error = await stack.fails(await stack.start_rollback())
+    assert error.type == "Refused"
+    assert "v2 took away from the database what it needs" in error.message
+    handle = await stack.start_rollback(force=True)
+    assert (await handle.result())["tag"] == "v1"

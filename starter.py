@@ -15,7 +15,7 @@ import typer
 from temporalio.service import RPCError
 
 from console import commands, render, tables
-from console.codes import FAILED, INTERRUPTED, Stop
+from console.codes import FAILED, INTERRUPTED, REFUSED_CODE, Stop
 
 HERE = Path(__file__).parent
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Releases git tags to stacks of EC2 web servers; never repairs a nest.")
@@ -114,6 +114,20 @@ def bake(
 
 
 @app.command()
+def adopt(
+    stack: Stack,
+    group: Annotated[str, typer.Argument(help="an Auto Scaling group that serves the stack, made by hand")],
+    tag: Annotated[str, typer.Argument(help="the git tag that it runs")],
+    by: By = ME,
+    reason: Reason = "",
+    json: Json = False,
+) -> None:
+    """Make GROUP the stack's first deployment: it is tagged, and none of its instances is touched."""
+    made = _run(commands.adopt({"stack": stack, "group": group, "tag": tag, "requested_by": by, "reason": reason}), json)
+    render.as_json(made) if json else print(f"{stack} is served by {group}, which runs {tag} ({made['commit'][:12]})")
+
+
+@app.command()
 def sweep(
     stack: Annotated[str | None, typer.Argument(help="all stacks, where left out")] = None,
     apply: Annotated[bool, typer.Option("--apply/--dry-run", help="clear what is found, or only show it")] = False,
@@ -206,6 +220,8 @@ def plan(
     """What a release would do. Changes nothing."""
     made = _run(commands.plan({"stack": stack, "tag": tag, "force": force}), json)
     render.as_json(made) if json else tables.show_plan(made)
+    if made["problems"]:
+        _exit(REFUSED_CODE)
 
 
 @app.command()

@@ -38,12 +38,14 @@ from activities.images import Images
 from activities.manifests import Manifests
 from activities.metrics import Metrics
 from activities.packer import Packer
+from activities.preflight import Preflight
 from activities.provisioning import Provisioning
 from activities.recipe import Recipe
 from activities.rules import Rules
 from activities.source import Source
 from activities.templates import Templates
 from domain.errors import InvalidConfiguration
+from workflows.adopt import AdoptWorkflow
 from workflows.bake import BakeWorkflow
 from workflows.contract import DATA_CONVERTER, SEARCH_ATTRIBUTES, TASK_QUEUE
 from workflows.image import ImageWorkflow
@@ -55,7 +57,7 @@ from workflows.sweep import SweepStackWorkflow, SweepWorkflow
 HERE = Path(__file__).parent
 WORKFLOWS = [
     ReleaseWorkflow, RollbackWorkflow, BakeWorkflow, ImageWorkflow, SweepWorkflow, SweepStackWorkflow, PlanWorkflow, HistoryWorkflow, CandidatesWorkflow, DoctorWorkflow,
-    DiffWorkflow,
+    DiffWorkflow, AdoptWorkflow,
 ]  # fmt: skip
 SANDBOX = SandboxRestrictions.default.with_passthrough_modules("activities", "domain", "pydantic", "structlog")
 # As many slots as threads: an activity that waits for a thread would run out of its time unseen.
@@ -99,7 +101,7 @@ def make_worker(client: Client, settings: Settings) -> Worker:
     holders = [
         Configuration(settings.stacks), source, images, Delivery(aws, images), Builders(aws), Provisioning(aws, recipe), Packer(aws, client, recipe),
         Templates(aws), Groups(aws), Balancers(aws), Bakes(client), Censuses(aws, client), Checks(aws, source), Manifests(aws),
-        Rules(aws), Metrics(aws), Hooks(aws),
+        Rules(aws), Metrics(aws), Hooks(aws), Preflight(aws),
     ]  # fmt: skip
     activities = [
         method for holder in holders for name in dir(holder) if hasattr(method := getattr(holder, name), "__temporal_activity_definition")

@@ -145,6 +145,11 @@ class Groups:
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
+    def find_group(self, request: GroupRef) -> Group | None:
+        return self._group(request.region, request.name)
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
     def ensure_group(self, request: EnsureGroup) -> None:
         """Raises Conflict where the name is taken by a group of another release."""
         launch: Any = (

@@ -77,6 +77,23 @@ async def rollback(request: dict[str, Any], *, detach: bool, wait: bool, as_json
     return await follow(client, handle, render.choose_view(as_json=as_json), wait_for_approval=wait)
 
 
+async def adopt(request: dict[str, Any]) -> dict[str, Any]:
+    """Under the stack's lock; it changes nothing but tags, so its end is waited for."""
+    client = await connect()
+    try:
+        handle = await client.start_workflow(
+            "AdoptWorkflow", request, id=release_id(request["stack"]), task_queue=task_queue(), rpc_timeout=RPC_TIMEOUT,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL, static_summary=f"{request['stack']} adopts {request['group']}",
+        )  # fmt: skip
+    except WorkflowAlreadyStartedError:
+        raise await _locked(client, request["stack"]) from None
+    try:
+        made: dict[str, Any] = await handle.result()
+    except WorkflowFailureError as error:
+        raise Stop(REFUSED_CODE, f"refused: {error.cause}") from None
+    return made
+
+
 async def bake(request: dict[str, Any], *, detach: bool, as_json: bool) -> dict[str, Any]:
     """Of a tag, or without one of what serves. Two at the same time share what they bake."""
     client = await connect()

@@ -53,15 +53,22 @@ def show_plan(plan: dict[str, Any]) -> None:
     image = f"reuse {plan['image']}" if plan["image"] else f"bake it ({plan['bake']})"
     beside = f"beside {plan['blue']} ({plan['blue_tag']})" if plan["blue"] else "as the first deployment"
     print(f"A release of {plan['tag']} ({plan['commit'][:12]}) to {plan['stack']} would:")
+    moves = "wait for an approval before the cutover" if plan["approval"] else "cut over without an approval"
+    if plan["strategy"] == "weighted":
+        moves += ", step by step, by the weights of its listener rules"
     for line in (
         f"image: {image}",
         f"create a launch {plan['launch']} and an Auto Scaling group of {plan['size']} {beside}",
         f"attach it to {', '.join(plan['target_groups'])}",
-        "wait for an approval before the cutover" if plan["approval"] else "cut over without an approval",
+        moves,
         f"watch it for {plan['soak']:g} s, then drain and park the old one" if plan["blue"] else f"watch it for {plan['soak']:g} s",
         f"prune {', '.join(plan['prune'])}" if plan["prune"] else "prune nothing",
     ):
         print(f"  - {line}")
+    for problem in plan["problems"]:
+        print(f"✗ it would be refused: {problem}")
+    for words in plan["unknown"]:
+        print(f"? {words}")
 
 
 def show_history(deployments: list[dict[str, Any]]) -> None:

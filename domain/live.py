@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 
 from domain import names
 from domain.errors import AlreadyServing, Conflict
-from domain.models import Deployment, State
+from domain.models import Deployment, Group, State
 
 
 def find_blue(stack: str, deployments: Iterable[Deployment]) -> Deployment | None:
@@ -48,6 +48,19 @@ def refuse_where_another_serves(
         raise Conflict(f"{others[0].name} is in the load balancer as well as {blue.name if blue else 'nothing'}: {look}")
     if blue and blue.group.desired and not in_balancer(blue, target_groups):
         raise Conflict(f"{blue.name} serves by its tag, and is in none of the stack's target groups: {look}")
+
+
+def refuse_to_adopt(stack: str, name: str, group: Group | None, deployments: Iterable[Deployment], target_groups: Collection[str]) -> None:
+    """Raises Conflict: only what gets the stack's traffic, and belongs to nobody, may become its first deployment."""
+    if group is None:
+        raise Conflict(f"there is no Auto Scaling group {name}")
+    if owner := group.tags.get(names.STACK):
+        raise Conflict(f"{name} is a deployment of {owner} already")
+    if serving := [deployment.name for deployment in deployments if deployment.state is State.SERVING]:
+        raise Conflict(f"{stack} is served by {serving[0]}: only a stack that nothing serves can adopt a group")
+    if not set(group.target_groups) & set(target_groups):
+        raise Conflict(f"{name} is in none of the target groups of {stack}: what is adopted must serve")
+    refuse_where_blue_is_elsewhere(Deployment(name=name, tag="", group=group), target_groups)
 
 
 def in_balancer(deployment: Deployment, target_groups: Collection[str]) -> bool:

@@ -49,6 +49,15 @@ class RollbackRequest(StackRequest):
     reason: str = ""
 
 
+class AdoptRequest(StackRequest):
+    """`group` is an Auto Scaling group that serves the stack, made by hand; `tag` what it runs."""
+
+    group: str = Field(min_length=1, max_length=255)
+    tag: str = Field(min_length=1, max_length=200)
+    requested_by: str = "unknown"
+    reason: str = ""
+
+
 class SweepRequest(BaseModel):
     """Every stack of the file where `stack` is left out. Nothing is changed unless `dry_run` is false."""
 
@@ -115,6 +124,13 @@ class DiffRequest(StackRequest):
 
     was: str = Field(min_length=1, max_length=200)
     now: str = Field(min_length=1, max_length=200)
+
+
+class Adopted(Model):
+    stack: str
+    deployment: str
+    tag: str
+    commit: str
 
 
 class Version(Model):
@@ -229,7 +245,11 @@ class Swept(Model):
 
 
 class Plan(Model):
-    """What a release would do. `image` is reused, or `bake` is the id of the bake that would make it; `soak` in seconds."""
+    """
+    What a release would do. `image` is reused, or `bake` is the id of the bake that would make it; `soak` in seconds.
+
+    `problems` would have it refused, `unknown` is what could not be found out.
+    """
 
     stack: str
     tag: str
@@ -244,6 +264,9 @@ class Plan(Model):
     approval: bool
     soak: float
     prune: tuple[str, ...]
+    strategy: str = "attach"
+    problems: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
 class Message(Model):

@@ -43,6 +43,8 @@ WOKEN_BY = "ovenbird:woken-by"
 VERIFIED = "ovenbird:verified"
 SHARED_WITH = "ovenbird:shared-with"
 PROTECTED = "ovenbird:protected"
+# On a group that somebody made by hand, and Ovenbird took over: by whom.
+ADOPTED = "ovenbird:adopted-by"
 # On a group: its version took away from the database what older ones need.
 CONTRACTION = "ovenbird:contraction"
 # How the temporary things of a bake begin.

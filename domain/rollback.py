@@ -66,7 +66,8 @@ def _blocked(deployment: Deployment, images: dict[str, str]) -> str:
         return "it serves"
     if woken := group.tags.get(names.WOKEN_BY):
         return f"{woken} woke it and did not end well: `ovenbird sweep` parks it again"
-    if deployment.commit not in images:
+    # What was adopted was launched from an image that is none of ours, and that we never remove.
+    if deployment.commit not in images and not group.tags.get(names.ADOPTED):
         return "its image is gone"
     if group.target_groups:
         return "somebody attached it to a load balancer"

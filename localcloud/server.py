@@ -24,7 +24,7 @@ from moto.ec2.models import ec2_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-from localcloud import commands, consistency, guards, images, instances, lifecycle, metadata, wire
+from localcloud import commands, consistency, guards, images, instances, lifecycle, limits, metadata, wire
 from localcloud.balancer import Balancer, require_platform
 from localcloud.faults import API_KINDS, Fault
 from localcloud.groups import Groups
@@ -60,7 +60,7 @@ class LocalCloud:
         self.balancer = Balancer(self.region, targets)
         self.ssh = Ssh(self.region)
         instances.install(self.region, self.ssh)
-        for part in (images, guards, commands, consistency, lifecycle):
+        for part in (images, guards, commands, consistency, lifecycle, limits):
             part.install(self.region)
         targets.install()
         Groups(self.region, targets).install()

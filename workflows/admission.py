@@ -16,12 +16,15 @@ from workflows.steps.releasing import Admitted
 
 with workflow.unsafe.imports_passed_through():
     from activities.balancers import Balancers, FindTargetGroups
+    from activities.checks import Check
     from activities.configuration import Configuration
     from activities.groups import Groups, OfStack
     from activities.images import FindImages, Images, ResolveBaseImage
+    from activities.preflight import Preflight, PreflightOf
     from activities.provisioning import Identify, Provisioning
     from activities.rules import FindRules, Rules
     from activities.source import ResolveTag, Source
+    from domain import capacity
     from domain.config import Stack
     from domain.errors import Conflict, InvalidRequest
     from domain.images import BakeIdentity
@@ -77,7 +80,18 @@ class Admission(Steps):
             self.identify_tag(stack, request.tag), self.find_target_groups(stack), self.find_deployments(stack)
         )
         version = Version(tag=request.tag, commit=identity.commit, recipe=identity.recipe, base_image=identity.base_image)
-        return await self._admitted(stack, version, request.requested_by, target_groups, deployments), identity
+        admitted = await self._admitted(stack, version, request.requested_by, target_groups, deployments)
+        return admitted, identity
+
+    async def preflight(self, admitted: Admitted, image: str | None = None) -> list[Check]:
+        """What would stop the release later."""
+        blue = admitted.blue
+        asked = PreflightOf(
+            stack=admitted.stack, size=capacity.needed(blue.group if blue else None, admitted.stack.capacity),
+            target_groups=admitted.target_groups, blue=blue.name if blue else None, image=image,
+        )  # fmt: skip
+        found: list[Check] = await self.do(Preflight.preflight, asked, what="Would anything stop it later?")
+        return found
 
     async def admit_rollback(self, request: RollbackRequest) -> tuple[Admitted, Deployment | None, Image | None]:
         """And the parked deployment to wake, or the image to launch again. Raises what the request is refused for."""

@@ -37,9 +37,10 @@ class PlanWorkflow:
             stack, blue = admitted.stack, admitted.blue
             refuse_what_serves(blue, request.tag, identity.commit, force=request.force)
             images = await admission.find_images(stack)
+            image = reusable(images, identity)
+            checks = await admission.preflight(admitted, image.id if image else None)
         except FAILURES as error:
             raise ApplicationError(describe(error), type=REFUSED, non_retryable=True) from error
-        image = reusable(images, identity)
         size = capacity.needed(blue.group if blue else None, stack.capacity)
         # Green is one more that served: one fewer of the others stays.
         doomed = to_prune(admitted.deployments, stack.retention.deployments - 1)
@@ -48,6 +49,8 @@ class PlanWorkflow:
             bake=None if image else identity.workflow_id, blue=blue.name if blue else None, blue_tag=blue.tag if blue else None,
             size=size, launch=stack.launch, target_groups=tuple(group.name for group in admitted.target_groups), approval=stack.approval,
             soak=stack.patience.soak, prune=tuple(deployment.name for deployment in doomed if deployment != blue),
+            strategy=stack.load_balancer.strategy, problems=tuple(check.problem for check in checks if check.problem),
+            unknown=tuple(f"{check.what}: {check.found}" for check in checks if check.found.startswith("could not be found out")),
         )  # fmt: skip
 
 

@@ -18,10 +18,14 @@ from workflows.steps.launching import LaunchingSteps
 from workflows.steps.pruning import PruningSteps
 
 with workflow.unsafe.imports_passed_through():
-    from domain.errors import REFUSED
+    from domain.errors import REFUSED, InvalidRequest
     from domain.live import refuse_what_serves
     from domain.models import Released, ReleaseRequest
     from domain.status import Status
+
+
+# A release looks for what would stop it later; one that began before did not.
+PREFLIGHT = "preflight"
 
 
 class ReleaseSteps(LaunchingSteps, JoiningSteps, CutoverSteps, PruningSteps):
@@ -65,6 +69,8 @@ class ReleaseWorkflow(OperatorDoor):
             admission.lock(request)
             admitted, identity = await admission.admit(request)
             refuse_what_serves(admitted.blue, request.tag, identity.commit, force=request.force)
+            if workflow.patched(PREFLIGHT) and (problems := [c.problem for c in await admission.preflight(admitted) if c.problem]):
+                raise InvalidRequest("; ".join(problems))
             admitted = replace(admitted, urgent=request.urgent, contraction=request.contraction)
         except FAILURES as error:
             admission.outcome = describe(error)

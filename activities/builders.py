@@ -51,11 +51,12 @@ class BuilderRef(Model):
 
 
 class OfRelease(Model):
-    """`settled_at`: from then on, what AWS does not show is not there."""
+    """`settled_at`: from then on, what AWS does not show is not there. `launched` is how many instances there may be, the dead ones too."""
 
     region: str
     release: str
     settled_at: datetime | None = None
+    launched: int = 1
 
 
 class Builders:
@@ -157,8 +158,8 @@ class Builders:
                     ec2.delete_key_pair(KeyName=pair)
         if left:
             raise NotReady(f"{', '.join(i['InstanceId'] for i in left)} still shutting down")
-        if not found:
-            nothing_there("the builder", request.settled_at)
+        if len(found) < request.launched:
+            nothing_there(f"all {request.launched} instances of the bake" if request.launched > 1 else "the builder", request.settled_at)
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -69,7 +70,7 @@ artifacts_bucket = "{self.bucket}"
 {settings.get("capacity", "min = 2" + chr(10) + "max = 8")}
 
 [stacks.{name}.load_balancer]
-target_groups = {list(self.target_groups)}
+target_groups = {json.dumps(self.target_groups)}
 health_check_grace = 60
 {settings.get("load_balancer", "")}
 

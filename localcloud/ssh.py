@@ -123,6 +123,9 @@ async def _run(region: Region, machine: Machine, process: Any) -> None:
     )  # fmt: skip
     region.lease.note_process_group(child.pid)
     machine.sessions.add(child.pid)
+    if not machine.running:
+        # It was halted between the login and this: nobody else would end it.
+        os.killpg(child.pid, signal.SIGKILL)
     try:
         await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr)
         process.exit(await child.wait())

@@ -178,6 +178,9 @@ def make_stack(theatre: Theatre, tmp_path: Path) -> Iterator[Callable[..., Stack
         if weighted:
             wired = f'strategy = "weighted"\npreview = ["{built.preview}"]\n'
             settings["load_balancer"] = wired + settings.get("load_balancer", "")
+        if "verify" not in settings.get("bake", ""):
+            # A launch more for each image: who tests something else need not wait for it.
+            settings["bake"] = settings.get("bake", "") + "\nverify = false\n"
         repository = repository or Repository(tmp_path / f"repo-{number}")
         theatre.stacks[name] = built.stack(name, repository.url, **({"application": f"app{number}"} | settings))
         theatre.write_stacks()

@@ -63,7 +63,7 @@ async def test_a_service_that_cannot_run_alone_is_asked_only_to_boot(make_stack:
 async def test_who_asks_for_an_approval_has_an_image_verified_that_another_stack_baked(make_stack: MakeStack) -> None:
     """And it is not baked twice for that."""
     easy = make_stack()
-    strict = make_stack(repository=easy.repository, application=f"app{easy.name[1:]}", top="approval = true")
+    strict = make_stack(repository=easy.repository, application=f"app{easy.name[1:]}", top="approval = true", bake="verify = true")
     easy.repository.release("v1")
     first = await easy.release("v1")
     easy.account.forget_calls()

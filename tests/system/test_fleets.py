@@ -23,7 +23,7 @@ def suspended(stack: StackUnderTest) -> dict[str, list[str]]:
 
 
 async def test_no_instance_is_moved_between_zones_while_both_serve_and_the_schedule_follows_who_serves(make_stack: MakeStack) -> None:
-    stack = make_stack(patience=PATIENCE, top="approval = true", bake="verify = false")
+    stack = make_stack(patience=PATIENCE, top="approval = true")
     for tag in ("v1", "v2"):
         stack.repository.release(tag)
     await stack.release("v1")
@@ -54,7 +54,7 @@ async def test_no_instance_is_moved_between_zones_while_both_serve_and_the_sched
 
 async def test_blue_grows_to_nine_during_the_approval_and_green_has_nine_before_the_shift(make_stack: MakeStack) -> None:
     """By a scheduled action, as a policy would. And one that shrinks leaves green as large as it was verified."""
-    stack = make_stack(patience=PATIENCE, top="approval = true", bake="verify = false", capacity="min = 2\nmax = 12\ndesired = 4")
+    stack = make_stack(patience=PATIENCE, top="approval = true", capacity="min = 2\nmax = 12\ndesired = 4")
     for tag in ("v1", "v2"):
         stack.repository.release(tag)
     await stack.release("v1")

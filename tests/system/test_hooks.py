@@ -130,7 +130,7 @@ async def test_a_freeze_holds_the_cutover_and_an_urgent_release_does_not_wait(ma
 
 
 async def test_an_approval_for_a_later_moment_waits_for_it(make_stack: MakeStack) -> None:
-    stack = make_stack(patience=PATIENCE, top="approval = true", bake="verify = false")
+    stack = make_stack(patience=PATIENCE, top="approval = true")
     stack.repository.release("v1")
     handle = await stack.start("v1")
     await stack.until(lambda status: status["waiting_for"] == "approve cutover")

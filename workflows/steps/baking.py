@@ -131,7 +131,7 @@ class BakeSteps(Steps):
         ):
             made = [name for of, name in self.ledger if of == kind]
             settled = [at for name in made if (at := self.settled_at(kind, name))]
-            mine = OfRelease(region=self.region, release=self.release, settled_at=max(settled, default=None))
+            mine = OfRelease(region=self.region, release=self.release, settled_at=max(settled, default=None), launched=len(made))
             await self.certainly(destroy, mine, pace, what=what)
             for name in made:
                 self.gone(kind, name)

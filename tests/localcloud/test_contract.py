@@ -27,7 +27,7 @@ def test_a_vpc_outside_of_the_regions_network_is_refused_by_name(account: Accoun
 
 
 def test_what_is_not_modelled_is_refused_and_not_retried(account: Account) -> None:
-    assert refused(account.autoscaling.describe_account_limits) == "NotImplemented"
+    assert refused(account.autoscaling.describe_adjustment_types) == "NotImplemented"
 
 
 def test_the_same_client_token_is_the_same_instance(account: Account, base: dict[str, Any], name: str) -> None:

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable
 
 from demo.account import aws_calls
-from tests.conftest import StackUnderTest, Theatre
+from tests.conftest import StackUnderTest, Theatre, eventually
 
 MakeStack = Callable[..., StackUnderTest]
 Cli = Callable[..., subprocess.CompletedProcess[str]]
@@ -65,6 +65,13 @@ async def test_a_group_that_somebody_made_is_adopted_and_is_the_first_blue(make_
         VPCZoneIdentifier=",".join(stack.infrastructure.subnets), TargetGroupARNs=[stack.infrastructure.target_group_arn], HealthCheckType="ELB",
         HealthCheckGracePeriod=60,
     )  # fmt: skip
+    arn = stack.infrastructure.target_group_arn
+
+    async def all_healthy() -> bool:
+        found = stack.account.elbv2.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
+        return [target["TargetHealth"]["State"] for target in found] == ["healthy"] * 3
+
+    await eventually(all_healthy)
     with stack.traffic() as users:
         refused = await asyncio.to_thread(run_cli, "adopt", stack.name, "nobody", "v1")
         before = {i["InstanceId"] for i in stack.account.groups(group)[0]["Instances"]}

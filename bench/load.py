@@ -44,6 +44,7 @@ class Load:
     async def running(self) -> AsyncIterator[Load]:
         """Every request that was sent is answered, or has failed, when this ends."""
         stop = asyncio.Event()
+        self.began = time.monotonic()
         runner = asyncio.create_task(self._send(stop))
         try:
             yield self

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 COLORS = {"v1": "#8d6e63", "v2": "#2e7d32", "v3": "#1565c0", "v4": "#ef6c00"}
 FAILED = "#c62828"
+# Of the width: labels nearer than that would lie upon each other.
+CLOSE = 0.006
 
 
 def draw(performed: Mapping[str, tuple[Sequence[Play], Sequence[Answer]]], target: Path) -> None:
@@ -44,11 +46,16 @@ def _shares(axes: Any, strategy: str, plays: Sequence[Play], answers: Sequence[A
     axes.set_xlim(0, len(seconds) - 1)
     for play in plays:
         axes.axvline(play.began, color="white", linewidth=3)
-        for at, what in play.marks:
+        for at, what in _apart(play.marks, len(seconds) * CLOSE):
             axes.axvline(at, color="black", linewidth=0.6, linestyle=":")
             axes.text(at, 101, what, rotation=55, fontsize=7, ha="left", va="bottom")
     axes.set_title(f"strategy {strategy}: {len(answers):,} requests, every second", loc="left", pad=52, fontweight="bold")
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+
+def _apart(marks: Sequence[tuple[float, str]], seconds: float) -> list[tuple[float, str]]:
+    """Of what happened at the same moment only the last is written, or nobody could read any of it."""
+    return [mark for mark, after in zip(marks, [*marks[1:], (float("inf"), "")], strict=True) if after[0] - mark[0] > seconds]
 
 
 def _quality(axes: Any, answers: Sequence[Answer]) -> None:

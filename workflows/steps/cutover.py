@@ -16,6 +16,8 @@ with workflow.unsafe.imports_passed_through():
     from domain.models import Observation
     from domain.watch import Inconclusive, judge
 
+# Of the metrics, as far as one looks back.
+PERIODS = 15
 SHIFT = "Shift the traffic, and watch it"
 DRAIN_AND_PARK = "Drain blue and park it: out of the load balancer, at size zero, ready for an instant rollback"
 
@@ -72,23 +74,23 @@ class CutoverSteps(ReleasingSteps):
         await self.soak(self.patience.soak)
         if not (self.blue and self.patience.hot):
             return
-        started = workflow.time()
+        started, began = workflow.time(), workflow.now()
         self.operator.keeps_hot = True
         while not self.operator.park_now and (left := started + self.patience.hot * (1 + self.operator.extended) - workflow.time()) > 0:
             until = workflow.now() + timedelta(seconds=left)
             self.checklist.note(
                 f"{self.blue.name} stays as large as it is until {until:%Y-%m-%d %H:%M:%S} UTC: `ovenbird extend`, or `park-now`"
             )
-            await self.soak(min(left, self.patience.look_every(self.patience.hot)), ask=False)
+            await self.soak(min(left, self.patience.look_every(self.patience.hot)), since=began, ask=False)
         self.operator.keeps_hot = False
 
-    async def soak(self, seconds: float, *, ask: bool = True) -> None:
+    async def soak(self, seconds: float, *, since: datetime | None = None, ask: bool = True) -> None:
         """
         Watched for so long. A look that finds green unfit counts only when the next ones do too; alarms and metrics count at once.
 
         Where the metrics tell nothing at its end, a person is asked, by a pause. Raises Unhealthy with what was breached.
         """
-        left, bad, since = seconds, 0, workflow.now()
+        left, bad, since = seconds, 0, since or workflow.now()
         verdict: object = None
         while left > 0:
             pace = min(left, self.patience.confirm if bad else self.patience.look_every(seconds))
@@ -108,10 +110,11 @@ class CutoverSteps(ReleasingSteps):
         await self.operator.gate()
 
     async def _judge_watch(self, since: datetime) -> object:
-        """By what the stack's alarms and metrics say since then. Raises Unhealthy."""
+        """By what the stack's alarms and metrics say since then, of late: a long good time hides no breach. Raises Unhealthy."""
         watch = self.stack.watch
         if not (watch.alarms or watch.measures):
             return None
+        since = max(since, workflow.now() - timedelta(seconds=PERIODS * watch.period))
         green = next(group for group in self.target_groups if group.arn == self.traffic.green_arns[0])
         seen = await self.do(
             Metrics.read_watch,

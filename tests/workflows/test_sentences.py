@@ -11,7 +11,7 @@ from domain.status import Status
 from workflows.checklist import sentences
 from workflows.release import ReleaseSteps
 from workflows.rollback import RollbackSteps
-from workflows.steps.baking import BakeSteps
+from workflows.steps.delivering import DeliveringSteps
 
 
 def listed(heading: str) -> list[str]:
@@ -22,7 +22,7 @@ def listed(heading: str) -> list[str]:
 
 
 def test_the_readme_lists_what_a_bake_does() -> None:
-    assert listed("Bake") == sentences(BakeSteps)
+    assert listed("Bake") == sentences(DeliveringSteps)
 
 
 def test_the_readme_lists_what_a_release_does() -> None:

@@ -37,7 +37,7 @@ class DeliveringSteps(BakeSteps):
         if not self.found:
             await self.builder.check()
 
-    @step(CREATE_IMAGE, phase="baking")
+    @step(CREATE_IMAGE, phase="baking", extra=True)
     async def finish_image(self, image: Image) -> Image:
         """Launched once where the stack asks for it; stamped and shared."""
         verify = self.stack.verifies and not image.verified
@@ -47,7 +47,7 @@ class DeliveringSteps(BakeSteps):
         self.complete = True
         return image
 
-    @step(CREATE_IMAGE, phase="baking")
+    @step(CREATE_IMAGE, phase="baking", extra=True)
     async def copy_image(self, image: Image) -> Image:
         """
         To all regions at once, each on its own: one that fails is cleared away, and keeps none of the others.

@@ -42,6 +42,7 @@ from activities.preflight import Preflight
 from activities.provisioning import Provisioning
 from activities.recipe import Recipe
 from activities.rules import Rules
+from activities.schedules import Schedules
 from activities.source import Source
 from activities.templates import Templates
 from domain.errors import InvalidConfiguration
@@ -101,7 +102,7 @@ def make_worker(client: Client, settings: Settings) -> Worker:
     holders = [
         Configuration(settings.stacks), source, images, Delivery(aws, images), Builders(aws), Provisioning(aws, recipe), Packer(aws, client, recipe),
         Templates(aws), Groups(aws), Balancers(aws), Bakes(client), Censuses(aws, client), Checks(aws, source), Manifests(aws),
-        Rules(aws), Metrics(aws), Hooks(aws), Preflight(aws),
+        Rules(aws), Metrics(aws), Hooks(aws), Preflight(aws), Schedules(aws),
     ]  # fmt: skip
     activities = [
         method for holder in holders for name in dir(holder) if hasattr(method := getattr(holder, name), "__temporal_activity_definition")

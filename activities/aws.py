@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -145,6 +145,11 @@ def nothing_there(what: str, settled_at: datetime | None) -> None:
     """
     if settled_at and datetime.now(UTC) < settled_at:
         raise NotReady(f"AWS does not show {what}, and may not show yet what it made a moment ago")
+
+
+def chunks(items: Sequence[Any], most: int) -> Iterator[list[Any]]:
+    """As many as one call takes."""
+    return (list(items[at : at + most]) for at in range(0, len(items), most))
 
 
 def tag_list(tags: dict[str, str]) -> list[Any]:

@@ -57,9 +57,12 @@ class Checks:
         self._source.reach(stack.application, stack.region)
         return stack.application.repository
 
-    def _base_image(self, stack: Stack) -> str:
+    def _resolved(self, stack: Stack) -> str:
         bake = stack.bake
-        image = self._images.resolve_base_image(ResolveBaseImage(region=stack.region, base=bake.base_image, architecture=bake.architecture))
+        return self._images.resolve_base_image(ResolveBaseImage(region=stack.region, base=bake.base_image, architecture=bake.architecture))
+
+    def _base_image(self, stack: Stack) -> str:
+        image = self._resolved(stack)
         known = self._aws.ec2(stack.region).describe_images(ImageIds=[image])["Images"]
         if not known:
             raise InvalidRequest(f"{image} is not there, or not shared with this account")
@@ -72,7 +75,7 @@ class Checks:
         bake = stack.bake
         if not bake.share_with:
             return "with no other account"
-        base = self._images.resolve_base_image(ResolveBaseImage(region=stack.region, base=bake.base_image, architecture=bake.architecture))
+        base = self._resolved(stack)
         self._delivery.refuse_unshareable(CheckSharing(region=stack.region, base_image=base, kms_key=bake.kms_key, copies=bake.copies))
         return ", ".join(bake.share_with)
 

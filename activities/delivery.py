@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from temporalio import activity
 
 from activities.aws import Aws, code, tag_list, translated
-from activities.images import EnsureImage, Images
+from activities.images import FAILED, Images
 from domain import names
 from domain.errors import InvalidRequest, NotReady
 from domain.models import Image, Model
@@ -29,7 +29,6 @@ class EnsureCopy(Model):
     source_region: str
     source: str
     name: str
-    release: str
     tags: dict[str, str]
     token: str
     kms_key: str | None = None
@@ -112,10 +111,9 @@ class Delivery:
         Raises Conflict where the name is another image's.
         """
         known = self._images.named(request.region, request.name)
-        mine = EnsureImage(region=request.region, name=request.name, instance="", release=request.release, tags=request.tags)
         if known:
-            adopted = self._images.adopt(known, mine)
-            if known.get("State") not in ("failed", "invalid", "error"):
+            adopted = self._images.adopt(known, request.name, request.tags)
+            if known.get("State") not in FAILED:
                 return adopted
             self._images.deregister(request.region, adopted)
         more: Any = {"Encrypted": True, "KmsKeyId": request.kms_key} if request.kms_key else {}

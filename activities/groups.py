@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 from temporalio import activity
 
-from activities.aws import Aws, code, nothing_there, sentence, tag_dict, translated
+from activities.aws import Aws, chunks, code, nothing_there, sentence, tag_dict, translated
 from activities.templates import VERSION
 from domain import names
 from domain.config import LifecycleHook, ScalingPolicy
-from domain.errors import AwsRefused, Conflict, NotReady
+from domain.errors import Conflict, NotReady
 from domain.models import Deployment, Group, Instance, Model, State
 
 if TYPE_CHECKING:
-    from mypy_boto3_autoscaling.type_defs import AutoScalingGroupTypeDef, ScheduledUpdateGroupActionTypeDef
+    from mypy_boto3_autoscaling.type_defs import AutoScalingGroupTypeDef
 
 KIND = "auto-scaling-group"
 REBALANCE = "AZRebalance"
+# https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_SetInstanceProtection.html
 MOST = 50
 _METRICS = {"cpu": "ASGAverageCPUUtilization", "requests": "ALBRequestCountPerTarget"}
 
@@ -101,14 +101,6 @@ class Unpin(Model):
 class GroupsRef(Model):
     region: str
     names: tuple[str, ...]
-
-
-class MoveSchedule(Model):
-    """From what was served to what serves now."""
-
-    region: str
-    source: str
-    target: str
 
 
 class Unprotect(Model):
@@ -249,33 +241,9 @@ class Groups:
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
-    def move_schedule(self, request: MoveSchedule) -> list[str]:
-        """
-        The scheduled actions that went from one group to the other, by name: the target has them before the source loses them.
-
-        What would only have been once, and is over, is left out: AWS takes no start in the past.
-        """
-        autoscaling = self._aws.autoscaling(request.region)
-        pages = autoscaling.get_paginator("describe_scheduled_actions").paginate(AutoScalingGroupName=request.source)
-        known = [action for page in pages for action in page["ScheduledUpdateGroupActions"]]
-        wanted = [action for action in map(_upcoming, known) if action]
-        for some in _chunks(wanted):
-            answer = autoscaling.batch_put_scheduled_update_group_action(
-                AutoScalingGroupName=request.target, ScheduledUpdateGroupActions=some
-            )
-            if failed := answer.get("FailedScheduledUpdateGroupActions"):
-                told = "; ".join(f"{one['ScheduledActionName']}: {one.get('ErrorMessage', '')}" for one in failed)
-                raise AwsRefused(f"AWS does not take the scheduled actions of {request.source} for {request.target}: {told}")
-        moved = [action["ScheduledActionName"] for action in known]
-        for names_ in _chunks(moved):
-            autoscaling.batch_delete_scheduled_action(AutoScalingGroupName=request.source, ScheduledActionNames=names_)
-        return moved
-
-    @activity.defn(no_thread_cancel_exception=True)
-    @translated
     def unprotect(self, request: Unprotect) -> None:
         """So that size zero ends them: https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-instance-protection.html."""
-        for some in _chunks(list(request.instances)):
+        for some in chunks(request.instances, MOST):
             self._aws.autoscaling(request.region).set_instance_protection(
                 AutoScalingGroupName=request.group, InstanceIds=some, ProtectedFromScaleIn=False
             )
@@ -380,25 +348,6 @@ def _hook(hook: LifecycleHook) -> Any:
         "NotificationTargetARN": hook.notify, "RoleARN": hook.role,
     }  # fmt: skip
     return {key: value for key, value in specification.items() if value is not None}
-
-
-def _upcoming(action: ScheduledUpdateGroupActionTypeDef) -> Any:
-    """As it is put again; None where nothing of it is to come."""
-    now = datetime.now(UTC)
-    kept = ("ScheduledActionName", "EndTime", "Recurrence", "MinSize", "MaxSize", "DesiredCapacity", "TimeZone", "StartTime")
-    found: dict[str, Any] = {key: action[key] for key in kept if action.get(key) not in (None, "")}  # type: ignore[literal-required]
-    if "EndTime" in found and found["EndTime"] <= now:
-        return None
-    if "StartTime" in found and found["StartTime"] <= now:
-        if "Recurrence" not in found:
-            return None
-        del found["StartTime"]
-    return found
-
-
-def _chunks(items: list[Any]) -> Iterator[list[Any]]:
-    """As many as one call takes: https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_SetInstanceProtection.html."""
-    return (items[at : at + MOST] for at in range(0, len(items), MOST))
 
 
 def _tags(group: str, tags: dict[str, str], *, propagate: bool) -> list[Any]:

@@ -17,6 +17,8 @@ from domain.sections import BaseImage
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import ImageTypeDef
 
+# It never becomes available.
+FAILED = ("failed", "invalid", "error")
 _GONE = ("InvalidAMIID.NotFound", "InvalidAMIID.Unavailable")
 
 
@@ -118,9 +120,9 @@ class Images:
         known = self.named(request.region, request.name)
         if known and known.get("State") == "failed":
             # Of a bake that was terminated: this one holds the lock, and nobody else will take it away.
-            self.deregister(request.region, self.adopt(known, request))
+            self.deregister(request.region, self.adopt(known, request.name, request.tags))
         elif known:
-            return self.adopt(known, request)
+            return self.adopt(known, request.name, request.tags)
         try:
             made = ec2.create_image(
                 InstanceId=request.instance, Name=request.name, NoReboot=True,
@@ -132,7 +134,7 @@ class Images:
             known = self.named(request.region, request.name)
             if known is None:
                 raise NotReady(f"AWS says that the name {request.name} is taken, and does not show by what yet") from None
-            return self.adopt(known, request)
+            return self.adopt(known, request.name, request.tags)
         return made["ImageId"]
 
     def take_over(self, request: EnsureImage) -> str | None:
@@ -147,8 +149,8 @@ class Images:
         if self._is_untagged_but_ours(request.region, image, request.release):
             self.tag_image(request.region, image["ImageId"], request.tags)
             image["Tags"] = tag_list(request.tags)
-        known = self.adopt(image, request)
-        if image.get("State") in ("failed", "invalid", "error"):
+        known = self.adopt(image, request.name, request.tags)
+        if image.get("State") in FAILED:
             self.deregister(request.region, known)
             return None
         return known
@@ -254,12 +256,12 @@ class Images:
         return images[0] if images else None
 
     @staticmethod
-    def adopt(image: ImageTypeDef, request: EnsureImage) -> str:
+    def adopt(image: ImageTypeDef, name: str, wanted: dict[str, str]) -> str:
         """By what it is, not by who made it: a bake that was terminated may have left a good one under this name."""
         tags = tag_dict(image.get("Tags"))
-        if any(tags.get(key) != request.tags[key] for key in (names.APPLICATION, names.COMMIT, names.RECIPE, names.BASE_IMAGE)):
+        if any(tags.get(key) != wanted[key] for key in (names.APPLICATION, names.COMMIT, names.RECIPE, names.BASE_IMAGE)):
             raise Conflict(
-                f"the image name {request.name} is taken by {image['ImageId']}, which another bake made; deregister it if it is of no use"
+                f"the image name {name} is taken by {image['ImageId']}, which another bake made; deregister it if it is of no use"
             )
         return image["ImageId"]
 

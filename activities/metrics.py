@@ -8,7 +8,7 @@ from typing import Any
 
 from temporalio import activity
 
-from activities.aws import Aws, translated
+from activities.aws import Aws, chunks, translated
 from domain import names
 from domain.config import Watch
 from domain.models import Model, TargetGroup
@@ -59,9 +59,8 @@ class Metrics:
         return Watched(alarms=alarms, green=counted["green"], blue=counted.get("blue"))
 
     def _alarms(self, request: ReadWatch) -> dict[str, str]:
-        wanted = list(request.watch.alarms)
         found: dict[str, str] = {}
-        for names_ in (wanted[at : at + MOST_ALARMS] for at in range(0, len(wanted), MOST_ALARMS)):
+        for names_ in chunks(request.watch.alarms, MOST_ALARMS):
             described: Any = self._aws.cloudwatch(request.region).describe_alarms(
                 AlarmNames=names_, AlarmTypes=["MetricAlarm", "CompositeAlarm"]
             )  # fmt: skip

@@ -141,7 +141,7 @@ async def theatre(strategy: str, rate: float, step: float, soak: float) -> Async
         repository = Repository(home / "repository")
         settings = {
             "capacity": f"min = {SIZE}\nmax = {SIZE * 3}", "patience": PATIENCE.format(step=step, soak=soak), "watch": WATCH,
-            "load_balancer": f'strategy = "weighted"\nsteps = [10, 50, 100]\npreview = ["{built.preview}"]\n' if weighted else "",
+            "load_balancer": "steps = [10, 50, 100]\n" if weighted else "",
         }  # fmt: skip
         (home / "stacks.toml").write_text(built.stack("demo", repository.url, **settings))
         for tag, errors in (("v1", "0"), ("v2", "0"), ("v3", "0"), ("v4", "0.2")):

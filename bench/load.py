@@ -33,7 +33,7 @@ class Answer:
 class Load:
     address: str
     rate: float
-    began: float = field(default_factory=time.monotonic)
+    began: float = 0.0
     answers: list[Answer] = field(default_factory=list)
 
     @property

@@ -69,7 +69,7 @@ async def measure(strategy: str, size: int, count: int) -> tuple[int, float, flo
         settings = {"capacity": f"min = {size}\nmax = {size * 2}", "patience": PATIENCE, "retention": "deployments = 2"}
         settings["top"] = 'scaling = [{ metric = "cpu", target = 50 }, { metric = "requests", target = 1000 }]'
         if weighted:
-            settings["load_balancer"] = f'strategy = "weighted"\nsteps = [100]\npreview = ["{built.preview}"]\n'
+            settings["load_balancer"] = "steps = [100]\n"
         second = infrastructure.add_balancer(stage.environment, base, "bakery", port=8001)
         bakery = second.stack(
             "bakery",

@@ -90,7 +90,7 @@ async def adopt(request: dict[str, Any]) -> dict[str, Any]:
     try:
         made: dict[str, Any] = await handle.result()
     except WorkflowFailureError as error:
-        raise Stop(REFUSED_CODE, f"refused: {error.cause}") from None
+        raise ended_badly(error) from None
     return made
 
 

@@ -34,6 +34,11 @@ class Infrastructure:
     def target_groups(self) -> tuple[str, ...]:
         return (self.target_group, self.other_target_group) if self.other_target_group else (self.target_group,)
 
+    @property
+    def wiring(self) -> str:
+        """Lines of a stack's [load_balancer] table, where its traffic goes by weights."""
+        return f'strategy = "weighted"\npreview = ["{self.preview}"]\n' if self.preview else ""
+
     def stack(self, name: str, repository: str, **settings: str) -> str:
         """One stack of the file; `settings` are further TOML lines by table ("" for the top level)."""
         patience = settings.pop("patience", QUICK_PATIENCE)
@@ -72,7 +77,7 @@ artifacts_bucket = "{self.bucket}"
 [stacks.{name}.load_balancer]
 target_groups = {json.dumps(self.target_groups)}
 health_check_grace = 60
-{settings.get("load_balancer", "")}
+{self.wiring}{settings.get("load_balancer", "")}
 
 [stacks.{name}.patience]
 {patience}

@@ -179,7 +179,7 @@ class Balancer:
                     "http_filters": [{"name": "envoy.filters.http.router", "typed_config": {"@type": f"{FILTERS}.http.router.v3.Router"}}],
                     "rds": {"route_config_name": ROUTES, "config_source": _from_file(self.directory / "routes.json")},
                     "early_header_mutation_extensions": [routes.marked(name)],
-                    "access_log": [self.metrics.access_log(lb)],
+                    "access_log": [self.metrics.access_log()],
                 },
             }  # fmt: skip
         return {

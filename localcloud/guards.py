@@ -181,7 +181,6 @@ def _policies() -> None:
     @correct(AutoScalingBackend, "put_scaling_policy")
     def put(original: Any, self: Any, name: str, *args: Any, **kwargs: Any) -> Any:
         """Policies are named within their group: moto keeps them by name alone, so that one group steals another's."""
-        others = self.policies.pop(name, None)
         config = kwargs.get("target_tracking_config") or {}
         label = config.get("PredefinedMetricSpecification", {}).get("ResourceLabel")
         group = self.autoscaling_groups.get(kwargs.get("as_name"))
@@ -193,8 +192,6 @@ def _policies() -> None:
             )
         policy = original(self, name, *args, **kwargs)
         self.policies[f"{group.name}/{name}"] = self.policies.pop(name)
-        if others:
-            self.policies[name] = others
         return policy
 
     @correct(AutoScalingResponse, "delete_policy")

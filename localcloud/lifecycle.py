@@ -65,11 +65,8 @@ def _scheduled_actions_by_group() -> None:
         name, group = kwargs["scheduled_action_name"], kwargs["name"]
         if group not in self.autoscaling_groups:
             raise AutoscalingClientError("ValidationError", f"AutoScalingGroup name not found - {group}")
-        others = self.scheduled_actions.pop(name, None)
         action = original(self, **kwargs)
         self.scheduled_actions[f"{group}/{name}"] = self.scheduled_actions.pop(name)
-        if others:
-            self.scheduled_actions[name] = others
         return action
 
     @correct(AutoScalingBackend, "delete_scheduled_action")

@@ -39,7 +39,7 @@ class Metrics:
         # By the name of a target group's cluster, in the order in which they were answered.
         self._answers: dict[str, list[Answer]] = defaultdict(list)
 
-    def access_log(self, lb: Any) -> dict[str, Any]:  # noqa: ARG002 (one log for all)
+    def access_log(self) -> dict[str, Any]:
         return {
             "name": "envoy.access_loggers.file",
             "typed_config": {

@@ -175,9 +175,6 @@ def make_stack(theatre: Theatre, tmp_path: Path) -> Iterator[Callable[..., Stack
         name = f"s{number}"
         build = infrastructure.add_weighted_balancer if weighted else infrastructure.add_balancer
         built = build(theatre.stage.environment, theatre.base, name, port=8000 + number)
-        if weighted:
-            wired = f'strategy = "weighted"\npreview = ["{built.preview}"]\n'
-            settings["load_balancer"] = wired + settings.get("load_balancer", "")
         if "verify" not in settings.get("bake", ""):
             # A launch more for each image: who tests something else need not wait for it.
             settings["bake"] = settings.get("bake", "") + "\nverify = false\n"

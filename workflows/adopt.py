@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from domain import names
     from domain.errors import REFUSED
     from domain.live import refuse_to_adopt
-    from domain.models import Adopted, AdoptRequest
+    from domain.models import Adopted, AdoptRequest, State
     from domain.status import Status
 
 
@@ -48,7 +48,7 @@ class AdoptWorkflow(OperatorDoor):
             tags = stack.tags | {
                 names.STACK: stack.name, names.APPLICATION: stack.application.name, names.TAG: names.tag_value(request.tag),
                 names.COMMIT: commit, names.RELEASE: names.owner(me.workflow_id, me.original_execution_run_id),
-                names.DEPLOYMENT: request.group, names.ADOPTED: request.requested_by[:100] or "unknown", names.STATE: "serving",
+                names.DEPLOYMENT: request.group, names.ADOPTED: request.requested_by[:100] or "unknown", names.STATE: State.SERVING.value,
                 names.SERVED_AT: workflow.now().isoformat(), names.RESTORE_MIN: "", names.RESTORE_REBALANCE: "", names.WOKEN_BY: "",
             }  # fmt: skip
             await do.do(

@@ -42,6 +42,14 @@ async def until_weighs(stack: StackUnderTest, percent: int) -> dict[str, Any]:
     return await stack.until(lambda status: status["weights"].get("green") == percent and status["phase"] in ("shifting", "watching"))
 
 
+async def serving_v1(stack: StackUnderTest) -> dict[str, Any]:
+    """What the groups are then; v2 is tagged and not released."""
+    for tag in ("v1", "v2"):
+        stack.repository.release(tag)
+    await stack.release("v1")
+    return stack.account.snapshot(only=stack.name).groups
+
+
 async def test_green_is_seen_in_the_preview_alone_until_the_approval_and_then_step_by_step(make_stack: MakeStack) -> None:
     stack = make_stack(weighted=True, load_balancer=STEPS, patience=patience(), top="approval = true")
     for tag in ("v1", "v2"):
@@ -85,10 +93,7 @@ async def test_a_rollback_takes_the_other_target_group_again(make_stack: MakeSta
 
 async def test_an_abort_while_watched_is_one_call_away_from_as_before(make_stack: MakeStack) -> None:
     stack = make_stack(weighted=True, load_balancer="steps = [50, 100]", patience=patience(step=60))
-    for tag in ("v1", "v2"):
-        stack.repository.release(tag)
-    await stack.release("v1")
-    before = stack.account.snapshot(only=stack.name).groups
+    before = await serving_v1(stack)
     with stack.traffic() as users:
         handle = await stack.start("v2")
         await until_weighs(stack, 50)
@@ -204,10 +209,7 @@ async def test_what_a_terminated_release_leaves_between_two_weights_is_put_right
     make_stack: MakeStack, run_cli: Callable[..., Any]
 ) -> None:
     stack = make_stack(weighted=True, load_balancer="steps = [50, 100]", patience=patience(step=60), sweeping="age = 0")
-    for tag in ("v1", "v2"):
-        stack.repository.release(tag)
-    await stack.release("v1")
-    before = stack.account.snapshot(only=stack.name).groups
+    before = await serving_v1(stack)
     with stack.traffic() as users:
         handle = await stack.start("v2")
         await until_weighs(stack, 50)

@@ -115,10 +115,9 @@ class CutoverSteps(ReleasingSteps):
         if not (watch.alarms or watch.measures):
             return None
         since = max(since, workflow.now() - timedelta(seconds=PERIODS * watch.period))
-        green = next(group for group in self.target_groups if group.arn == self.traffic.green_arns[0])
         seen = await self.do(
             Metrics.read_watch,
-            ReadWatch(region=self.region, watch=watch, green=green, blue=self.traffic.measured_beside(), since=since),
+            ReadWatch(region=self.region, watch=watch, green=self.green_target_group, blue=self.traffic.measured_beside(), since=since),
             what="What do alarms and metrics say?",
         )  # fmt: skip
         verdict = judge(seen, watch)

@@ -83,7 +83,7 @@ class DeliveringSteps(BakeSteps):
                 made = await self.do(
                     Delivery.ensure_copy,
                     EnsureCopy(
-                        region=to.region, source_region=self.region, source=image.id, name=image.name, release=self.release,
+                        region=to.region, source_region=self.region, source=image.id, name=image.name,
                         tags=self.tags, token=names.token(self.release, "copy", to.region), kms_key=to.kms_key,
                     ), what=f"Copy it to {to.region}",
                 )  # fmt: skip

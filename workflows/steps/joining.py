@@ -31,7 +31,7 @@ class JoiningSteps(ReleasingSteps):
         if policies and self.green not in [deployment.name for deployment in self.deployments]:
             # What was woken has its policies still.
             # AWS takes a policy on the balancer's requests only for a target group that the group is attached to.
-            first = next(group for group in self.target_groups if group.arn == self.traffic.green_arns[0])
+            first = self.green_target_group
             await self.do(
                 Groups.put_policies,
                 PutPolicies(

@@ -13,7 +13,8 @@ from workflows.steps.restoring import SLOWEST_LOOK
 
 with workflow.unsafe.imports_passed_through():
     from activities.delivery import Delivery, ProtectImage
-    from activities.groups import Groups, GroupsRef, MarkGroups, MoveSchedule, OfStack, Resize, Unprotect
+    from activities.groups import Groups, GroupsRef, MarkGroups, OfStack, Resize, Unprotect
+    from activities.schedules import MoveSchedule, Schedules
     from domain import capacity, names
     from domain.models import State
 
@@ -46,7 +47,7 @@ class ParkingSteps(ReleasingSteps):
             self.groups[self.green] = green.model_copy(update={"min": self.green_min})
         if blue and workflow.patched(MOVES):
             moved = await self.certainly(
-                Groups.move_schedule, MoveSchedule(region=self.region, source=blue.name, target=self.green),
+                Schedules.move_schedule, MoveSchedule(region=self.region, source=blue.name, target=self.green),
                 what="Whose schedule is it?",
             )  # fmt: skip
             if moved:

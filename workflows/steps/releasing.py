@@ -109,6 +109,11 @@ class ReleasingSteps(RestoringSteps):
             | ({names.CONTRACTION: "true"} if self.contraction else {})
         )
 
+    @property
+    def green_target_group(self) -> TargetGroup:
+        """The first that green joins: policies and metrics are its."""
+        return next(group for group in self.target_groups if group.arn == self.traffic.green_arns[0])
+
     def marks_of_serving(self) -> dict[str, str]:
         """On green, once it serves: nothing is left to restore."""
         return {

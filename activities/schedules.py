@@ -1,0 +1,69 @@
+"""Scheduled actions: they follow who serves."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from temporalio import activity
+
+from activities.aws import Aws, chunks, translated
+from domain.errors import AwsRefused
+from domain.models import Model
+
+if TYPE_CHECKING:
+    from mypy_boto3_autoscaling.type_defs import ScheduledUpdateGroupActionTypeDef
+
+# https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_BatchPutScheduledUpdateGroupAction.html
+MOST = 50
+
+
+class MoveSchedule(Model):
+    """From what was served to what serves now."""
+
+    region: str
+    source: str
+    target: str
+
+
+class Schedules:
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def move_schedule(self, request: MoveSchedule) -> list[str]:
+        """
+        The scheduled actions that went from one group to the other, by name: the target has them before the source loses them.
+
+        What would only have been once, and is over, is left out: AWS takes no start in the past.
+        """
+        autoscaling = self._aws.autoscaling(request.region)
+        pages = autoscaling.get_paginator("describe_scheduled_actions").paginate(AutoScalingGroupName=request.source)
+        known = [action for page in pages for action in page["ScheduledUpdateGroupActions"]]
+        wanted = [action for action in map(_upcoming, known) if action]
+        for some in chunks(wanted, MOST):
+            answer = autoscaling.batch_put_scheduled_update_group_action(
+                AutoScalingGroupName=request.target, ScheduledUpdateGroupActions=some
+            )
+            if failed := answer.get("FailedScheduledUpdateGroupActions"):
+                told = "; ".join(f"{one['ScheduledActionName']}: {one.get('ErrorMessage', '')}" for one in failed)
+                raise AwsRefused(f"AWS does not take the scheduled actions of {request.source} for {request.target}: {told}")
+        moved = [action["ScheduledActionName"] for action in known]
+        for names_ in chunks(moved, MOST):
+            autoscaling.batch_delete_scheduled_action(AutoScalingGroupName=request.source, ScheduledActionNames=names_)
+        return moved
+
+
+def _upcoming(action: ScheduledUpdateGroupActionTypeDef) -> Any:
+    """As it is put again; None where nothing of it is to come."""
+    now = datetime.now(UTC)
+    kept = ("ScheduledActionName", "EndTime", "Recurrence", "MinSize", "MaxSize", "DesiredCapacity", "TimeZone", "StartTime")
+    found: dict[str, Any] = {key: action[key] for key in kept if action.get(key) not in (None, "")}  # type: ignore[literal-required]
+    if "EndTime" in found and found["EndTime"] <= now:
+        return None
+    if "StartTime" in found and found["StartTime"] <= now:
+        if "Recurrence" not in found:
+            return None
+        del found["StartTime"]
+    return found

@@ -140,7 +140,8 @@ async def test_a_killed_worker_takes_its_packer_with_it_and_the_next_one_begins_
     await until_bullet(stack, bullet)
     if bullet == 5:
         await eventually(lambda: _is_there(bool(of(stack).images)))
-    mine = stack.repository.directory.name
+    mine = stack.repository.url
+    await eventually(lambda: _is_there(bool(_packers(mine))))
     stack.theatre.worker.kill()
     await eventually(lambda: _is_there(not _packers(mine)), 5, lambda: f"Packer outlived its worker: {_packers(mine)}")
     assert stack.theatre.worker
@@ -162,7 +163,7 @@ async def test_an_abort_kills_packer_at_once_and_leaves_nothing(packed: Packed) 
 
     assert error.type == "RolledBack"
     assert time.monotonic() - said < 15
-    assert _packers(stack.repository.directory.name) == []
+    assert _packers(stack.repository.url) == []
 
 
 async def test_an_abort_while_its_image_is_pending_takes_it_away_and_the_next_bake_has_its_name(packed: Packed) -> None:
@@ -249,12 +250,12 @@ async def _is_there(found: bool) -> bool:
     return found
 
 
-def _packers(marker: str) -> list[str]:
-    """Of this test's application, by the repository that each is told of."""
+def _packers(repository: str) -> list[str]:
+    """Of this test's application, by the repository that each is told of: its whole address, since tests that run side by side number theirs alike."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if b"packer" in (process / "comm").read_bytes() and f"/{marker}\0".encode() in (process / "environ").read_bytes():
+            if b"packer" in (process / "comm").read_bytes() and f"={repository}\0".encode() in (process / "environ").read_bytes():
                 found.append((process / "cmdline").read_bytes().decode().replace("\0", " "))
         except OSError:
             continue

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_elb import ElasticLoadBalancingClient
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
     from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
@@ -71,6 +72,9 @@ class Aws:
 
     def elbv2(self, region: str) -> ElasticLoadBalancingv2Client:
         return self._client("elbv2", region)  # type: ignore[no-any-return]
+
+    def elb(self, region: str) -> ElasticLoadBalancingClient:
+        return self._client("elb", region)  # type: ignore[no-any-return]
 
     def ssm(self, region: str) -> SSMClient:
         return self._client("ssm", region)  # type: ignore[no-any-return]

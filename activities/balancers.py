@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 from temporalio import activity
 
 from activities.aws import Aws, code, nothing_there, sentence, translated
+from activities.classic import Classic, split
 from activities.groups import facts
 from domain.errors import InvalidRequest
 from domain.models import Group, Model, Observation, TargetGroup, TargetState
@@ -16,7 +17,7 @@ FAILURES_SHOWN = 20
 
 
 class FindTargetGroups(Model):
-    """By name or ARN, as the stack names them."""
+    """By name or ARN, as the stack names them; classic balancers by their key."""
 
     region: str
     names: tuple[str, ...]
@@ -48,14 +49,16 @@ class Observe(Model):
 class Balancers:
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
+        self._classic = Classic(aws)
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def find_target_groups(self, request: FindTargetGroups) -> list[TargetGroup]:
         """In the order asked for, since policies follow the first. Raises InvalidRequest naming those that do not exist, or that no listener uses."""
         elb = self._aws.elbv2(request.region)
-        arns = [name for name in request.names if name.startswith("arn:")]
-        plain = [name for name in request.names if name not in arns]
+        others, classics = split(request.names)
+        arns = [name for name in others if name.startswith("arn:")]
+        plain = [name for name in others if name not in arns]
         found = []
         for names, kind in ((arns, "TargetGroupArns"), (plain, "Names")):
             if names:
@@ -76,16 +79,22 @@ class Balancers:
             for group in found
             for key in (group["TargetGroupArn"], group["TargetGroupName"])
         }  # fmt: skip
+        if classics:
+            groups |= {balancer.arn: balancer for balancer in self._classic.find(request.region, classics)}
         return [groups[name] for name in request.names]
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def attach(self, request: Membership) -> None:
         """Attaching what is attached changes nothing."""
+        arns, classics = split(request.target_groups)
         try:
-            self._aws.autoscaling(request.region).attach_load_balancer_target_groups(
-                AutoScalingGroupName=request.group, TargetGroupARNs=list(request.target_groups)
-            )
+            if arns:
+                self._aws.autoscaling(request.region).attach_load_balancer_target_groups(
+                    AutoScalingGroupName=request.group, TargetGroupARNs=arns
+                )
+            if classics:
+                self._classic.attach(request.region, request.group, classics)
         except ClientError as error:
             if "not found" in sentence(error):
                 nothing_there(f"the group {request.group}", request.settled_at)
@@ -95,12 +104,16 @@ class Balancers:
     @translated
     def detach(self, request: Membership) -> None:
         """Draining begins at once. Content where it is detached already."""
+        arns, classics = split(request.target_groups)
         try:
-            self._aws.autoscaling(request.region).detach_load_balancer_target_groups(
-                AutoScalingGroupName=request.group, TargetGroupARNs=list(request.target_groups)
-            )
+            if arns:
+                self._aws.autoscaling(request.region).detach_load_balancer_target_groups(
+                    AutoScalingGroupName=request.group, TargetGroupARNs=arns
+                )
+            if classics:
+                self._classic.detach(request.region, request.group, classics)
         except ClientError as error:
-            if "not part of the group" not in sentence(error):
+            if "not part of the group" not in sentence(error).lower():
                 raise
 
     @activity.defn(no_thread_cancel_exception=True)
@@ -115,7 +128,10 @@ class Balancers:
         targets: dict[str, dict[str, TargetState]] = {}
         incomplete = explained and (waiting or len(explained.instances) < explained.desired)
         if not (request.launching and incomplete):
-            for arn in request.target_groups:
+            arns, classics = split(request.target_groups)
+            members = sorted({instance.id for group in groups.values() for instance in group.instances})
+            targets = {key: self._classic.health(request.region, key, members) for key in classics}
+            for arn in arns:
                 health = elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
                 targets[arn] = {
                     item["Target"]["Id"]: TargetState(

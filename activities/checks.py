@@ -107,7 +107,7 @@ class Checks:
         return f"{len(found)} subnets in {len({subnet['AvailabilityZone'] for subnet in found})} zones, {free} addresses free"
 
     def _target_groups(self, stack: Stack) -> str:
-        asked = FindTargetGroups(region=stack.region, names=stack.load_balancer.target_groups)
+        asked = FindTargetGroups(region=stack.region, names=stack.load_balancer.names)
         return ", ".join(group.name for group in self._balancers.find_target_groups(asked))
 
 

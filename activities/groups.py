@@ -324,7 +324,7 @@ def facts(group: AutoScalingGroupTypeDef) -> Group:
             # A warm pool's serve nobody: https://docs.aws.amazon.com/autoscaling/ec2/userguide/warm-pool-instance-lifecycle.html.
             if not instance["LifecycleState"].startswith("Warmed")
         ),
-        target_groups=tuple(group.get("TargetGroupARNs", [])),
+        target_groups=(*group.get("TargetGroupARNs", []), *map(names.classic, group.get("LoadBalancerNames", []))),
         suspended=tuple(sorted(process["ProcessName"] for process in group.get("SuspendedProcesses", []))),
         tags=tag_dict(group.get("Tags")),
         launch_template=template.get("LaunchTemplateName"),

@@ -14,7 +14,6 @@ from domain.config import Watch
 from domain.models import Model, TargetGroup
 from domain.watch import Counted, Watched
 
-NAMESPACE = "AWS/ApplicationELB"
 # DescribeAlarms takes as many names: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html
 MOST_ALARMS = 100
 
@@ -71,17 +70,24 @@ class Metrics:
 
 def _queries(side: str, group: TargetGroup, watch: Watch) -> Iterable[Any]:
     """https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html"""
-    dimensions = [
-        {"Name": "TargetGroup", "Value": group.arn.rsplit(":", maxsplit=1)[-1]},
-        {"Name": "LoadBalancer", "Value": names.balancer_label(group.load_balancers[0])},
-    ]
+    if names.is_classic(group.arn):
+        # https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/elb-cloudwatch-metrics.html
+        namespace, errors, latency = "AWS/ELB", "HTTPCode_Backend_5XX", "Latency"
+        dimensions = [{"Name": "LoadBalancerName", "Value": group.name}]
+    else:
+        namespace, errors, latency = "AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", "TargetResponseTime"
+        dimensions = [
+            {"Name": "TargetGroup", "Value": group.arn.rsplit(":", maxsplit=1)[-1]},
+            {"Name": "LoadBalancer", "Value": names.balancer_label(group.load_balancers[0])},
+        ]
     for name, metric, stat in (
-        ("requests", "RequestCount", "Sum"), ("errors", "HTTPCode_Target_5XX_Count", "Sum"),
-        ("latency", "TargetResponseTime", f"p{watch.percentile:g}"),
-    ):  # fmt: skip
+        ("requests", "RequestCount", "Sum"),
+        ("errors", errors, "Sum"),
+        ("latency", latency, f"p{watch.percentile:g}"),
+    ):
         yield {
             "Id": f"{side}_{name}",
-            "MetricStat": {"Metric": {"Namespace": NAMESPACE, "MetricName": metric, "Dimensions": dimensions}, "Period": watch.period, "Stat": stat},
+            "MetricStat": {"Metric": {"Namespace": namespace, "MetricName": metric, "Dimensions": dimensions}, "Period": watch.period, "Stat": stat},
         }  # fmt: skip
 
 

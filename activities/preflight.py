@@ -13,6 +13,8 @@ from temporalio import activity
 
 from activities.aws import Aws, code, translated
 from activities.checks import Check
+from activities.classic import Classic
+from domain import names
 from domain.config import Stack
 from domain.errors import Hiccup, InvalidRequest, OvenbirdError
 from domain.models import Model, TargetGroup
@@ -62,7 +64,7 @@ class Preflight:
         asked: list[tuple[str, Callable[[_World], str]]] = [
             ("free addresses", self._addresses), ("instance type in the zones", self._offered), ("architecture", self._architecture),
             ("load balancer in the zones", self._balancer_zones), ("quota of groups", self._quota), ("instance refresh", self._refresh),
-            ("permission to launch", self._dry_run),
+            ("permission to launch", self._dry_run), ("connection draining", self._draining),
         ]  # fmt: skip
         with ThreadPoolExecutor(len(asked)) as pool:
             return list(pool.map(lambda item: _checked(item[0], item[1], world), asked))
@@ -98,6 +100,8 @@ class Preflight:
 
     def _balancer_zones(self, world: _World) -> str:
         arns = sorted({arn for group in world.request.target_groups for arn in group.load_balancers})
+        if not arns:
+            return "asked of target groups' balancers"
         for balancer in self._aws.elbv2(world.stack.region).describe_load_balancers(LoadBalancerArns=arns)["LoadBalancers"]:
             zones = {zone.get("ZoneName", "") for zone in balancer.get("AvailabilityZones", [])}
             if missing := sorted(world.zones - zones):
@@ -105,6 +109,13 @@ class Preflight:
                     f"the load balancer {balancer['LoadBalancerName']} is not in {', '.join(missing)}: instances there would never be healthy"
                 )
         return ", ".join(sorted(world.zones))
+
+    def _draining(self, world: _World) -> str:
+        """A target group always drains; a classic balancer only where that is switched on."""
+        keys = [group.arn for group in world.request.target_groups if names.is_classic(group.arn)]
+        if not keys:
+            return "a target group's own"
+        return Classic(self._aws).require_draining(world.stack.region, keys, world.stack.patience.drain)
 
     def _quota(self, world: _World) -> str:
         limits = self._aws.autoscaling(world.stack.region).describe_account_limits()

@@ -145,7 +145,7 @@ def _group(group: dict[str, Any]) -> dict[str, Any]:
         "max": group["MaxSize"],
         "desired": group["DesiredCapacity"],
         "instances": sorted(i["InstanceId"] for i in group["Instances"]),
-        "target_groups": sorted(group.get("TargetGroupARNs", [])),
+        "target_groups": sorted([*group.get("TargetGroupARNs", []), *group.get("LoadBalancerNames", [])]),
         "suspended": sorted(p["ProcessName"] for p in group.get("SuspendedProcesses", [])),
         "tags": _tags(group),
     }

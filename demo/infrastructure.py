@@ -29,6 +29,8 @@ class Infrastructure:
     other_target_group_arn: str = ""
     listener: str = ""
     preview: str = ""
+    # Of a stack behind a classic load balancer: its name, in place of any target group.
+    classic: str = ""
 
     @property
     def target_groups(self) -> tuple[str, ...]:
@@ -36,8 +38,11 @@ class Infrastructure:
 
     @property
     def wiring(self) -> str:
-        """Lines of a stack's [load_balancer] table, where its traffic goes by weights."""
-        return f'strategy = "weighted"\npreview = ["{self.preview}"]\n' if self.preview else ""
+        """Lines of a stack's [load_balancer] table: what green joins, and how the traffic gets there."""
+        if self.classic:
+            return f'strategy = "classic"\nbalancers = ["{self.classic}"]\n'
+        weighted = f'strategy = "weighted"\npreview = ["{self.preview}"]\n' if self.preview else ""
+        return f"target_groups = {json.dumps(self.target_groups)}\n{weighted}"
 
     def stack(self, name: str, repository: str, **settings: str) -> str:
         """One stack of the file; `settings` are further TOML lines by table ("" for the top level)."""
@@ -75,7 +80,6 @@ artifacts_bucket = "{self.bucket}"
 {settings.get("capacity", "min = 2" + chr(10) + "max = 8")}
 
 [stacks.{name}.load_balancer]
-target_groups = {json.dumps(self.target_groups)}
 health_check_grace = 60
 {self.wiring}{settings.get("load_balancer", "")}
 
@@ -169,10 +173,29 @@ def add_weighted_balancer(
     )  # fmt: skip
 
 
-def _elb(environment: dict[str, str], region: str) -> Any:
+def add_classic_balancer(
+    environment: dict[str, str], base: Infrastructure, stack: str, *, port: int, health: str = "/health", app_port: int = 8080
+) -> Infrastructure:
+    """A classic balancer that drains, for one more stack."""
+    elb = _elb(environment, base.region, "elb")
+    made = elb.create_load_balancer(
+        LoadBalancerName=stack, Subnets=list(base.subnets), SecurityGroups=[base.security_group],
+        Listeners=[{"Protocol": "HTTP", "LoadBalancerPort": port, "InstanceProtocol": "HTTP", "InstancePort": app_port}],
+    )  # fmt: skip
+    elb.configure_health_check(
+        LoadBalancerName=stack,
+        HealthCheck={"Target": f"HTTP:{app_port}{health}", "Interval": 5, "Timeout": 2, "UnhealthyThreshold": 2, "HealthyThreshold": 2},
+    )
+    elb.modify_load_balancer_attributes(
+        LoadBalancerName=stack, LoadBalancerAttributes={"ConnectionDraining": {"Enabled": True, "Timeout": 60}}
+    )
+    return replace(base, target_group="", target_group_arn="", classic=stack, address=f"http://{made['DNSName']}:{port}")
+
+
+def _elb(environment: dict[str, str], region: str, service: str = "elbv2") -> Any:
     make: Any = boto3.client
     return make(
-        "elbv2", endpoint_url=environment["AWS_ENDPOINT_URL"], region_name=region,
+        service, endpoint_url=environment["AWS_ENDPOINT_URL"], region_name=region,
         aws_access_key_id=environment["AWS_ACCESS_KEY_ID"], aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
     )  # fmt: skip
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, Field, StringConstraints, ValidationError, field_validator, model_validator
 
+from domain import names
 from domain.calendar import parse_window
 from domain.errors import InvalidConfiguration, UnknownStack
 from domain.sections import Application, Bake, Credential, InstanceSettings, Name, Network, Region, Seconds, Section
@@ -52,12 +53,13 @@ class ScalingPolicy(Section):
 
 class LoadBalancer(Section):
     """
-    With "attach" green joins the target groups in which blue is. With "weighted" there are two, one of them without traffic: green joins
+    With "attach" green joins the target groups in which blue is; with "classic" it does so with the classic load balancers `balancers`. With "weighted" there are two, one of them without traffic: green joins
     that one, and the rules' weights are moved in `steps` of percent. `preview` rules show green before (their ARNs).
     """
 
-    target_groups: tuple[str, ...] = Field(min_length=1)
-    strategy: Literal["attach", "weighted"] = "attach"
+    target_groups: tuple[str, ...] = ()
+    balancers: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = ()
+    strategy: Literal["attach", "weighted", "classic"] = "attach"
     health_check_grace: int = Field(default=300, ge=0)
     steps: tuple[Annotated[int, Field(ge=1, le=100)], ...] = (1, 10, 50, 100)
     preview: tuple[str, ...] = ()
@@ -65,11 +67,20 @@ class LoadBalancer(Section):
 
     @model_validator(mode="after")
     def _a_pair_and_steps_that_rise(self) -> Self:
+        if self.strategy == "classic" and (self.target_groups or not self.balancers):
+            raise ValueError("the strategy classic goes by load balancers' names: give balancers, and no target_groups")
+        if self.strategy != "classic" and (self.balancers or not self.target_groups):
+            raise ValueError("give target_groups; balancers are for the strategy classic alone")
         if self.strategy == "weighted" and len(self.target_groups) != 2:
             raise ValueError("the strategy weighted swaps two target groups: give exactly two")
         if list(self.steps) != sorted(set(self.steps)) or self.steps[-1:] != (100,):
             raise ValueError("steps must rise, and end with 100")
         return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What green joins: target groups by name or ARN, classic balancers by their key."""
+        return self.target_groups or tuple(map(names.classic, self.balancers))
 
 
 class Watch(Section):
@@ -245,6 +256,8 @@ class Stack(Section):
         if self.region in [copy.region for copy in self.bake.copies] and not self.bake.made_by:
             raise ValueError(f"bake.copies names {self.region}, which is where the stack's images are made")
         ratios = self.watch.error_ratio is not None or self.watch.latency_ratio is not None
+        if self.load_balancer.strategy == "classic" and "requests" in metrics:
+            raise ValueError("scaling on requests counts those of a target group: a classic load balancer has none")
         if ratios and self.load_balancer.strategy != "weighted":
             raise ValueError("watch.error_ratio and latency_ratio compare two target groups: only the strategy weighted has them")
         return self

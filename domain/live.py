@@ -73,7 +73,7 @@ def unmarked(deployment: Deployment, target_groups: Collection[str]) -> str:
     return (
         f"no deployment is marked as serving, and {name} is in the load balancer. To keep it: aws autoscaling create-or-update-tags --tags "
         f"ResourceId={name},ResourceType=auto-scaling-group,Key={names.STATE},Value={State.SERVING},PropagateAtLaunch=false; to take it away: "
-        f"aws autoscaling detach-load-balancer-target-groups --auto-scaling-group-name {name} --target-group-arns {' '.join(theirs)}, then sweep"
+        f"{names.membership_by_hand('detach', name, theirs)}, then sweep"
     )
 
 

@@ -143,6 +143,8 @@ class Version(Model):
 
 
 class TargetGroup(Model):
+    """Or a classic load balancer, whose `arn` is the key that `names.classic` gives it."""
+
     arn: str
     name: str
     load_balancers: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterable
 from urllib.parse import quote, unquote
 
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html
@@ -47,6 +48,7 @@ PROTECTED = "ovenbird:protected"
 ADOPTED = "ovenbird:adopted-by"
 # On a group: its version took away from the database what older ones need.
 CONTRACTION = "ovenbird:contraction"
+CLASSIC = "classic/"
 # How the temporary things of a bake begin.
 BAKE = "ovenbird-bake"
 
@@ -103,6 +105,36 @@ def resource_label(load_balancer: str, target_group: str) -> str:
 def balancer_label(load_balancer: str) -> str:
     """As CloudWatch names it: app/NAME/ID."""
     return load_balancer.split(":loadbalancer/")[1]
+
+
+def classic(load_balancer: str) -> str:
+    """The key of a classic load balancer, wherever target groups stand under their ARN."""
+    return f"{CLASSIC}{load_balancer}"
+
+
+def is_classic(key: str) -> bool:
+    return key.startswith(CLASSIC)
+
+
+def classic_name(key: str) -> str:
+    return key.removeprefix(CLASSIC)
+
+
+def membership_by_hand(verb: str, group: str, keys: Iterable[str]) -> str:
+    """How a person attaches a group to, or detaches it from, target groups and classic balancers."""
+    given = sorted(keys)
+    arns = [key for key in given if not is_classic(key)]
+    balancers = [classic_name(key) for key in given if is_classic(key)]
+    commands = []
+    if arns:
+        commands.append(
+            f"aws autoscaling {verb}-load-balancer-target-groups --auto-scaling-group-name {group} --target-group-arns {' '.join(arns)}"
+        )
+    if balancers:
+        commands.append(
+            f"aws autoscaling {verb}-load-balancers --auto-scaling-group-name {group} --load-balancer-names {' '.join(balancers)}"
+        )
+    return "; ".join(commands)
 
 
 def target_group(stack: str) -> str:

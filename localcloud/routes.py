@@ -38,6 +38,13 @@ def of_listener(listener: Any, cluster: Callable[[str], str | None]) -> list[dic
     return [{"match": _match(rule.conditions, mark), **_route(rule.actions[0], cluster)} for rule in rules]
 
 
+def all_to(cluster: str, listener: str) -> dict[str, Any]:
+    """The one route of a listener that has no rules."""
+    mark = {"name": LISTENER, "string_match": {"exact": listener}}
+    route = {"weighted_clusters": {"clusters": [{"name": cluster, "weight": 1}]}, "timeout": "60s", "retry_policy": RETRY}
+    return {"match": _match((), mark), "route": route}
+
+
 def listener_name(listener: Any) -> str:
     return str(listener.arn.rsplit("/", 1)[-1])
 

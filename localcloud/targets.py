@@ -7,7 +7,7 @@ import re
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +55,8 @@ class Targets:
         self.draining: dict[tuple[str, str], tuple[float, int]] = {}
         # The fewest healthy targets of each target group since the watermark was cleared.
         self.least: dict[str, int] = {}
+        # What is checked and drained like a target group, by a key like its ARN.
+        self.more_groups: Mapping[str, Any] = {}
         self._loop = asyncio.new_event_loop()
 
     def install(self) -> None:
@@ -64,12 +66,8 @@ class Targets:
         def register(original: Any, self: Any, wanted: list[dict[str, Any]]) -> None:
             original(self, wanted)
             for target in wanted:
-                instance = self.ec2_backend.get_instance_by_id(target["Id"])
-                address = instance.private_ip if instance else target["Id"]
-                key = (self.arn, target["Id"])
-                targets.draining.pop(key, None)
-                targets.checks.setdefault(key, Check(address, int(target.get("Port") or self.port)))
-            targets.changed()
+                known = {target["Id"]: self.ec2_backend.get_instance_by_id(target["Id"])}
+                targets.enter(self.arn, int(target.get("Port") or self.port), known)
 
         @correct(FakeTargetGroup, "deregister")
         def deregister(original: Any, self: Any, gone: list[dict[str, Any]]) -> None:
@@ -94,6 +92,13 @@ class Targets:
 
     def start(self) -> None:
         threading.Thread(target=lambda: self._loop.run_until_complete(self._check_for_ever()), daemon=True).start()
+
+    def enter(self, arn: str, port: int, instances: Mapping[str, Any]) -> None:
+        """From now on they are checked. `instances` by id; what is none has its address for its id."""
+        for target, instance in instances.items():
+            self.draining.pop((arn, target), None)
+            self.checks.setdefault((arn, target), Check(instance.private_ip if instance else target, port))
+        self.changed()
 
     def register(self, arn: str, instances: list[Any]) -> None:
         group = self._group(arn)
@@ -125,10 +130,14 @@ class Targets:
         check = self.checks.get((arn, target))
         return check.state if check else None
 
+    def state_of(self, arn: str, target: str) -> str | None:
+        """As `state`, and "draining" while it does."""
+        return "draining" if (arn, target) in self.draining else self.state(arn, target)
+
     def in_rotation(self, arn: str) -> list[Check]:
-        """The healthy ones, or all when none is: AWS fails open."""
+        """The healthy ones. When none is, all of a target group's, since AWS fails open; a classic balancer answers 503."""
         checks = [check for (of, _), check in list(self.checks.items()) if of == arn]
-        return [check for check in checks if check.state == "healthy"] or checks
+        return [check for check in checks if check.state == "healthy"] or ([] if arn in self.more_groups else checks)
 
     def capacity(self) -> dict[str, dict[str, int]]:
         """Healthy targets per target group: now, and the fewest since the watermark was cleared."""
@@ -146,7 +155,9 @@ class Targets:
         return counts
 
     def _group(self, arn: str) -> Any:
-        return next((elb.target_groups[arn] for elb in backends(elbv2_backends) if arn in elb.target_groups), None)
+        return self.more_groups.get(arn) or next(
+            (elb.target_groups[arn] for elb in backends(elbv2_backends) if arn in elb.target_groups), None
+        )
 
     def _end_drains(self) -> None:
         for key, (until, _) in list(self.draining.items()):
@@ -184,7 +195,7 @@ class Targets:
                 for elb in backends(elbv2_backends)
                 for group in elb.target_groups.values()
                 if group.targets and elb._any_listener_using(group.arn)
-            ]
+            ] + [group for group in self.more_groups.values() if group.targets]
             known = [(group, self.checks.get((group.arn, target))) for group in used for target in group.targets]
         return [(group, check) for group, check in known if check and not check.busy and time.monotonic() >= check.due]
 

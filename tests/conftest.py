@@ -104,7 +104,7 @@ class StackUnderTest:
             seen.update(await self.status())
             return check(seen)
 
-        await eventually(passes, patience, lambda: f"{self.name} never got there; it is {json.dumps(seen)[:1500]}")
+        await eventually(passes, patience, lambda: f"{self.name} never got there; it is {json.dumps(seen)[:4500]}")
         return seen
 
     async def until_phase(self, *phases: str) -> dict[str, Any]:
@@ -170,10 +170,11 @@ def make_stack(theatre: Theatre, tmp_path: Path) -> Iterator[Callable[..., Stack
 
     made: list[StackUnderTest] = []
 
-    def make(repository: Repository | None = None, *, weighted: bool = False, **settings: str) -> StackUnderTest:
+    def make(repository: Repository | None = None, *, weighted: bool = False, classic: bool = False, **settings: str) -> StackUnderTest:
         number = next(_numbers)
         name = f"s{number}"
-        build = infrastructure.add_weighted_balancer if weighted else infrastructure.add_balancer
+        plain = infrastructure.add_classic_balancer if classic else infrastructure.add_balancer
+        build = infrastructure.add_weighted_balancer if weighted else plain
         built = build(theatre.stage.environment, theatre.base, name, port=8000 + number)
         if "verify" not in settings.get("bake", ""):
             # A launch more for each image: who tests something else need not wait for it.

@@ -140,7 +140,7 @@ class Admission(Steps):
 
     async def find_target_groups(self, stack: Stack) -> tuple[TargetGroup, ...]:
         found: list[TargetGroup] = await self.do(
-            Balancers.find_target_groups, FindTargetGroups(region=stack.region, names=stack.load_balancer.target_groups),
+            Balancers.find_target_groups, FindTargetGroups(region=stack.region, names=stack.load_balancer.names),
             what="Do its target groups exist?",
         )  # fmt: skip
         return tuple(found)

@@ -145,3 +145,31 @@ def test_who_asks_for_approvals_asks_for_verified_images_unless_told_otherwise()
     assert parse(approving)["production"].verifies
     assert not parse(approving)["internal"].verifies
     assert not parse(approving.replace("approval = true", "approval = true\nbake = { verify = false }"))["production"].verifies
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ('strategy = "classic"', "give balancers, and no target_groups"),
+        ('strategy = "classic", target_groups = ["shop"], balancers = ["web"]', "give balancers, and no target_groups"),
+        ('balancers = ["web"]', "balancers are for the strategy classic alone"),
+    ],
+)
+def test_what_green_joins_goes_with_the_strategy(lines: str, words: str) -> None:
+    (mistake,) = mistakes(
+        GOOD.replace('target_groups = ["shop"]', lines).replace("[stacks.internal]", "[stacks.other]").split("[stacks.other]")[0]
+    )
+
+    assert words in mistake
+
+
+def test_a_classic_balancer_has_no_requests_per_target_to_scale_by() -> None:
+    text = GOOD.replace('target_groups = ["shop"]', 'strategy = "classic", balancers = ["web"]')
+
+    assert parse(text)["production"].load_balancer.names == ("classic/web",)
+    assert (
+        "a classic load balancer has none"
+        in mistakes(
+            text.replace("[stacks.internal]", '[[stacks.production.scaling]]\nmetric = "requests"\ntarget = 100\n[stacks.internal]')
+        )[0]
+    )

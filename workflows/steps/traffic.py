@@ -10,7 +10,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.balancers import Balancers, Membership
     from activities.rules import PointRules, Rules, SetWeights
-    from domain import traffic
+    from domain import names, traffic
     from domain.models import TargetGroup
     from domain.traffic import Routing
 
@@ -139,7 +139,7 @@ async def detach_blue(do: CutoverSteps) -> None:
         return
     do.before(
         f"attach {blue.name} to the load balancer again", lambda: do.reattach(blue.name, do.blue_arns, beside=do.green),
-        f"aws autoscaling attach-load-balancer-target-groups --auto-scaling-group-name {blue.name} --target-group-arns {' '.join(do.blue_arns)}",
+        names.membership_by_hand("attach", blue.name, do.blue_arns),
         vital=True,
     )  # fmt: skip
     await do.do(Balancers.detach, Membership(region=do.region, group=blue.name, target_groups=do.blue_arns))

@@ -46,8 +46,7 @@ class WakingSteps(MakingSteps):
         parked_max = int(target.group.tags.get(names.RESTORE_MAX) or self.stack.capacity.max)
         self.before(
             f"park {target.name} again", lambda: self._park_again(target),
-            f"aws autoscaling detach-load-balancer-target-groups --auto-scaling-group-name {target.name} --target-group-arns "
-            f"{' '.join(self.traffic.green_arns)}; aws autoscaling update-auto-scaling-group --auto-scaling-group-name {target.name} "
+            f"{names.membership_by_hand('detach', target.name, self.traffic.green_arns)}; aws autoscaling update-auto-scaling-group --auto-scaling-group-name {target.name} "
             "--min-size 0 --max-size 0 --desired-capacity 0",
         )  # fmt: skip
         # Marked before it grows: whoever finds it awake without a run that woke it knows that it was asleep.

@@ -1,0 +1,112 @@
+"""Classic load balancers: a group joins them by their name, and what they say of an instance has words of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from botocore.exceptions import ClientError
+
+from activities.aws import Aws, code, sentence
+from domain import names
+from domain.errors import InvalidRequest
+from domain.models import TargetGroup, TargetState
+
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/config-conn-drain.html
+DRAINING = "deregistration currently in progress"
+LEFT = "not currently registered"
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/ts-elb-healthcheck.html
+COMING = "registration is still in progress"
+
+
+class Classic:
+    """Every balancer under the key that `names.classic` gives it, wherever others stand under their target group's ARN."""
+
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    def find(self, region: str, keys: list[str]) -> list[TargetGroup]:
+        """Raises InvalidRequest naming those that do not exist."""
+        wanted = [names.classic_name(key) for key in keys]
+        try:
+            found = self._aws.elb(region).describe_load_balancers(LoadBalancerNames=wanted)["LoadBalancerDescriptions"]
+        except ClientError as error:
+            if code(error) in ("LoadBalancerNotFound", "AccessPointNotFound"):
+                raise InvalidRequest(
+                    f"not all classic load balancers of the stack exist in {region}: {', '.join(wanted)} ({sentence(error)})"
+                ) from None
+            raise
+        return [TargetGroup(arn=names.classic(balancer["LoadBalancerName"]), name=balancer["LoadBalancerName"]) for balancer in found]
+
+    def attach(self, region: str, group: str, keys: list[str]) -> None:
+        self._aws.autoscaling(region).attach_load_balancers(
+            AutoScalingGroupName=group, LoadBalancerNames=[names.classic_name(key) for key in keys]
+        )
+
+    def detach(self, region: str, group: str, keys: list[str]) -> None:
+        self._aws.autoscaling(region).detach_load_balancers(
+            AutoScalingGroupName=group, LoadBalancerNames=[names.classic_name(key) for key in keys]
+        )
+
+    def health(self, region: str, key: str, instances: Iterable[str]) -> dict[str, TargetState]:
+        """
+        Of the given instances, and in the words of a target group: one that drains says InService here.
+
+        Asked by id, since the list without one leaves out those that are on their way out.
+        """
+        asked = [{"InstanceId": instance} for instance in instances]
+        if not asked:
+            return {}
+        elb, name = self._aws.elb(region), names.classic_name(key)
+        try:
+            states = elb.describe_instance_health(LoadBalancerName=name, Instances=asked)["InstanceStates"]  # type: ignore[arg-type]
+        except ClientError as error:
+            # One of them ended meanwhile: then it serves nobody, and the list tells of the others.
+            if code(error) not in ("InvalidInstance", "InvalidEndPoint"):
+                raise
+            states = elb.describe_instance_health(LoadBalancerName=name)["InstanceStates"]
+        return {
+            state["InstanceId"]: classic_state(state.get("State", ""), state.get("ReasonCode", ""), state.get("Description", ""))
+            for state in states
+        }
+
+    def require_draining(self, region: str, keys: Iterable[str], patience: float) -> str:
+        """Raises InvalidRequest where a balancer would cut requests in flight, or drain for longer than the stack waits (seconds)."""
+        told = []
+        for name in map(names.classic_name, keys):
+            attributes = self._aws.elb(region).describe_load_balancer_attributes(LoadBalancerName=name)["LoadBalancerAttributes"]
+            draining = attributes.get("ConnectionDraining", {"Enabled": False})
+            seconds = draining.get("Timeout", 300)
+            if not draining["Enabled"]:
+                raise InvalidRequest(
+                    f"the classic load balancer {name} has connection draining off: requests in flight would be cut; switch it on"
+                )
+            if seconds > patience:
+                raise InvalidRequest(
+                    f"the classic load balancer {name} drains for up to {seconds} s, and patience.drain is {patience:.0f} s"
+                )
+            told.append(f"{name} drains for up to {seconds} s")
+        return ", ".join(told)
+
+
+def classic_state(state: str, reason: str, description: str) -> TargetState:
+    """
+    As a target group would say it.
+
+    InService while it drains, OutOfService where it is not registered, is coming or fails its checks, Unknown where nobody can say.
+    """
+    words = description if description != "N/A" else ""
+    if DRAINING in words:
+        known = "draining"
+    elif LEFT in words:
+        known = "unused"
+    elif COMING in words:
+        known = "initial"
+    else:
+        known = {"InService": "healthy", "OutOfService": "unhealthy"}.get(state, "unavailable")
+    return TargetState(state=known, reason="" if reason == "N/A" else reason, description=words)
+
+
+def split(keys: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Target groups' ARNs, and classic balancers' keys."""
+    given = list(keys)
+    return [key for key in given if not names.is_classic(key)], [key for key in given if names.is_classic(key)]

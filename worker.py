@@ -31,6 +31,7 @@ from activities.census import Censuses
 from activities.checks import Checks
 from activities.configuration import Configuration, read_stacks
 from activities.delivery import Delivery
+from activities.fleets import Fleets
 from activities.groups import Groups
 from activities.heartbeat import HeartbeatInterceptor
 from activities.hooks import Hooks
@@ -101,7 +102,7 @@ def make_worker(client: Client, settings: Settings) -> Worker:
     source, images = Source(aws, recipe.directory / "tools"), Images(aws)
     holders = [
         Configuration(settings.stacks), source, images, Delivery(aws, images), Builders(aws), Provisioning(aws, recipe), Packer(aws, client, recipe),
-        Templates(aws), Groups(aws), Balancers(aws), Bakes(client), Censuses(aws, client), Checks(aws, source), Manifests(aws),
+        Templates(aws), Groups(aws), Fleets(aws), Balancers(aws), Bakes(client), Censuses(aws, client), Checks(aws, source), Manifests(aws),
         Rules(aws), Metrics(aws), Hooks(aws), Preflight(aws), Schedules(aws),
     ]  # fmt: skip
     activities = [

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_service_quotas import ServiceQuotasClient
     from mypy_boto3_ssm import SSMClient
     from mypy_boto3_sts import STSClient
 
@@ -93,6 +94,9 @@ class Aws:
 
     def kms(self, region: str) -> KMSClient:
         return self._client("kms", region)  # type: ignore[no-any-return]
+
+    def service_quotas(self, region: str) -> ServiceQuotasClient:
+        return self._client("service-quotas", region)  # type: ignore[no-any-return]
 
     def _client(self, service: str, region: str) -> Any:
         with self._lock:

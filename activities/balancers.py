@@ -126,7 +126,7 @@ class Balancers:
         explained = groups.get(request.explain or "")
         waiting = explained and any(instance.lifecycle != "InService" for instance in explained.instances)
         targets: dict[str, dict[str, TargetState]] = {}
-        incomplete = explained and (waiting or len(explained.instances) < explained.desired)
+        incomplete = explained and (waiting or explained.units < explained.desired)
         if not (request.launching and incomplete):
             arns, classics = split(request.target_groups)
             members = sorted({instance.id for group in groups.values() for instance in group.instances})
@@ -140,7 +140,7 @@ class Balancers:
                     )
                     for item in health
                 }  # fmt: skip
-        if explained and len(explained.instances) < explained.desired:
+        if explained and explained.units < explained.desired:
             groups[explained.name] = explained.model_copy(update={"failures": self._failures(request.region, explained.name)})
         return Observation(groups={name: _with_targets(group, targets) for name, group in groups.items()}, targets=targets)
 

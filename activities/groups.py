@@ -9,11 +9,13 @@ from botocore.exceptions import ClientError
 from temporalio import activity
 
 from activities.aws import Aws, chunks, code, nothing_there, sentence, tag_dict, translated
+from activities.fleets import mixed_policy
 from activities.templates import VERSION
 from domain import names
 from domain.config import LifecycleHook, ScalingPolicy
 from domain.errors import Conflict, NotReady
 from domain.models import Deployment, Group, Instance, Model, State
+from domain.sections import Mixed
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling.type_defs import AutoScalingGroupTypeDef
@@ -48,6 +50,7 @@ class EnsureGroup(Model):
     health_check_grace: int
     tags: dict[str, str]
     warmup: int | None = None
+    mixed: Mixed | None = None
     lifecycle_hooks: tuple[LifecycleHook, ...] = ()
     hold: bool = False
 
@@ -144,11 +147,10 @@ class Groups:
     @translated
     def ensure_group(self, request: EnsureGroup) -> None:
         """Raises Conflict where the name is taken by a group of another release."""
-        launch: Any = (
-            {"LaunchConfigurationName": request.launch}
-            if request.configuration
-            else {"LaunchTemplate": {"LaunchTemplateName": request.launch, "Version": VERSION}}
-        )
+        template = {"LaunchTemplateName": request.launch, "Version": VERSION}
+        launch: Any = {"LaunchConfigurationName": request.launch} if request.configuration else {"LaunchTemplate": template}
+        if request.mixed:
+            launch = {"MixedInstancesPolicy": mixed_policy(template, request.mixed)}
         autoscaling = self._aws.autoscaling(request.region)
         more: Any = {"LifecycleHookSpecificationList": [_hook(hook) for hook in request.lifecycle_hooks]} if request.lifecycle_hooks else {}
         more |= {"DefaultInstanceWarmup": request.warmup} if request.warmup is not None else {}
@@ -319,6 +321,7 @@ def facts(group: AutoScalingGroupTypeDef) -> Group:
             Instance(
                 id=instance["InstanceId"], lifecycle=instance["LifecycleState"], healthy=instance["HealthStatus"].lower() == "healthy",
                 zone=instance["AvailabilityZone"], protected=instance.get("ProtectedFromScaleIn", False),
+                weight=int(instance.get("WeightedCapacity") or 1),
             )
             for instance in sorted(group.get("Instances", []), key=lambda instance: instance["InstanceId"])
             # A warm pool's serve nobody: https://docs.aws.amazon.com/autoscaling/ec2/userguide/warm-pool-instance-lifecycle.html.
@@ -329,6 +332,7 @@ def facts(group: AutoScalingGroupTypeDef) -> Group:
         tags=tag_dict(group.get("Tags")),
         launch_template=template.get("LaunchTemplateName"),
         launch_configuration=group.get("LaunchConfigurationName"),
+        mixed="MixedInstancesPolicy" in group, warm_pool="WarmPoolConfiguration" in group,
     )  # fmt: skip
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -19,6 +21,8 @@ from domain.config import Stack
 from domain.errors import Hiccup, InvalidRequest, OvenbirdError
 from domain.models import Model, TargetGroup
 
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-on-demand-instances.html: Running On-Demand Standard instances.
+STANDARD, STANDARD_QUOTA = ("a", "c", "d", "h", "i", "im", "is", "m", "r", "t", "z"), "L-1216C47A"
 _RUNS = ("Pending", "InProgress", "Cancelling", "RollbackInProgress", "Baking")
 
 
@@ -36,10 +40,25 @@ class PreflightOf(Model):
 class _World:
     request: PreflightOf
     subnets: list[Any]
+    # The stack's instance types as AWS describes them.
+    kinds: list[Any]
 
     @property
     def stack(self) -> Stack:
         return self.request.stack
+
+    @property
+    def types(self) -> list[str]:
+        return types(self.stack)
+
+    @property
+    def instances(self) -> int:
+        """How many the size may come to: it is in units, and the smallest weigh least."""
+        return math.ceil(self.request.size / min(map(self.weight, self.types)))
+
+    def weight(self, kind: str) -> int:
+        mixed = self.stack.instance.mixed
+        return mixed.types[kind] if mixed else 1
 
     @property
     def zones(self) -> set[str]:
@@ -59,19 +78,22 @@ class Preflight:
         One call each, all of them at the same time.
         """
         stack = request.stack
-        subnets = self._aws.ec2(stack.region).describe_subnets(SubnetIds=list(stack.network.subnets))["Subnets"]
-        world = _World(request, list(subnets))
+        ec2 = self._aws.ec2(stack.region)
+        subnets = ec2.describe_subnets(SubnetIds=list(stack.network.subnets))["Subnets"]
+        kinds: Any = ec2.describe_instance_types(InstanceTypes=types(stack))["InstanceTypes"]  # type: ignore[arg-type]
+        world = _World(request, list(subnets), list(kinds))
         asked: list[tuple[str, Callable[[_World], str]]] = [
             ("free addresses", self._addresses), ("instance type in the zones", self._offered), ("architecture", self._architecture),
             ("load balancer in the zones", self._balancer_zones), ("quota of groups", self._quota), ("instance refresh", self._refresh),
             ("permission to launch", self._dry_run), ("connection draining", self._draining),
+            ("quota of vCPUs", self._vcpus), ("encryption key", self._key),
         ]  # fmt: skip
         with ThreadPoolExecutor(len(asked)) as pool:
             return list(pool.map(lambda item: _checked(item[0], item[1], world), asked))
 
     @staticmethod
     def _addresses(world: _World) -> str:
-        free, size = sum(subnet["AvailableIpAddressCount"] for subnet in world.subnets), world.request.size
+        free, size = sum(subnet["AvailableIpAddressCount"] for subnet in world.subnets), world.instances
         if free < size:
             raise InvalidRequest(
                 f"the subnets have {free} addresses free, and the new version needs {size}: {', '.join(world.stack.network.subnets)}"
@@ -81,22 +103,60 @@ class Preflight:
         return f"{free}" + (f"; {', '.join(tight)} cannot hold an even share of {share}" if tight else "")
 
     def _offered(self, world: _World) -> str:
-        kind = world.stack.instance.type
+        """One of the types is enough for a zone."""
+        kinds = ", ".join(world.types)
         pages = self._aws.ec2(world.stack.region).get_paginator("describe_instance_type_offerings").paginate(
-            LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": [kind]}]
+            LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": world.types}]
         )  # fmt: skip
         offered = {offer["Location"] for page in pages for offer in page["InstanceTypeOfferings"]}
         if missing := sorted(world.zones - offered):
-            raise InvalidRequest(f"AWS offers no {kind} in {', '.join(missing)}")
-        return f"{kind} in {', '.join(sorted(world.zones))}"
+            raise InvalidRequest(f"AWS offers no {kinds} in {', '.join(missing)}")
+        return f"{kinds} in {', '.join(sorted(world.zones))}"
 
     def _architecture(self, world: _World) -> str:
-        kind, wanted = world.stack.instance.type, world.stack.bake.architecture
-        found = self._aws.ec2(world.stack.region).describe_instance_types(InstanceTypes=[kind])["InstanceTypes"]  # type: ignore[list-item]
-        supported = found[0].get("ProcessorInfo", {}).get("SupportedArchitectures", []) if found else []
-        if supported and wanted not in supported:
-            raise InvalidRequest(f"images are for {wanted} (bake.architecture), and {kind} is {', '.join(supported)}")
+        wanted = world.stack.bake.architecture
+        for kind in world.kinds:
+            supported = kind.get("ProcessorInfo", {}).get("SupportedArchitectures", [])
+            if supported and wanted not in supported:
+                raise InvalidRequest(f"images are for {wanted} (bake.architecture), and {kind['InstanceType']} is {', '.join(supported)}")
         return wanted
+
+    def _vcpus(self, world: _World) -> str:
+        """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-on-demand-instances.html: one quota for the standard families together."""
+        standard = [kind for kind in world.kinds if re.split(r"\d", kind["InstanceType"])[0] in STANDARD]
+        per_unit = [kind["VCpuInfo"]["DefaultVCpus"] / world.weight(kind["InstanceType"]) for kind in standard]
+        if not per_unit:
+            return "of no standard family"
+        needed = math.ceil(max(per_unit) * world.request.size)
+        quota = self._aws.service_quotas(world.stack.region).get_service_quota(ServiceCode="ec2", QuotaCode=STANDARD_QUOTA)["Quota"][
+            "Value"
+        ]
+        now = datetime.now(UTC)
+        metric: Any = {"Namespace": "AWS/Usage", "MetricName": "ResourceCount", "Dimensions": [
+            {"Name": "Service", "Value": "EC2"}, {"Name": "Resource", "Value": "vCPU"}, {"Name": "Type", "Value": "Resource"},
+            {"Name": "Class", "Value": "Standard/OnDemand"},
+        ]}  # fmt: skip
+        found = self._aws.cloudwatch(world.stack.region).get_metric_data(
+            MetricDataQueries=[{"Id": "used", "MetricStat": {"Metric": metric, "Period": 300, "Stat": "Maximum"}}],
+            StartTime=now - timedelta(minutes=15), EndTime=now,
+        )["MetricDataResults"]  # fmt: skip
+        used = (found[0]["Values"] or [0])[0] if found else 0
+        if used + needed > quota:
+            raise InvalidRequest(
+                f"the new version needs {needed} vCPUs beside the {used:.0f} in use, and the account's quota is {quota:.0f} (Running On-Demand "
+                f"Standard instances, {STANDARD_QUOTA}): ask AWS for more, or prune"
+            )
+        return f"{needed} beside {used:.0f} of {quota:.0f}"
+
+    def _key(self, world: _World) -> str:
+        """A group's instances end at once where their volumes' key cannot be used."""
+        key = world.stack.bake.kms_key
+        if not key:
+            return "none of the stack's own"
+        described = self._aws.kms(world.stack.region).describe_key(KeyId=key)["KeyMetadata"]
+        if (state := described.get("KeyState", "")) != "Enabled":
+            raise InvalidRequest(f"the key {key} is {state}: instances of an image that it encrypts would end as they start")
+        return f"{key}, which AWSServiceRoleForAutoScaling must be allowed to use"
 
     def _balancer_zones(self, world: _World) -> str:
         arns = sorted({arn for group in world.request.target_groups for arn in group.load_balancers})
@@ -148,6 +208,10 @@ class Preflight:
             if code(error) != "DryRunOperation":
                 raise
         return "granted"
+
+
+def types(stack: Stack) -> list[str]:
+    return list(stack.instance.mixed.types) if stack.instance.mixed else [stack.instance.type]
 
 
 def _checked(what: str, ask: Callable[[_World], str], world: _World) -> Check:

@@ -13,17 +13,27 @@ from domain.errors import InvalidConfiguration, UnknownStack
 from domain.sections import Application, Bake, Credential, InstanceSettings, Name, Network, Region, Seconds, Section
 
 
+class WarmPool(Section):
+    """Instances that wait booted beside what serves: `min` at least, up to `max_prepared` together with it (its maximum where left out)."""
+
+    min: int = Field(default=0, ge=0)
+    max_prepared: int | None = Field(default=None, ge=0)
+    state: Literal["Stopped", "Running", "Hibernated"] = "Stopped"
+    reuse: bool = False
+
+
 class Capacity(Section):
     """
     `desired` is for a first deployment only: after that, green is as large as blue is.
 
-    `warmup` is how many seconds a new instance's metrics do not count for the scaling policies.
+    `warmup` is how many seconds a new instance's metrics do not count for the scaling policies. Only what serves alone has a `warm_pool`.
     """
 
     min: int = Field(ge=0)
     max: int = Field(ge=1)
     desired: int | None = Field(default=None, ge=0)
     warmup: int | None = Field(default=None, ge=0)
+    warm_pool: WarmPool | None = None
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -256,6 +266,10 @@ class Stack(Section):
         if self.region in [copy.region for copy in self.bake.copies] and not self.bake.made_by:
             raise ValueError(f"bake.copies names {self.region}, which is where the stack's images are made")
         ratios = self.watch.error_ratio is not None or self.watch.latency_ratio is not None
+        if self.instance.mixed and self.launch != "template":
+            raise ValueError("instance.mixed needs a launch template: a launch configuration has one type")
+        if self.instance.mixed and self.capacity.warm_pool:
+            raise ValueError("AWS has no warm pool for a group of mixed instances: give one of instance.mixed and capacity.warm_pool")
         if self.load_balancer.strategy == "classic" and "requests" in metrics:
             raise ValueError("scaling on requests counts those of a target group: a classic load balancer has none")
         if ratios and self.load_balancer.strategy != "weighted":

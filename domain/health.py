@@ -42,7 +42,7 @@ class Seen:
         here = frozenset(i.id for i in group.instances if i.lifecycle not in LEAVING)
         leaving = frozenset(i.id for i in group.instances if i.lifecycle in LEAVING)
         fit = frozenset(i.id for i in group.instances if is_healthy(i, target_groups))
-        complete = len(fit) >= group.desired and fit == here
+        complete = healthy_units(group, target_groups) >= group.desired and fit == here
         again = complete and fit == self.healthy
         return replace(
             self,
@@ -63,7 +63,13 @@ def is_healthy(instance: Instance, target_groups: tuple[str, ...]) -> bool:
     )
 
 
-def healthy_count(group: Group, target_groups: tuple[str, ...]) -> int:
+def healthy_units(group: Group, target_groups: tuple[str, ...]) -> int:
+    """In the units of the group's sizes: instances, or their weights where they have any."""
+    return sum(instance.weight for instance in group.instances if is_healthy(instance, target_groups))
+
+
+def healthy_targets(group: Group, target_groups: tuple[str, ...]) -> int:
+    """A balancer gives each of them the same share, whatever its weight in the group."""
     return sum(is_healthy(instance, target_groups) for instance in group.instances)
 
 
@@ -71,7 +77,7 @@ def judge(
     group: Group | None, seen: Seen, target_groups: tuple[str, ...], *, waited: float, patience: float, reads: int, may_lose: int = 0
 ) -> Verdict:
     """
-    Healthy when the same instances were healthy in every target group, as many as desired, `reads` times in a row.
+    Healthy when the same instances were healthy in every target group, as many (by weight) as desired, `reads` times in a row.
 
     `seen` includes this read. `waited` and `patience` are seconds. More than `may_lose` instances gone means that what
     boots does not stay: waiting longer would only replace them for ever.
@@ -97,19 +103,20 @@ def judge(
 
 
 def still_healthy(group: Group | None, target_groups: tuple[str, ...], floor: int) -> Verdict:
-    """While it serves: at least `floor` instances healthy. Fewer is unhealthy at once, since users are already there."""
+    """While it serves: at least `floor` units healthy. Fewer is unhealthy at once, since users are already there."""
     if group is None:
         return Unhealthy("the Auto Scaling group is gone: somebody deleted it")
-    if healthy_count(group, target_groups) >= floor:
+    if healthy_units(group, target_groups) >= floor:
         return Healthy()
     return Unhealthy(f"while it served, {explain(group, target_groups)}")
 
 
 def explain(group: Group, target_groups: tuple[str, ...]) -> str:
     """One line: how many are healthy, and in AWS's words what is wrong with the others."""
-    line = f"{healthy_count(group, target_groups)} of {_count(group.desired, 'instance')} healthy"
+    unit = "unit" if any(instance.weight > 1 for instance in group.instances) else "instance"
+    line = f"{healthy_units(group, target_groups)} of {_count(group.desired, unit)} healthy"
     reasons = sorted({why for instance in group.instances if (why := _why_not(instance, target_groups))})
-    if len(group.instances) < group.desired and group.failures:
+    if group.units < group.desired and group.failures:
         reasons.insert(0, group.failures[0])
     return f"{line} ({'; '.join(reasons[:3])})" if reasons else line
 

@@ -158,6 +158,7 @@ class Instance(Model):
     healthy: bool = True
     zone: str = ""
     protected: bool = False
+    weight: int = 1
     targets: dict[str, TargetState] = {}
 
 
@@ -170,7 +171,9 @@ class TargetState(Model):
 
 
 class Group(Model):
-    """An Auto Scaling group as it is now. `failures` are its failed scaling activities in AWS's own words, newest first."""
+    """
+    An Auto Scaling group as it is now; its sizes are in units of its instances' weights. `failures` are its failed scaling activities in AWS's own words, newest first.
+    """
 
     name: str
     min: int
@@ -183,6 +186,12 @@ class Group(Model):
     launch_template: str | None = None
     launch_configuration: str | None = None
     failures: tuple[str, ...] = ()
+    mixed: bool = False
+    warm_pool: bool = False
+
+    @property
+    def units(self) -> int:
+        return sum(instance.weight for instance in self.instances)
 
 
 class State(StrEnum):

@@ -71,8 +71,25 @@ class Environment(Section):
         return f"# ovenbird-environment: {self.model_dump_json(exclude_none=True)}\n"
 
 
+class Mixed(Section):
+    """
+    AWS's mixed instances: `types` maps each instance type to its weight, the preferred ones first; sizes are then in units of weight.
+
+    On demand are `on_demand_base` units and `on_demand_percentage` of those above, the rest is Spot; until it serves alone a new version is
+    on demand altogether.
+    """
+
+    types: dict[str, Annotated[int, Field(ge=1, le=999)]] = Field(min_length=1, max_length=40)
+    on_demand_base: int = Field(default=0, ge=0)
+    on_demand_percentage: int = Field(default=100, ge=0, le=100)
+    spot_allocation: Literal["price-capacity-optimized", "capacity-optimized", "lowest-price"] = "price-capacity-optimized"
+
+
 class InstanceSettings(Section):
+    """`type` is what the launch template says, and a bake's builder is; with `mixed` a group launches its types."""
+
     type: str = Field(min_length=1)
+    mixed: Mixed | None = None
     profile: str | None = None
     environment: Environment | None = None
     security_groups: tuple[Annotated[str, StringConstraints(pattern=r"^sg-")], ...] = Field(min_length=1)

@@ -20,7 +20,7 @@ from moto.core.responses import ActionResult
 from moto.core.utils import utcnow
 from moto.ec2.exceptions import EC2ClientError
 
-from localcloud import lifecycle
+from localcloud import lifecycle, mixing
 from localcloud.classic import joined
 from localcloud.region import TICK, Region, backends, correct
 from localcloud.targets import Targets
@@ -156,28 +156,41 @@ class Groups:
 
     def _meet_desired(self, group: Any) -> None:
         staying = [m for m in group.instance_states if m.lifecycle_state in STAYING]
-        surplus = len(staying) - (group.desired_capacity or 0)
-        if surplus < 0 and "Launch" not in group._suspended_processes and time.monotonic() >= getattr(group, "retry_at", 0):
+        surplus = sum(map(mixing.weight, staying)) - (group.desired_capacity or 0)
+        may_launch = "Launch" not in group._suspended_processes and time.monotonic() >= getattr(group, "retry_at", 0)
+        if surplus < 0 and may_launch:
             self._launch(group, -surplus)
+        elif surplus == 0 and may_launch and mixing.misfit(group, staying):
+            # What replaces it comes first; the surplus is ended once that is in service.
+            self._launch(group, 1)
         elif surplus > 0 and "Terminate" not in group._suspended_processes:
-            for _ in range(surplus):
+            misfits = mixing.misfit(group, staying)
+            if misfits and any(m.lifecycle_state != "InService" for m in staying):
+                return
+            while True:
                 zones = [m.availability_zone for m in staying]
-                candidates = [m for m in staying if not m.protected_from_scale_in]
+                # Never below the desired size: a heavy one may have to stay.
+                candidates = [m for m in staying if not m.protected_from_scale_in and mixing.weight(m) <= surplus]
                 if not candidates:
                     return
-                member = max(candidates, key=lambda m: zones.count(m.availability_zone))
+                member = max(candidates, key=lambda m: (m in misfits, zones.count(m.availability_zone)))
                 staying.remove(member)
+                surplus -= mixing.weight(member)
                 self.terminate(group, member, f"in response to a difference between desired and actual capacity, shrinking the capacity to {group.desired_capacity}")  # fmt: skip
 
-    def _launch(self, group: Any, count: int) -> None:
+    def _launch(self, group: Any, units: int) -> None:
+        """Until they are there: the last may be one too heavy."""
         subnets = (group.vpc_zone_identifier or "").split(",")
-        for _ in range(count):
+        while units > 0:
+            units -= mixing.first_weight(group)
             instance = self._launch_one(group, subnets)
             if instance is None:
                 group.retry_at = time.monotonic() + RETRY_AFTER_FAILURE * self.region.delays.scale
                 return
             instance.autoscaling_group = group
-            member = InstanceState(instance, lifecycle_state="Pending", protected_from_scale_in=group.new_instances_protected_from_scale_in)
+            member: Any = InstanceState(
+                instance, lifecycle_state="Pending", protected_from_scale_in=group.new_instances_protected_from_scale_in
+            )
             if group.ec2_launch_template:
                 version = group.ec2_launch_template.get_version(group.launch_template_version)
                 member.launched_from = {
@@ -185,6 +198,7 @@ class Groups:
                     "LaunchTemplateName": group.ec2_launch_template.name,
                     "Version": str(version.number),
                 }
+            mixing.weigh(group, member)
             group.instance_states.append(member)
             note(group, f"Launching a new EC2 instance: {instance.id}", "an instance was started in response to a difference between desired and actual capacity.")  # fmt: skip
 
@@ -219,11 +233,14 @@ class Groups:
             profile = data.get("IamInstanceProfile", {}).get("Name")
         ec2 = group.autoscaling_backend.ec2_backend
         reservation = ec2.run_instances(
-            group.image_id, 1, group.user_data, group.security_groups, instance_type=group.instance_type,
+            group.image_id, 1, group.user_data, group.security_groups, instance_type=mixing.first_type(group) or group.instance_type,
             tags={"instance": tags}, launch_config=group.launch_config, launch_template=template,
             is_instance_type_default=False, subnet_id=subnet, metadata_options=metadata or {}, iam_instance_profile=profile,
         )  # fmt: skip
-        return reservation.instances[0]
+        instance = reservation.instances[0]
+        if mixing.wants_spot(group):
+            instance.lifecycle = "spot"
+        return instance
 
 
 def note(group: Any, description: str, cause: str, status: str = "Successful", message: str | None = None) -> None:

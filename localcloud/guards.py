@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import sys
 from typing import Any
@@ -167,7 +168,11 @@ def _groups() -> None:
             # AWS moves the desired size into new bounds; moto compares them with the number of instances instead.
             if kwargs.get("desired_capacity") is None:
                 kwargs["desired_capacity"] = min(max(group.desired_capacity, low), high)
-            kwargs["mixed_instances_policy"] = kwargs.get("mixed_instances_policy") or group.mixed_instances_policy
+            # Of a policy too only what is given changes. Moto shows the template by name and id, and takes either.
+            policy = copy.deepcopy((group.mixed_instances_policy or {}) | (kwargs.get("mixed_instances_policy") or {}))
+            if policy:
+                policy["LaunchTemplate"]["LaunchTemplateSpecification"].pop("LaunchTemplateId", None)
+            kwargs["mixed_instances_policy"] = policy or None
         return original(self, name, *args, **kwargs)
 
     @correct(AutoScalingBackend, "attach_load_balancer_target_groups")
@@ -193,6 +198,13 @@ def _policies() -> None:
         policy = original(self, name, *args, **kwargs)
         self.policies[f"{group.name}/{name}"] = self.policies.pop(name)
         return policy
+
+    @correct(AutoScalingResponse, "put_scaling_policy")
+    def put_in_words(original: Any, self: Any) -> Any:
+        """Moto misspells its one member."""
+        answered = original(self)
+        answered.result["PolicyARN"] = answered.result.pop("PolicyArn")
+        return answered
 
     @correct(AutoScalingResponse, "delete_policy")
     def delete(original: Any, self: Any) -> Any:

@@ -14,8 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from moto.autoscaling.models import autoscaling_backends
 from moto.cloudwatch.models import CloudWatchBackend, cloudwatch_backends
 
+from localcloud.limits import vcpus_in_use
 from localcloud.region import Region, backends, correct
 
 # A classic balancer's metrics have names of their own.
@@ -59,12 +61,24 @@ class Metrics:
         def get_metric_data(
             original: Any, self: Any, queries: Any, start_time: datetime, end_time: datetime, *args: Any, **kwargs: Any
         ) -> Any:
+            if [query.get("MetricStat", {}).get("Metric", {}).get("Namespace") for query in queries] == ["AWS/Usage"]:
+                return [metrics.usage(self.region_name, queries[0], end_time)]
             ours = [query for query in queries if query.get("MetricStat", {}).get("Metric", {}).get("Namespace") in NAMESPACES]
             if not ours:
                 return original(self, queries, start_time, end_time, *args, **kwargs)
             if len(ours) != len(queries):
                 raise NotImplementedError(f"GetMetricData of {NAMESPACES} together with expressions or other metrics")
             return [metrics._result(self, query, start_time, end_time) for query in queries]
+
+    @staticmethod
+    def usage(region: str, query: dict[str, Any], now: datetime) -> dict[str, Any]:
+        """The one usage that is kept here: vCPUs on demand, as they are now."""
+        dimensions = {item["Name"]: item["Value"] for item in query["MetricStat"]["Metric"]["Dimensions"]}
+        if dimensions != {"Service": "EC2", "Resource": "vCPU", "Type": "Resource", "Class": "Standard/OnDemand"}:
+            raise NotImplementedError(f"AWS/Usage of {dimensions}")
+        return {
+            "id": query["Id"], "label": "ResourceCount", "status_code": "Complete", "values": [vcpus_in_use(region)], "timestamps": [now],
+        }  # fmt: skip
 
     def _tick(self) -> None:
         if time.monotonic() < self._next_look:
@@ -148,6 +162,15 @@ class Metrics:
         state = "ALARM" if breaching >= wanted else "OK" if known or alarm.treat_missing_data == "notBreaching" else "INSUFFICIENT_DATA"
         if alarm.state_value != state:
             alarm.update_state(f"Threshold Crossed: {breaching} datapoints {known}", "{}", state)
+            for action in (alarm.alarm_actions or []) if state == "ALARM" else []:
+                _execute(action)
+
+
+def _execute(action: str) -> None:
+    """A scaling policy that an alarm names; what else it may name (a topic) has no subscribers here."""
+    for autoscaling in backends(autoscaling_backends):
+        for policy in [policy for policy in autoscaling.policies.values() if policy.arn == action]:
+            policy.execute()
 
 
 def _statistic(values: list[float], stat: str) -> float | None:

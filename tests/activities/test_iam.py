@@ -12,7 +12,7 @@ import boto3
 
 ROOT = Path(__file__).parents[2]
 # The IAM prefix of each client.
-SERVICES = {"ec2": "ec2", "autoscaling": "autoscaling", "elbv2": "elasticloadbalancing", "ssm": "ssm", "s3": "s3", "sts": "sts", "kms": "kms", "cloudwatch": "cloudwatch", "secretsmanager": "secretsmanager"}  # fmt: skip
+SERVICES = {"ec2": "ec2", "autoscaling": "autoscaling", "elb": "elasticloadbalancing", "elbv2": "elasticloadbalancing", "service-quotas": "servicequotas", "ssm": "ssm", "s3": "s3", "sts": "sts", "kms": "kms", "cloudwatch": "cloudwatch", "secretsmanager": "secretsmanager"}  # fmt: skip
 # S3 asks for other permissions than its calls are called.
 NAMED_OTHERWISE = {"s3:HeadBucket": "s3:ListBucket", "s3:HeadObject": "s3:GetObject"}
 

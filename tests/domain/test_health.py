@@ -105,3 +105,12 @@ def test_while_it_serves_the_floor_decides(healthy: int, floor: int) -> None:
     result = still_healthy(group(*members, desired=5), ARNS, floor)
 
     assert isinstance(result, Healthy) == (healthy >= floor)
+
+
+@given(st.lists(st.tuples(st.integers(1, 8), st.booleans()), max_size=6), st.integers(0, 20))
+def test_a_mixed_group_is_complete_by_weight_and_only_with_every_instance_healthy(members: list[tuple[int, bool]], desired: int) -> None:
+    made = [instance(n, "healthy" if fit else "unhealthy").model_copy(update={"weight": weight}) for n, (weight, fit) in enumerate(members)]
+    read = group(*made, desired=desired)
+
+    whole = all(fit for _, fit in members) and sum(weight for weight, _ in members) >= desired
+    assert (verdict(read, read) == Healthy()) is whole

@@ -53,7 +53,7 @@ async def test_no_instance_is_moved_between_zones_while_both_serve_and_the_sched
 
 
 async def test_blue_grows_to_nine_during_the_approval_and_green_has_nine_before_the_shift(make_stack: MakeStack) -> None:
-    """By a scheduled action, as a policy would. And one that shrinks leaves green as large as it was verified."""
+    """By its policy, whose alarm its requests set off. And one that shrinks leaves green as large as it was verified."""
     stack = make_stack(patience=PATIENCE, top="approval = true", capacity="min = 2\nmax = 12\ndesired = 4")
     for tag in ("v1", "v2"):
         stack.repository.release(tag)
@@ -63,10 +63,18 @@ async def test_blue_grows_to_nine_during_the_approval_and_green_has_nine_before_
         handle = await stack.start("v2")
         await stack.until_phase("waiting_approval")
         assert stack.groups()["v2"]["DesiredCapacity"] == 4
-        soon = datetime.now(UTC) + timedelta(seconds=0.3)
-        stack.account.autoscaling.put_scheduled_update_group_action(
-            AutoScalingGroupName=blue, ScheduledActionName="rush", StartTime=soon, DesiredCapacity=9
+        policy = stack.account.autoscaling.put_scaling_policy(
+            AutoScalingGroupName=blue,
+            PolicyName=f"{blue}-rush",
+            PolicyType="SimpleScaling",
+            AdjustmentType="ChangeInCapacity",
+            ScalingAdjustment=5,
         )
+        stack.account.cloudwatch.put_metric_alarm(
+            AlarmName=f"{blue}-rush", AlarmActions=[policy["PolicyARN"]], Namespace="AWS/ApplicationELB", MetricName="RequestCount",
+            Dimensions=[{"Name": "TargetGroup", "Value": arn.rsplit(":", 1)[-1]}], Statistic="Sum", Period=1, EvaluationPeriods=3,
+            DatapointsToAlarm=1, ComparisonOperator="GreaterThanThreshold", Threshold=1,
+        )  # fmt: skip
 
         async def grown() -> bool:
             mine = {instance["InstanceId"] for instance in stack.groups()["v1"]["Instances"]}
@@ -127,3 +135,52 @@ async def test_protected_instances_of_blue_are_ended_all_the_same(make_stack: Ma
     await asyncio.wait_for(stack.release("v2"), 60)
 
     assert stack.groups()["v1"]["Instances"] == []
+
+
+def kinds(stack: StackUnderTest, tag: str) -> list[str]:
+    """What the group's instances are: type, weight, on demand or Spot."""
+    members = stack.groups()[tag]["Instances"]
+    found = stack.account.ec2.describe_instances(InstanceIds=[m["InstanceId"] for m in members])["Reservations"] if members else []
+    spot = {i["InstanceId"] for r in found for i in r["Instances"] if i.get("InstanceLifecycle") == "spot"}
+    return sorted(f"{m['InstanceType']} {m['WeightedCapacity']} {'spot' if m['InstanceId'] in spot else 'on demand'}" for m in members)
+
+
+async def test_mixed_instances_count_by_weight_and_are_on_demand_until_they_serve_alone(make_stack: MakeStack) -> None:
+    mixed = 'types = { "t3.small" = 2, "t3.micro" = 1 }\non_demand_base = 2\non_demand_percentage = 0'
+    stack = make_stack(patience=PATIENCE, capacity="min = 4\nmax = 12", top="approval = true", **{"instance.mixed": mixed})
+    for tag in ("v1", "v2"):
+        stack.repository.release(tag)
+    await stack.release("v1")
+    mine, steady = ["t3.small 2 on demand", "t3.small 2 spot"], ["t3.small 2 on demand"] * 2
+
+    async def settled(tag: str) -> bool:
+        return kinds(stack, tag) == mine
+
+    with stack.traffic() as users:
+        await eventually(lambda: settled("v1"), 40)
+        handle = await stack.start("v2")
+        status = await stack.until_phase("waiting_approval")
+        assert (status["green"]["healthy"], status["green"]["desired"], status["weights"]) == (4, 4, {"blue": 50, "green": 50})
+        assert kinds(stack, "v2") == steady
+        await handle.signal("approve_cutover", {"by": "ann"})
+        await handle.result()
+        await eventually(lambda: settled("v2"), 40)
+        handle = await stack.start_rollback()
+        await handle.result()
+        await eventually(lambda: settled("v1"), 40)
+        tally = users.stop()
+
+    assert kinds(stack, "v2") == []
+    assert tally.failed == 0, tally.failures
+
+
+async def test_only_what_serves_has_a_warm_pool(make_stack: MakeStack) -> None:
+    stack = make_stack(patience=PATIENCE, capacity='min = 1\nmax = 4\nwarm_pool = { min = 1, max_prepared = 2, state = "Stopped" }')
+    for tag in ("v1", "v2"):
+        stack.repository.release(tag)
+    await stack.release("v1")
+    assert stack.groups()["v1"]["WarmPoolConfiguration"]["MinSize"] == 1
+    await stack.release("v2")
+
+    pools = {tag: group.get("WarmPoolConfiguration", {}).get("MaxGroupPreparedCapacity") for tag, group in stack.groups().items()}
+    assert pools == {"v1": None, "v2": 2}

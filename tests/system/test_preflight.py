@@ -31,7 +31,10 @@ async def test_all_that_is_wrong_is_told_at_once_and_nothing_is_made(make_stack:
     tiny = stack.account.ec2.create_subnet(VpcId=vpc, CidrBlock=f"{prefix}.60.0/28", AvailabilityZone="eu-west-1c")["Subnet"]["SubnetId"]
     change(stack, f"subnets = {list(theatre.base.subnets)}", f'subnets = ["{tiny}"]')
     change(stack, "min = 2\nmax = 8", "min = 20\nmax = 40")
-    change(stack, 'type = "t3.micro"', 'type = "t4g.micro"')
+    change(stack, 'type = "t3.micro"', 'type = "r7g.16xlarge"')
+    key = theatre.account.kms.create_key()["KeyMetadata"]["KeyId"]
+    theatre.account.kms.disable_key(KeyId=key)
+    change(stack, "verify = false", f'verify = false\nkms_key = "{key}"')
     stack.account.autoscaling.start_instance_refresh(AutoScalingGroupName=blue)
     stack.account.forget_calls()
     error = await stack.fails(await stack.start("v2"))
@@ -40,7 +43,8 @@ async def test_all_that_is_wrong_is_told_at_once_and_nothing_is_made(make_stack:
     assert error.type == "Refused"
     for words in (
         "addresses free, and the new version needs 20", "is not in eu-west-1c: instances there would never be healthy",
-        "images are for x86_64 (bake.architecture), and t4g.micro is arm64", f"somebody refreshes the instances of {blue}",
+        "images are for x86_64 (bake.architecture), and r7g.16xlarge is arm64", "the new version needs 1280 vCPUs beside the",
+        f"the key {key} is Disabled", f"somebody refreshes the instances of {blue}",
     ):  # fmt: skip
         assert words in error.message
         assert words in planned.stdout

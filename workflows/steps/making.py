@@ -56,7 +56,7 @@ class MakingSteps(ReleasingSteps):
                     subnets=self.stack.network.subnets, min=least, max=most, desired=size,
                     health_check_grace=self.stack.load_balancer.health_check_grace,
                     tags=self.tags | {names.RESTORE_MIN: str(self.green_min), names.RESTORE_REBALANCE: "true" if self.blue else ""},
-                    warmup=self.stack.capacity.warmup, lifecycle_hooks=self.stack.lifecycle_hooks, hold=self.blue is not None,
+                    warmup=self.stack.capacity.warmup, mixed=self.stack.instance.mixed, lifecycle_hooks=self.stack.lifecycle_hooks, hold=self.blue is not None,
                 ),
             )  # fmt: skip
         return size

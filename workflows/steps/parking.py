@@ -13,10 +13,11 @@ from workflows.steps.restoring import SLOWEST_LOOK
 
 with workflow.unsafe.imports_passed_through():
     from activities.delivery import Delivery, ProtectImage
+    from activities.fleets import DeleteWarmPool, Distribute, Fleets, PutWarmPool
     from activities.groups import Groups, GroupsRef, MarkGroups, OfStack, Resize, Unprotect
     from activities.schedules import MoveSchedule, Schedules
     from domain import capacity, names
-    from domain.models import State
+    from domain.models import Group, State
 
 PROTECTS, MOVES = "protect", "move-schedule"
 
@@ -45,6 +46,9 @@ class ParkingSteps(ReleasingSteps):
                 Groups.resize, Resize(region=self.region, group=self.green, min=self.green_min), what=f"{self.green} may scale in again"
             )
             self.groups[self.green] = green.model_copy(update={"min": self.green_min})
+        if green and green.mixed and (mixed := self.stack.instance.mixed):
+            ours = Distribute(region=self.region, group=self.green, mixed=mixed, on_demand=False)
+            await self.certainly(Fleets.distribute, ours, what="Spot instances, as far as the stack wants them")
         if blue and workflow.patched(MOVES):
             moved = await self.certainly(
                 Schedules.move_schedule, MoveSchedule(region=self.region, source=blue.name, target=self.green),
@@ -66,12 +70,25 @@ class ParkingSteps(ReleasingSteps):
             await self.certainly(
                 Groups.unprotect, Unprotect(region=self.region, group=blue.name, instances=protected), what="Let them be ended"
             )
+        await self._move_warm_pool(green, blue)
         if blue:
             await self.certainly(
                 Groups.resize, Resize(region=self.region, group=blue.name, min=0, max=0, desired=0), what=f"{blue.name} to size zero"
             )
         await self._until_blue_is_empty()
         self.checklist.note(f"{blue.name} is parked" if blue else "nothing served before")
+
+    async def _move_warm_pool(self, green: Group | None, blue: Group | None) -> None:
+        """Only what serves alone has one: what is parked would keep its instances, and two pools cost twice."""
+        pool = self.stack.capacity.warm_pool
+        if blue and blue.warm_pool:
+            gone = DeleteWarmPool(region=self.region, group=blue.name)
+            await self.certainly(Fleets.delete_warm_pool, gone, what=f"The warm pool of {blue.name} goes")
+            if not pool:
+                self.operator.notes.append(f"{blue.name} had a warm pool, and {self.green} has none: capacity.warm_pool would give it one")
+        if green and pool:
+            mine = PutWarmPool(region=self.region, group=self.green, pool=pool)
+            await self.certainly(Fleets.put_warm_pool, mine, what=f"A warm pool for {self.green}")
 
     async def _until_blue_is_empty(self) -> None:
         """The same read serves the prune: all deployments of the stack. What does not end in time is noted, and left to AWS."""

@@ -294,7 +294,11 @@ class ReleasingSteps(RestoringSteps):
             "blue": self._side(self.blue.name, self.blue.tag) if self.blue else None,
             "green": self._side(self.green, self.version.tag),
         }
-        healthy = {role: side.healthy for role, side in sides.items() if side and side.healthy is not None}
+        healthy = {
+            role: health.healthy_targets(self.groups[side.deployment], self._arns_of(side.deployment))
+            for role, side in sides.items()
+            if side and side.healthy is not None
+        }
         waiting = "approve cutover" if self.operator.waiting_for_approval else ""
         return (
             super()
@@ -317,10 +321,13 @@ class ReleasingSteps(RestoringSteps):
         group = self.groups.get(name)
         if group is None:
             return None
-        arns = self.traffic.green_arns if name == self.green else self.blue_arns
+        arns = self._arns_of(name)
         in_balancer = not traffic.detached(group, arns)
         looked_at = any(instance.targets for instance in group.instances)
         return Side(
             deployment=name, tag=tag, desired=group.desired, minimum=group.min, in_balancer=in_balancer,
-            healthy=health.healthy_count(group, arns) if in_balancer and looked_at else None,
+            healthy=health.healthy_units(group, arns) if in_balancer and looked_at else None,
         )  # fmt: skip
+
+    def _arns_of(self, name: str) -> tuple[str, ...]:
+        return self.traffic.green_arns if name == self.green else self.blue_arns

@@ -50,7 +50,7 @@ class RestoringSteps(Steps):
             if size > group.desired:
                 await self.certainly(Groups.resize, Resize(region=self.region, group=blue, desired=size))
                 streak = 0
-            elif health.healthy_count(group, target_groups) >= group.desired:
+            elif health.healthy_units(group, target_groups) >= group.desired:
                 streak += 1
                 if streak >= self.stack.health.reads:
                     return

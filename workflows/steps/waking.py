@@ -11,6 +11,7 @@ from workflows.steps.making import GROUP, HOLDS, MakingSteps
 from workflows.steps.releasing import Admitted
 
 with workflow.unsafe.imports_passed_through():
+    from activities.fleets import Distribute, Fleets
     from activities.groups import REBALANCE, GroupRef, Groups, GroupsRef, MarkGroups, Pin, Resize
     from domain import capacity, names
     from domain.models import Deployment, Image
@@ -56,6 +57,10 @@ class WakingSteps(MakingSteps):
         if REBALANCE not in target.group.suspended and workflow.patched(HOLDS):
             still = Pin(region=self.region, group=target.name, minimum=None, original=None, hold=True)
             await self.do(Groups.pin_minimum, still, what="Its instances stay in their zones while both serve")
+        if target.group.mixed and (mixed := self.stack.instance.mixed):
+            # Spot may not be had at such a moment.
+            steady = Distribute(region=self.region, group=target.name, mixed=mixed, on_demand=True)
+            await self.do(Fleets.distribute, steady, what="On demand until it serves alone")
         await self.do(
             Groups.resize, Resize(region=self.region, group=target.name, min=size, max=max(size, parked_max), desired=size)
         )  # fmt: skip
@@ -67,6 +72,8 @@ class WakingSteps(MakingSteps):
         await self.certainly(Groups.empty_group, ref, poll_certainly(self.patience.confirm, self.way_back))
         if REBALANCE not in target.group.suspended and workflow.patched(HOLDS):
             await self.certainly(Groups.let_rebalance, GroupsRef(region=self.region, names=(target.name,)))
+        if target.group.mixed and (mixed := self.stack.instance.mixed):
+            await self.certainly(Fleets.distribute, Distribute(region=self.region, group=target.name, mixed=mixed, on_demand=False))
         asleep = {names.WOKEN_BY: "", names.RESTORE_REBALANCE: ""}
         await self.certainly(Groups.mark, MarkGroups(region=self.region, tags={target.name: asleep}))
         self.gone(GROUP, f"{target.name} awake")

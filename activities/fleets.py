@@ -1,0 +1,88 @@
+"""What a group launches beside one type on demand: mixed types, Spot instances, and a warm pool."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+from temporalio import activity
+
+from activities.aws import Aws, code, sentence, translated
+from domain.config import WarmPool
+from domain.models import Model
+from domain.sections import Mixed
+
+
+class Distribute(Model):
+    """`on_demand`: whatever is launched from now on is, until somebody says otherwise."""
+
+    region: str
+    group: str
+    mixed: Mixed
+    on_demand: bool
+
+
+class PutWarmPool(Model):
+    region: str
+    group: str
+    pool: WarmPool
+
+
+class DeleteWarmPool(Model):
+    region: str
+    group: str
+
+
+class Fleets:
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def distribute(self, request: Distribute) -> None:
+        """
+        On demand or Spot. AWS replaces what does not fit one after the other, each only once its successor is there.
+
+        https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_InstancesDistribution.html
+        """
+        policy: Any = {"InstancesDistribution": distribution(request.mixed, on_demand=request.on_demand)}
+        self._aws.autoscaling(request.region).update_auto_scaling_group(AutoScalingGroupName=request.group, MixedInstancesPolicy=policy)
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def put_warm_pool(self, request: PutWarmPool) -> None:
+        """The same again changes nothing."""
+        pool = request.pool
+        most: Any = {} if pool.max_prepared is None else {"MaxGroupPreparedCapacity": pool.max_prepared}
+        self._aws.autoscaling(request.region).put_warm_pool(
+            AutoScalingGroupName=request.group, MinSize=pool.min, PoolState=pool.state, InstanceReusePolicy={"ReuseOnScaleIn": pool.reuse},
+            **most,
+        )  # fmt: skip
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def delete_warm_pool(self, request: DeleteWarmPool) -> None:
+        """Content where there is none, or it is going already. ForceDelete ends what waits in the pool; none of it serves."""
+        try:
+            self._aws.autoscaling(request.region).delete_warm_pool(AutoScalingGroupName=request.group, ForceDelete=True)
+        except ClientError as error:
+            gone = "No warm pool found" in sentence(error) or "not found" in sentence(error)
+            if not gone and not code(error).startswith("ScalingActivityInProgress"):
+                raise
+
+
+def mixed_policy(launch_template: dict[str, str], mixed: Mixed) -> dict[str, Any]:
+    """For a group that is made: on demand alone until it serves alone."""
+    overrides = [{"InstanceType": kind, "WeightedCapacity": str(weight)} for kind, weight in mixed.types.items()]
+    return {
+        "LaunchTemplate": {"LaunchTemplateSpecification": launch_template, "Overrides": overrides},
+        "InstancesDistribution": distribution(mixed, on_demand=True),
+    }
+
+
+def distribution(mixed: Mixed, *, on_demand: bool) -> dict[str, Any]:
+    return {
+        "OnDemandAllocationStrategy": "prioritized", "OnDemandBaseCapacity": mixed.on_demand_base,
+        "OnDemandPercentageAboveBaseCapacity": 100 if on_demand else mixed.on_demand_percentage,
+        "SpotAllocationStrategy": mixed.spot_allocation,
+    }  # fmt: skip

@@ -74,7 +74,8 @@ class Balancers:
             raise InvalidRequest(f"no listener uses {', '.join(idle)}: health checks would never run; add it to a listener first")
         groups = {
             key: TargetGroup(
-                arn=group["TargetGroupArn"], name=group["TargetGroupName"], load_balancers=tuple(group.get("LoadBalancerArns", []))
+                arn=group["TargetGroupArn"], name=group["TargetGroupName"], load_balancers=tuple(group.get("LoadBalancerArns", [])),
+                protocol=group.get("Protocol", "HTTP"),
             )
             for group in found
             for key in (group["TargetGroupArn"], group["TargetGroupName"])

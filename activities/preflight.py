@@ -86,7 +86,7 @@ class Preflight:
             ("free addresses", self._addresses), ("instance type in the zones", self._offered), ("architecture", self._architecture),
             ("load balancer in the zones", self._balancer_zones), ("quota of groups", self._quota), ("instance refresh", self._refresh),
             ("permission to launch", self._dry_run), ("connection draining", self._draining),
-            ("quota of vCPUs", self._vcpus), ("encryption key", self._key),
+            ("quota of vCPUs", self._vcpus), ("encryption key", self._key), ("requests counted", self._requests),
         ]  # fmt: skip
         with ThreadPoolExecutor(len(asked)) as pool:
             return list(pool.map(lambda item: _checked(item[0], item[1], world), asked))
@@ -169,6 +169,19 @@ class Preflight:
                     f"the load balancer {balancer['LoadBalancerName']} is not in {', '.join(missing)}: instances there would never be healthy"
                 )
         return ", ".join(sorted(world.zones))
+
+    @staticmethod
+    def _requests(world: _World) -> str:
+        """https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-cloudwatch-metrics.html: there are none of requests."""
+        wanted = ["scaling" for policy in world.stack.scaling if policy.metric == "requests"]
+        wanted += ["watch"] if world.stack.watch.measures else []
+        connections = [group.name for group in world.request.target_groups if not group.protocol.startswith("HTTP")]
+        if wanted and connections:
+            raise InvalidRequest(
+                f"the target group {connections[0]} counts connections, not requests: scale on cpu, and name alarms in watch.alarms "
+                "in place of rates"
+            )
+        return ", ".join(wanted) or "nothing counts them"
 
     def _draining(self, world: _World) -> str:
         """A target group always drains; a classic balancer only where that is switched on."""

@@ -35,6 +35,7 @@ class Account:
         ).client
         self.ec2 = make("ec2", endpoint_url=self.endpoint)
         self.autoscaling = make("autoscaling", endpoint_url=self.endpoint)
+        self.elb = make("elb", endpoint_url=self.endpoint)
         self.elbv2 = make("elbv2", endpoint_url=self.endpoint)
         self.ssm = make("ssm", endpoint_url=self.endpoint)
         self.kms = make("kms", endpoint_url=self.endpoint)
@@ -118,6 +119,11 @@ class Account:
 
     def clear_watermark(self, target_group: str) -> None:
         self._control("DELETE", "capacity", [target_group])
+
+    def weights(self, listener: str) -> dict[str, int]:
+        """Of the listener's default rule, by target group ARN."""
+        actions = self.elbv2.describe_listeners(ListenerArns=[listener])["Listeners"][0]["DefaultActions"]
+        return {group["TargetGroupArn"]: group["Weight"] for group in actions[0]["ForwardConfig"]["TargetGroups"]}
 
     def machines(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._control("GET", "instances")

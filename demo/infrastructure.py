@@ -173,6 +173,20 @@ def add_weighted_balancer(
     )  # fmt: skip
 
 
+def add_network_balancer(
+    environment: dict[str, str], base: Infrastructure, stack: str, *, port: int, health: str = "/health", app_port: int = 8080
+) -> Infrastructure:
+    """A balancer of TCP connections, whose targets are checked over HTTP all the same."""
+    elb = _elb(environment, base.region)
+    balancer = elb.create_load_balancer(Name=stack, Type="network", Subnets=list(base.subnets))["LoadBalancers"][0]
+    name = names.target_group(stack)
+    arn = _target_group(elb, name, base.vpc, health, app_port, "TCP")
+    elb.create_listener(
+        LoadBalancerArn=balancer["LoadBalancerArn"], Protocol="TCP", Port=port, DefaultActions=[{"Type": "forward", "TargetGroupArn": arn}]
+    )
+    return replace(base, target_group=name, target_group_arn=arn, address=f"http://{balancer['DNSName']}:{port}")
+
+
 def add_classic_balancer(
     environment: dict[str, str], base: Infrastructure, stack: str, *, port: int, health: str = "/health", app_port: int = 8080
 ) -> Infrastructure:
@@ -200,9 +214,10 @@ def _elb(environment: dict[str, str], region: str, service: str = "elbv2") -> An
     )  # fmt: skip
 
 
-def _target_group(elb: Any, name: str, vpc: str, health: str, app_port: int) -> str:
+def _target_group(elb: Any, name: str, vpc: str, health: str, app_port: int, protocol: str = "HTTP") -> str:
     arn: str = elb.create_target_group(
-        Name=name, Protocol="HTTP", Port=app_port, VpcId=vpc, HealthCheckPath=health, HealthCheckIntervalSeconds=5,
+        Name=name, Protocol=protocol, Port=app_port, VpcId=vpc, HealthCheckProtocol="HTTP", HealthCheckPath=health, HealthCheckIntervalSeconds=5,
+        HealthCheckTimeoutSeconds=4,
         HealthyThresholdCount=2, UnhealthyThresholdCount=2,
     )["TargetGroups"][0]["TargetGroupArn"]  # fmt: skip
     elb.modify_target_group_attributes(TargetGroupArn=arn, Attributes=[{"Key": "deregistration_delay.timeout_seconds", "Value": "10"}])

@@ -29,11 +29,11 @@ class Traffic:
     """
     A few users, each asking as soon as it has its answer, at most `rate` times a second.
 
-    Every second one uses a new connection each time. The last one's requests take 0.3 s where the application knows `?pause=`: there is
+    Every second one uses a new connection each time, all of them without `keep_alive`. The last one's requests take 0.3 s where the application knows `?pause=`: there is
     always something in flight.
     """
 
-    def __init__(self, address: str, *, users: int = 4, rate: float = 60) -> None:
+    def __init__(self, address: str, *, users: int = 4, rate: float = 60, keep_alive: bool = True) -> None:
         parts = urlsplit(address)
         self._host, self._port = parts.hostname or "", parts.port or 80
         self._rate = rate
@@ -42,7 +42,9 @@ class Traffic:
         self._stop = threading.Event()
         self._started = time.monotonic()
         self._users = [
-            threading.Thread(target=self._ask, args=(number % 2 == 0, "/?pause=0.3" if number == users - 1 else "/"), daemon=True)
+            threading.Thread(
+                target=self._ask, args=(keep_alive and number % 2 == 0, "/?pause=0.3" if number == users - 1 else "/"), daemon=True
+            )
             for number in range(users)
         ]
 

@@ -148,6 +148,7 @@ class TargetGroup(Model):
     arn: str
     name: str
     load_balancers: tuple[str, ...] = ()
+    protocol: str = "HTTP"
 
 
 class Instance(Model):

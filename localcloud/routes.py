@@ -9,6 +9,9 @@ from typing import Any
 # The one thing that a balancer's user never sees: a target that closed its idle connection as the next request was sent. A target that
 # is gone, or dies with a request in flight, costs that request here as it does on AWS.
 RETRY = {"retry_on": "reset-before-request", "num_retries": 1}
+TIMES = {"timeout": "60s", "retry_policy": RETRY}
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-target-group-attributes.html#target-group-stickiness
+COOKIE = "AWSALBTG"
 LISTENER = "x-localcloud-listener"
 CONDITIONS = ("host-header", "http-header", "path-pattern")
 
@@ -35,14 +38,13 @@ def of_listener(listener: Any, cluster: Callable[[str], str | None]) -> list[dic
     """Its part of the table, in the order of their priorities; `cluster` names that of a target group, None where there is no such group."""
     rules = sorted(listener.rules.values(), key=lambda rule: int(rule.priority) if str(rule.priority).isdigit() else 100_000)
     mark = {"name": LISTENER, "string_match": {"exact": listener_name(listener)}}
-    return [{"match": _match(rule.conditions, mark), **_route(rule.actions[0], cluster)} for rule in rules]
+    return [route for rule in rules for route in _routes(rule, mark, cluster)]
 
 
 def all_to(cluster: str, listener: str) -> dict[str, Any]:
     """The one route of a listener that has no rules."""
     mark = {"name": LISTENER, "string_match": {"exact": listener}}
-    route = {"weighted_clusters": {"clusters": [{"name": cluster, "weight": 1}]}, "timeout": "60s", "retry_policy": RETRY}
-    return {"match": _match((), mark), "route": route}
+    return {"match": _match((), mark), "route": {"cluster": cluster, **TIMES}}
 
 
 def listener_name(listener: Any) -> str:
@@ -61,6 +63,22 @@ def marked(name: str) -> dict[str, Any]:
     }
 
 
+def _routes(rule: Any, mark: dict[str, Any], cluster: Callable[[str], str | None]) -> list[dict[str, Any]]:
+    """A rule's own; before it, where its target groups are sticky, one for each of them: who has its cookie goes there, whatever it weighs."""
+    match, route = _match(rule.conditions, mark), _route(rule.actions[0], cluster)
+    sticky = (rule.actions[0].data.get("ForwardConfig") or {}).get("TargetGroupStickinessConfig") or {}
+    if str(sticky.get("Enabled")).lower() != "true" or "route" not in route:
+        return [{"match": match, **route}]
+    found = []
+    for known in route["route"]["weighted_clusters"]["clusters"]:
+        cookie = f"{COOKIE}={known['name']}"
+        has_it = {"name": "cookie", "string_match": {"contains": cookie}}
+        found.append({"match": match | {"headers": [*match["headers"], has_it]}, "route": {**TIMES, "cluster": known["name"]}})
+        said = {"key": "set-cookie", "value": f"{cookie}; Max-Age={int(sticky['DurationSeconds'])}; Path=/"}
+        known["response_headers_to_add"] = [{"header": said, "append_action": "APPEND_IF_EXISTS_OR_ADD"}]
+    return [*found, {"match": match, **route}]
+
+
 def _route(action: Any, cluster: Callable[[str], str | None]) -> dict[str, Any]:
     if action.type == "fixed-response":
         config = action.data["FixedResponseConfig"]
@@ -68,7 +86,7 @@ def _route(action: Any, cluster: Callable[[str], str | None]) -> dict[str, Any]:
     clusters = [{"name": name, "weight": weight} for arn, weight in weights(action).items() if (name := cluster(arn))]
     if not any(item["weight"] for item in clusters):
         return {"direct_response": {"status": 503, "body": {"inline_string": ""}}}
-    return {"route": {"weighted_clusters": {"clusters": clusters}, "timeout": "60s", "retry_policy": RETRY}}
+    return {"route": {"weighted_clusters": {"clusters": clusters}, **TIMES}}
 
 
 def _match(conditions: Iterable[dict[str, Any]], mark: dict[str, Any]) -> dict[str, Any]:

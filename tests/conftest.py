@@ -55,6 +55,12 @@ class Theatre:
         return alive[-1] if alive else self.stage.start_worker()
 
 
+BALANCERS = {
+    "plain": infrastructure.add_balancer, "weighted": infrastructure.add_weighted_balancer, "classic": infrastructure.add_classic_balancer,
+    "network": infrastructure.add_network_balancer,
+}  # fmt: skip
+
+
 @dataclass
 class StackUnderTest:
     name: str
@@ -110,8 +116,8 @@ class StackUnderTest:
     async def until_phase(self, *phases: str) -> dict[str, Any]:
         return await self.until(lambda status: status["phase"] in phases)
 
-    def traffic(self) -> Traffic:
-        return Traffic(self.infrastructure.address)
+    def traffic(self, *, keep_alive: bool = True) -> Traffic:
+        return Traffic(self.infrastructure.address, keep_alive=keep_alive)
 
     def groups(self) -> dict[str, dict[str, Any]]:
         return self.account.stack_groups(self.name)
@@ -170,12 +176,10 @@ def make_stack(theatre: Theatre, tmp_path: Path) -> Iterator[Callable[..., Stack
 
     made: list[StackUnderTest] = []
 
-    def make(repository: Repository | None = None, *, weighted: bool = False, classic: bool = False, **settings: str) -> StackUnderTest:
+    def make(repository: Repository | None = None, *, balancer: str = "plain", **settings: str) -> StackUnderTest:
         number = next(_numbers)
         name = f"s{number}"
-        plain = infrastructure.add_classic_balancer if classic else infrastructure.add_balancer
-        build = infrastructure.add_weighted_balancer if weighted else plain
-        built = build(theatre.stage.environment, theatre.base, name, port=8000 + number)
+        built = BALANCERS[balancer](theatre.stage.environment, theatre.base, name, port=8000 + number)
         if "verify" not in settings.get("bake", ""):
             # A launch more for each image: who tests something else need not wait for it.
             settings["bake"] = settings.get("bake", "") + "\nverify = false\n"

@@ -14,7 +14,8 @@ from pathlib import Path
 from rich.console import Console
 
 from bench.torture import matrix, reaction, report, stage, storm
-from bench.torture.plays import PACKED, PLAYS
+from bench.torture.audit import Verdict
+from bench.torture.plays import PACKED, PLAYS, STRATEGIES
 from demo.processes import ROOT
 
 REPORT = ROOT / "docs/crash-matrix.md"
@@ -43,18 +44,28 @@ async def torture(home: Path, chosen: argparse.Namespace) -> bool:
     count, sample, releases = chosen.lanes, chosen.sample, chosen.storm
     console = Console(width=180, highlight=False)
     started = time.monotonic()
-    async with stage.lanes(home, count) as (theatre, lanes):
-        reactions = await reaction.run(lanes[0], chosen.aborts)
-        console.print(f"aborts: {[round(verdict.seconds, 2) for verdict in reactions]}")
-        wanted: list[matrix.Point] = []
-        for play in (play for play in PLAYS if _chosen(play, chosen.plays)):
-            found = await matrix.points(lanes[0], play)
-            wanted += random.sample(found, min(sample, len(found))) if sample else found
-        random.shuffle(wanted)
-        console.print(f"{len(wanted)} points, {count} lanes")
-        results = await matrix.run(lanes, wanted, console)
-        whirl = await storm.run(theatre, lanes, releases, console)
-    kept = not (results.broken() or whirl.broken() or whirl.failed_requests) and len(results.tried) == len(wanted)
+    results, tried_all = matrix.Results(), True
+    whirl, reactions = storm.Storm(), list[Verdict]()
+    for strategy in ("attach", *sorted(set(STRATEGIES.values()))):
+        plays = [play for play in PLAYS if STRATEGIES.get(play, "attach") == strategy and _chosen(play, chosen.plays)]
+        if not plays and strategy != "attach":
+            continue
+        async with stage.lanes(home / strategy, count, strategy) as (theatre, lanes):
+            if strategy == "attach":
+                reactions = await reaction.run(lanes[0], chosen.aborts)
+                console.print(f"aborts: {[round(verdict.seconds, 2) for verdict in reactions]}")
+            wanted: list[matrix.Point] = []
+            for play in plays:
+                found = await matrix.points(lanes[0], play)
+                wanted += random.sample(found, min(sample, len(found))) if sample else found
+            random.shuffle(wanted)
+            console.print(f"{len(wanted)} points, {count} lanes, {strategy}")
+            tried = (await matrix.run(lanes, wanted, console)).tried
+            results.tried += tried
+            tried_all &= len(tried) == len(wanted)
+            if strategy == "attach":
+                whirl = await storm.run(theatre, lanes, releases, console)
+    kept = not (results.broken() or whirl.broken() or whirl.failed_requests) and tried_all
     kept = kept and len(whirl.verdicts) == releases and all(verdict.kept for verdict in reactions)
     text = report.markdown(
         results, whirl, reactions, seconds=time.monotonic() - started, lanes=count, cores=len(os.sched_getaffinity(0))

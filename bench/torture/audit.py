@@ -33,7 +33,8 @@ class Auditor:
         self.before = self._account.snapshot(only=lane.name)
         self._commands = self._all_commands()
         self._owners = set(self._instances_by_owner())
-        self._account.clear_watermark(lane.target_group)
+        for arn in lane.target_groups:
+            self._account.clear_watermark(arn)
 
     @property
     def serving(self) -> str:
@@ -61,9 +62,10 @@ class Auditor:
             verdict.broken.append(f"{made} images were made, not {images}")
         self._sizes(after, verdict)
         self._targets(after, verdict)
-        least = self._account.least_healthy(self._lane.target_group)
-        if least < SIZE:
-            verdict.broken.append(f"at one moment only {least} targets were healthy")
+        if self._lane.strategy == "attach":
+            least = self._account.least_healthy(self._lane.target_groups[0])
+            if least < SIZE:
+                verdict.broken.append(f"at one moment only {least} targets were healthy")
         verdict.left = self._left(after)
         verdict.duplicates = self._duplicates(after, builders)
         return verdict
@@ -91,12 +93,24 @@ class Auditor:
 
     def _targets(self, after: Snapshot, verdict: Verdict) -> None:
         """Who gets traffic is who serves, and nobody else."""
-        found = self._account.elbv2.describe_target_health(TargetGroupArn=self._lane.target_group)["TargetHealthDescriptions"]
-        healthy = {target["Target"]["Id"] for target in found if target["TargetHealth"]["State"] == "healthy"}
         wanted = {instance for name in _serving(after) for instance in after.groups[name]["instances"]}
-        others = {target["Target"]["Id"] for target in found if target["TargetHealth"]["State"] != "draining"} - wanted
+        states = [
+            (arn, target["Target"]["Id"], target["TargetHealth"]["State"])
+            for arn in self._lane.target_groups
+            for target in self._account.elbv2.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
+        ]
+        if self._lane.strategy == "classic":
+            found = self._account.elb.describe_instance_health(LoadBalancerName=self._lane.infrastructure.classic)["InstanceStates"]
+            states = [("", state["InstanceId"], "healthy" if state["State"] == "InService" else state["State"]) for state in found]
+        healthy = {instance for _, instance, state in states if state == "healthy"}
+        others = {instance for _, instance, state in states if state != "draining"} - wanted
         if healthy != wanted or others:
             verdict.broken.append(f"healthy targets are {healthy}, others {others}; what serves has {wanted}")
+        if self._lane.strategy == "weighted":
+            home = {arn for arn, instance, _ in states if instance in wanted}
+            with_traffic = {arn for arn, weight in self._account.weights(self._lane.infrastructure.listener).items() if weight}
+            if home != with_traffic:
+                verdict.broken.append(f"the traffic goes to {with_traffic}, and what serves is in {home}")
 
     def _left(self, after: Snapshot) -> list[str]:
         """What belongs to no kept deployment."""

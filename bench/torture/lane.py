@@ -27,8 +27,12 @@ SIZE = 2
 LIMIT = 240.0
 ABROAD = "ap-southeast-2"
 PATIENCE = (
-    "first_look = 0.15\npoll = 0.4\nconfirm = 0.1\nhealthy = 90\napproval = 600\nsoak = {soak}\ndrain = 90\nsettle = 2\nway_back = 200"
+    "first_look = 0.15\npoll = 0.4\nconfirm = 0.1\nhealthy = 90\napproval = 600\nsoak = {soak}\nstep = {soak}\ndrain = 90\nsettle = 2\n"
+    "way_back = 200"
 )
+BALANCERS = {
+    "attach": infrastructure.add_balancer, "weighted": infrastructure.add_weighted_balancer, "classic": infrastructure.add_classic_balancer,
+}  # fmt: skip
 
 
 class Stacks:
@@ -45,10 +49,12 @@ class Stacks:
 
 
 class Lane:
-    def __init__(self, number: int, stage: Stage, client: Client, account: Account, base: Infrastructure, stacks: Stacks) -> None:
+    def __init__(
+        self, number: int, stage: Stage, client: Client, account: Account, base: Infrastructure, stacks: Stacks, strategy: str
+    ) -> None:
         self.name = f"lane{number}"
-        self.stage, self.client, self.account = stage, client, account
-        self.infrastructure = infrastructure.add_balancer(stage.environment, base, self.name, port=8000 + number)
+        self.stage, self.client, self.account, self.strategy = stage, client, account, strategy
+        self.infrastructure = BALANCERS[strategy](stage.environment, base, self.name, port=8000 + number)
         self.repository = Repository(stage.home / f"repository-{self.name}")
         self._stacks = stacks
         self._tags = 0
@@ -64,14 +70,17 @@ class Lane:
         self.set_soak(0.3)
 
     @property
-    def target_group(self) -> str:
-        return self.infrastructure.target_group_arn
+    def target_groups(self) -> list[str]:
+        """ARNs; none behind a classic balancer."""
+        return [arn for arn in (self.infrastructure.target_group_arn, self.infrastructure.other_target_group_arn) if arn]
 
     def set_soak(self, seconds: float, *, approval: bool = False) -> None:
+        requests = "" if self.strategy == "classic" else ', { metric = "requests", target = 1000 }'
         text = self.infrastructure.stack(
             self.name, self.repository.url, application=f"app-{self.name}", patience=PATIENCE.format(soak=seconds),
+            load_balancer="steps = [50, 100]\n" if self.strategy == "weighted" else "",
             bake=infrastructure.built_with(self.builder, self.stage.environment) + self.wanted, capacity="min = 1\nmax = 8\ndesired = 2", retention="deployments = 3", sweeping="age = 0",
-            top=f"approval = {str(approval).lower()}\n" + 'scaling = [{ metric = "cpu", target = 50 }, { metric = "requests", target = 1000 }]',
+            top=f'approval = {str(approval).lower()}\nscaling = [{{ metric = "cpu", target = 50 }}{requests}]',
         )  # fmt: skip
         self._stacks.write(self.name, text)
 

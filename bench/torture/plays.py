@@ -1,4 +1,8 @@
-"""What is played at each point: a release with its bake, two aborts, a rollback, a bake for two regions; and with Packer a bake."""
+"""
+What is played at each point: a release with its bake, two aborts, a rollback, a bake for two regions; with Packer a bake.
+
+And what differs where the traffic goes by weights, or through a classic balancer.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,22 @@ async def release(lane: Lane) -> Verdict:
     lane.marked_at = time.time()
     ended = await lane.ending(await lane.release(tag))
     return auditor.verdict(ended, "Completed", serves=tag, seconds=time.monotonic() - started)
+
+
+async def release_of_what_is_baked(lane: Lane) -> Verdict:
+    """Only the calls from then on are points: those of a bake know no strategy."""
+    auditor, tag, started = Auditor(lane), lane.new_tag(), time.monotonic()
+    handle = await lane.release(tag)
+    while (await lane.status(handle)).get("phase") in (None, "baking"):
+        await asyncio.sleep(LOOK)
+    lane.marked_at = time.time()
+    ended = await lane.ending(handle)
+    return auditor.verdict(ended, "Completed", serves=tag, seconds=time.monotonic() - started)
+
+
+async def abort_between(lane: Lane) -> Verdict:
+    """When green has half of the traffic."""
+    return await _aborted(lane, lambda status: (status.get("weights") or {}).get("green") == 50)
 
 
 async def bake_with_packer(lane: Lane) -> Verdict:
@@ -107,6 +127,15 @@ PACKED, TWO_REGIONS = "bake with Packer", "bake for two regions"
 PLAYS: dict[str, Callable[[Lane], Awaitable[Verdict]]] = {
     "release with its bake": release, "abort of a bake": abort_bake, "abort while watched": abort, "rollback": rollback,
     TWO_REGIONS: bake_for_two_regions,
+}  # fmt: skip
+# Those whose lanes are wired in another way.
+STRATEGIES = {
+    "release by weights": "weighted", "abort between two weights": "weighted", "rollback by weights": "weighted",
+    "release, classic": "classic", "abort, classic": "classic", "rollback, classic": "classic",
+}  # fmt: skip
+PLAYS |= {
+    "release by weights": release_of_what_is_baked, "abort between two weights": abort_between, "rollback by weights": rollback,
+    "release, classic": release_of_what_is_baked, "abort, classic": abort, "rollback, classic": rollback,
 }  # fmt: skip
 if shutil.which("packer"):
     PLAYS[PACKED] = bake_with_packer

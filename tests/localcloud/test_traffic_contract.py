@@ -123,6 +123,29 @@ def test_weights_move_the_traffic_of_open_connections_too(pair: Pair) -> None:
     assert [item["Weight"] for item in described] == [100, 0]
 
 
+def test_a_client_with_the_cookie_stays_where_it_was_whatever_that_weighs(pair: Pair) -> None:
+    def answer(cookie: str = "") -> tuple[str, str]:
+        connection = pair.connection()
+        connection.request("GET", "/", headers={"Cookie": cookie} if cookie else {})
+        found = connection.getresponse()
+        color = pair.colors[found.read().decode()]
+        connection.close()
+        return color, (found.getheader("Set-Cookie") or "").partition(";")[0]
+
+    action = pair.action(100, 0)
+    action[0]["ForwardConfig"]["TargetGroupStickinessConfig"] = {"Enabled": True, "DurationSeconds": 60}
+    pair.elb.modify_listener(ListenerArn=pair.listener, DefaultActions=action)
+    until(lambda: answer()[1].startswith("AWSALBTG="))
+    color, cookie = answer()
+    action[0]["ForwardConfig"]["TargetGroups"] = pair.action(0, 100)[0]["ForwardConfig"]["TargetGroups"]
+    pair.elb.modify_listener(ListenerArn=pair.listener, DefaultActions=action)
+    until(lambda: answer()[0] == "green")
+
+    assert (color, answer(cookie)[0], answer(f"theirs=1; {cookie}")[0]) == ("blue", "blue", "blue")
+    pair.weigh(100, 0)
+    until(lambda: answer() == ("blue", ""))
+
+
 def test_a_rule_on_a_header_shows_the_other_one(pair: Pair) -> None:
     condition = {"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": "X-Preview", "Values": ["yes*"]}}
     forward = [{"Type": "forward", "TargetGroupArn": pair.arns[1]}]

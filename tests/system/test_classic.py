@@ -28,7 +28,7 @@ def registered(stack: StackUnderTest) -> dict[str, str]:
 
 
 async def test_a_release_an_abort_and_a_rollback_behind_a_classic_balancer_lose_no_request(make_stack: MakeStack) -> None:
-    stack = make_stack(classic=True, top="approval = true")
+    stack = make_stack(balancer="classic", top="approval = true")
     for tag in ("v1", "v2"):
         stack.repository.release(tag)
     await stack.release("v1")
@@ -68,7 +68,7 @@ async def test_a_release_an_abort_and_a_rollback_behind_a_classic_balancer_lose_
 
 
 async def test_a_classic_balancer_that_is_absent_or_would_cut_requests_is_refused(make_stack: MakeStack) -> None:
-    stack = make_stack(classic=True)
+    stack = make_stack(balancer="classic")
     stack.repository.release("v1")
     balancer = elb(stack)
     balancer.modify_load_balancer_attributes(

@@ -51,7 +51,7 @@ async def serving_v1(stack: StackUnderTest) -> dict[str, Any]:
 
 
 async def test_green_is_seen_in_the_preview_alone_until_the_approval_and_then_step_by_step(make_stack: MakeStack) -> None:
-    stack = make_stack(weighted=True, load_balancer=STEPS, patience=patience(), top="approval = true")
+    stack = make_stack(balancer="weighted", load_balancer=STEPS, patience=patience(), top="approval = true")
     for tag in ("v1", "v2"):
         stack.repository.release(tag)
     await stack.release("v1")
@@ -77,7 +77,7 @@ async def test_green_is_seen_in_the_preview_alone_until_the_approval_and_then_st
 
 
 async def test_a_rollback_takes_the_other_target_group_again(make_stack: MakeStack) -> None:
-    stack = make_stack(weighted=True, load_balancer="steps = [100]", patience=patience(soak=0.3))
+    stack = make_stack(balancer="weighted", load_balancer="steps = [100]", patience=patience(soak=0.3))
     for tag in ("v1", "v2"):
         stack.repository.release(tag)
         await stack.release(tag)
@@ -92,7 +92,7 @@ async def test_a_rollback_takes_the_other_target_group_again(make_stack: MakeSta
 
 
 async def test_an_abort_while_watched_is_one_call_away_from_as_before(make_stack: MakeStack) -> None:
-    stack = make_stack(weighted=True, load_balancer="steps = [50, 100]", patience=patience(step=60))
+    stack = make_stack(balancer="weighted", load_balancer="steps = [50, 100]", patience=patience(step=60))
     before = await serving_v1(stack)
     with stack.traffic() as users:
         handle = await stack.start("v2")
@@ -113,7 +113,7 @@ async def test_an_abort_while_watched_is_one_call_away_from_as_before(make_stack
 async def test_a_version_that_serves_errors_is_rolled_back_at_the_first_step(make_stack: MakeStack) -> None:
     """It passes its health checks; one answer of five is an error."""
     watch = "error_rate = 0.05\nrequests = 20\nperiod = 1\n"
-    stack = make_stack(weighted=True, load_balancer=STEPS, patience=patience(step=30), watch=watch)
+    stack = make_stack(balancer="weighted", load_balancer=STEPS, patience=patience(step=30), watch=watch)
     stack.repository.release("v1")
     stack.repository.release("v2", ERRORS="0.2")
     await stack.release("v1")
@@ -131,7 +131,7 @@ async def test_a_version_that_serves_errors_is_rolled_back_at_the_first_step(mak
 
 async def test_too_few_requests_ask_a_person(make_stack: MakeStack) -> None:
     watch = "error_rate = 0.05\nrequests = 1000000\nperiod = 1\n"
-    stack = make_stack(weighted=True, load_balancer="steps = [50, 100]", patience=patience(step=2, soak=0), watch=watch)
+    stack = make_stack(balancer="weighted", load_balancer="steps = [50, 100]", patience=patience(step=2, soak=0), watch=watch)
     for tag in ("v1", "v2"):
         stack.repository.release(tag)
     await stack.release("v1")
@@ -168,7 +168,7 @@ async def test_an_alarm_ends_it_with_its_name(make_stack: MakeStack) -> None:
 
 
 async def test_blue_stays_hot_until_it_is_parked_by_word(make_stack: MakeStack) -> None:
-    stack = make_stack(weighted=True, load_balancer="steps = [100]", patience=patience(hot=120))
+    stack = make_stack(balancer="weighted", load_balancer="steps = [100]", patience=patience(hot=120))
     for tag in ("v1", "v2"):
         stack.repository.release(tag)
     await stack.release("v1")
@@ -184,7 +184,7 @@ async def test_blue_stays_hot_until_it_is_parked_by_word(make_stack: MakeStack) 
 
 
 async def test_what_cannot_be_understood_is_refused(make_stack: MakeStack) -> None:
-    stack = make_stack(weighted=True, patience=patience())
+    stack = make_stack(balancer="weighted", patience=patience())
     stack.repository.release("v1")
     pair = [stack.infrastructure.target_group_arn, stack.infrastructure.other_target_group_arn]
 
@@ -208,7 +208,7 @@ async def test_what_cannot_be_understood_is_refused(make_stack: MakeStack) -> No
 async def test_what_a_terminated_release_leaves_between_two_weights_is_put_right_by_the_sweep(
     make_stack: MakeStack, run_cli: Callable[..., Any]
 ) -> None:
-    stack = make_stack(weighted=True, load_balancer="steps = [50, 100]", patience=patience(step=60), sweeping="age = 0")
+    stack = make_stack(balancer="weighted", load_balancer="steps = [50, 100]", patience=patience(step=60), sweeping="age = 0")
     before = await serving_v1(stack)
     with stack.traffic() as users:
         handle = await stack.start("v2")

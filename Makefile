@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OURS := domain workflows activities console localcloud demo bench worker.py starter.py
 
-.PHONY: demo test test-packer check bench cutover histories torture lock clean
+.PHONY: demo test test-packer check bench bench-bake cutover histories torture lock clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.installed: requirements.lock pyproject.toml
@@ -38,6 +38,10 @@ check: $(VENV)/.installed
 bench: $(VENV)/.installed
 	@$(BIN)/python -m bench.release
 
+# What one bake costs: native, Packer through Ovenbird, plain Packer. Needs Packer.
+bench-bake: $(VENV)/.installed
+	@$(BIN)/python -m bench.bake
+
 # Seven minutes: what users see of a release, a rollback and an abort, with each strategy; draws docs/pictures/cutover.png.
 cutover: $(VENV)/.installed
 	@$(BIN)/python -m bench.cutover
@@ -46,7 +50,7 @@ cutover: $(VENV)/.installed
 histories: $(VENV)/.installed
 	@$(BIN)/python -m bench.histories
 
-# An hour, and docs/crash-matrix.md. SAMPLE=5 tries five points of each play, PLAYS=native, packer or a word in their names those plays; both write nothing.
+# Hours, and docs/crash-matrix.md. SAMPLE=5 tries five points of each play, PLAYS=native, packer or a word in their names those plays; both write nothing.
 torture: $(VENV)/.installed
 	@$(BIN)/python -m bench.torture $(if $(SAMPLE),--sample $(SAMPLE) --storm $(SAMPLE)0) $(if $(PLAYS),--plays $(PLAYS) --storm 0 --aborts 1)
 

@@ -29,11 +29,11 @@ from demo.example import Repository
 from demo.infrastructure import Infrastructure
 from demo.processes import Stage
 
-STRATEGIES = ("attach", "weighted")
+STRATEGIES = ("attach", "weighted", "classic")
 ROUNDS = 3
 PATIENCE = "first_look = 0.15\npoll = 1\nconfirm = 0.05\nhealthy = 300\nsoak = 0\ndrain = 60"
-# The pre-flight's seven are among them.
-BUDGET_CALLS, BUDGET_SECONDS = {"attach": 56, "weighted": 70}, 2.5
+# The pre-flight's nine are among them.
+BUDGET_CALLS, BUDGET_SECONDS = {"attach": 58, "weighted": 72, "classic": 56}, 2.5
 
 
 def main() -> None:
@@ -63,12 +63,14 @@ async def measure(strategy: str, size: int, count: int) -> tuple[int, float, flo
     with Stage(home, cloud=("--no-delays",)) as stage:
         account = Account(stage.environment)
         base = infrastructure.build(stage.environment)
-        weighted = strategy == "weighted"
-        built = infrastructure.add_weighted_balancer(stage.environment, base, "demo-weighted", port=8002) if weighted else base
+        build = infrastructure.BALANCERS[strategy]
+        built = base if strategy == "attach" else build(stage.environment, base, f"demo-{strategy}", port=8002)
         repository = Repository(home / "repository")
         settings = {"capacity": f"min = {size}\nmax = {size * 2}", "patience": PATIENCE, "retention": "deployments = 2"}
-        settings["top"] = 'scaling = [{ metric = "cpu", target = 50 }, { metric = "requests", target = 1000 }]'
-        if weighted:
+        # A classic balancer has no requests per target.
+        requests = "" if strategy == "classic" else ', { metric = "requests", target = 1000 }'
+        settings["top"] = f'scaling = [{{ metric = "cpu", target = 50 }}{requests}]'
+        if strategy == "weighted":
             settings["load_balancer"] = "steps = [100]\n"
         second = infrastructure.add_balancer(stage.environment, base, "bakery", port=8001)
         bakery = second.stack(
@@ -103,7 +105,7 @@ async def measure(strategy: str, size: int, count: int) -> tuple[int, float, flo
                 print(
                     actions, [(b["text"][:30], b["started"][14:23], (b["ended"] or "")[14:23]) for b in status["bullets"] if b["started"]]
                 )
-            own.append(bare_launch(account, built, size, number))
+            own.append(bare_launch(account, base, size, number))
         seconds, actions = sorted(rounds)[count // 2]
         return len(actions), seconds, statistics.median(own), Counter(actions)
 

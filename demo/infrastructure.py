@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -204,6 +205,12 @@ def add_classic_balancer(
         LoadBalancerName=stack, LoadBalancerAttributes={"ConnectionDraining": {"Enabled": True, "Timeout": 60}}
     )
     return replace(base, target_group="", target_group_arn="", classic=stack, address=f"http://{made['DNSName']}:{port}")
+
+
+# What a stack may be behind, by the name of its strategy; a network balancer is one more that "attach" knows.
+BALANCERS: dict[str, Callable[..., Infrastructure]] = {
+    "attach": add_balancer, "network": add_network_balancer, "classic": add_classic_balancer, "weighted": add_weighted_balancer,
+}  # fmt: skip
 
 
 def _elb(environment: dict[str, str], region: str, service: str = "elbv2") -> Any:

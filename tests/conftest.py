@@ -55,12 +55,6 @@ class Theatre:
         return alive[-1] if alive else self.stage.start_worker()
 
 
-BALANCERS = {
-    "plain": infrastructure.add_balancer, "weighted": infrastructure.add_weighted_balancer, "classic": infrastructure.add_classic_balancer,
-    "network": infrastructure.add_network_balancer,
-}  # fmt: skip
-
-
 @dataclass
 class StackUnderTest:
     name: str
@@ -176,10 +170,10 @@ def make_stack(theatre: Theatre, tmp_path: Path) -> Iterator[Callable[..., Stack
 
     made: list[StackUnderTest] = []
 
-    def make(repository: Repository | None = None, *, balancer: str = "plain", **settings: str) -> StackUnderTest:
+    def make(repository: Repository | None = None, *, balancer: str = "attach", **settings: str) -> StackUnderTest:
         number = next(_numbers)
         name = f"s{number}"
-        built = BALANCERS[balancer](theatre.stage.environment, theatre.base, name, port=8000 + number)
+        built = infrastructure.BALANCERS[balancer](theatre.stage.environment, theatre.base, name, port=8000 + number)
         if "verify" not in settings.get("bake", ""):
             # A launch more for each image: who tests something else need not wait for it.
             settings["bake"] = settings.get("bake", "") + "\nverify = false\n"

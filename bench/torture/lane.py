@@ -30,9 +30,6 @@ PATIENCE = (
     "first_look = 0.15\npoll = 0.4\nconfirm = 0.1\nhealthy = 90\napproval = 600\nsoak = {soak}\nstep = {soak}\ndrain = 90\nsettle = 2\n"
     "way_back = 200"
 )
-BALANCERS = {
-    "attach": infrastructure.add_balancer, "weighted": infrastructure.add_weighted_balancer, "classic": infrastructure.add_classic_balancer,
-}  # fmt: skip
 
 
 class Stacks:
@@ -54,7 +51,7 @@ class Lane:
     ) -> None:
         self.name = f"lane{number}"
         self.stage, self.client, self.account, self.strategy = stage, client, account, strategy
-        self.infrastructure = BALANCERS[strategy](stage.environment, base, self.name, port=8000 + number)
+        self.infrastructure = infrastructure.BALANCERS[strategy](stage.environment, base, self.name, port=8000 + number)
         self.repository = Repository(stage.home / f"repository-{self.name}")
         self._stacks = stacks
         self._tags = 0

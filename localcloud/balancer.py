@@ -8,7 +8,6 @@ import platform
 import subprocess
 import sys
 import threading
-from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -44,7 +43,6 @@ class Balancer:
         self._dirty = threading.Event()
         self._dirty.set()
         self._written: dict[str, str] = {}
-        self._used: Collection[str] = ()
         self.metrics = Metrics(region, self.directory / "access.log")
         self._numbers = iter(range(1, 255))
         self._classic = Classic(targets, self.next_address)
@@ -88,9 +86,13 @@ class Balancer:
 
         balancer = self
         self._classic.install()
-        self.targets.changed = self._dirty.set
+        self.targets.changed = self.look_again
         self.region.every_tick(self._write_if_changed)
         self.metrics.install()
+
+    def look_again(self) -> None:
+        """Who may get traffic, or how it is wired, may have changed."""
+        self._dirty.set()
 
     def next_address(self) -> str:
         return self.region.settings.balancer_address(next(self._numbers))
@@ -120,6 +122,9 @@ class Balancer:
 
         Routes are apart from listeners: a change of weights reaches open connections, and closes none.
         """
+        if not self._dirty.is_set():
+            return
+        self._dirty.clear()
         used: dict[str, Any] = {}
         listeners, table = [], []
         for elb in backends(elbv2_backends):
@@ -142,10 +147,7 @@ class Balancer:
                     table.append(routes.all_to(cluster_of, name))
                 shares = None if front.protocol == "HTTP" else {cluster_of: 1}
                 listeners.append(self._listener(name, pool.balancer.dns_name, front.load_balancer_port, shares))
-        if self._dirty.is_set() or used.keys() != self._used:
-            self._dirty.clear()
-            self._used = used.keys()
-            self._put("clusters", [self._cluster(name, group) for name, group in used.items()])
+        self._put("clusters", [self._cluster(name, group) for name, group in used.items()])
         self._put("routes", [{
             "@type": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration", "name": ROUTES,
             # A cluster is known only once its endpoints are: until then its requests are answered 503, as AWS's are.

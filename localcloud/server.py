@@ -20,6 +20,7 @@ os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 
 import moto.core.responses
 from moto import backends
+from moto.core.serialize import XFormedAttributePicker
 from moto.ec2.models import ec2_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
@@ -29,7 +30,7 @@ from localcloud.balancer import Balancer, require_platform
 from localcloud.faults import API_KINDS, Fault
 from localcloud.groups import Groups
 from localcloud.lease import take_lease
-from localcloud.region import Region, backend
+from localcloud.region import Region, backend, correct
 from localcloud.settings import ACCOUNT, Settings
 from localcloud.ssh import Ssh
 from localcloud.targets import Targets
@@ -38,6 +39,24 @@ KEPT_REQUESTS = 100_000
 # moto lists its own package's directory, and each response class's methods, anew for every request.
 backends.list_of_moto_modules = functools.cache(lambda listed=backends.list_of_moto_modules: tuple(listed()))
 moto.core.responses.method_names_from_class = functools.cache(moto.core.responses.method_names_from_class)
+
+
+@correct(XFormedAttributePicker, "get_possible_keys")
+def possible_keys(original: Any, self: Any, context: Any, known: dict[Any, tuple[str, ...]] = {}) -> tuple[str, ...]:  # noqa: B006
+    """The names under which an attribute may be found; moto works them out for each member of each object of each answer."""
+    shape = context.shape
+    key = (
+        context.service_model.service_name,
+        getattr(getattr(shape, "parent", None), "name", ""),
+        shape.name,
+        context.key,
+        type(context.obj),
+    )
+    if key not in known:
+        known[key] = tuple(dict.fromkeys(original(self, context)))
+    return known[key]
+
+
 Start = Callable[[str, list[tuple[str, str]]], Any]
 
 
@@ -116,6 +135,8 @@ class LocalCloud:
             if fault.kind in ("throttle", "error"):
                 return self._refuse(call, fault, entry, start)
         status, headers, reply = self._ask_moto(environ, call)
+        if call.service == "elasticloadbalancing" and not call.action.startswith("Describe"):
+            self.balancer.look_again()
         entry["outcome"] = "ok" if status.startswith("2") else wire.error_code(reply) or status
         entry["seconds"] = time.time() - entry["at"]
         if fault and fault.kind in ("lost_reply", "late_reply"):

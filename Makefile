@@ -42,7 +42,7 @@ bench: $(VENV)/.installed
 bench-bake: $(VENV)/.installed
 	@$(BIN)/python -m bench.bake
 
-# Seven minutes: what users see of a release, a rollback and an abort, with each strategy; draws docs/pictures/cutover.png.
+# Ten minutes: what users see of a release, a rollback and an abort, with each strategy; draws docs/pictures/cutover.png.
 cutover: $(VENV)/.installed
 	@$(BIN)/python -m bench.cutover
 

@@ -28,7 +28,7 @@ from demo.example import Repository
 from demo.processes import ROOT, Stage
 
 PICTURE = ROOT / "docs/pictures/cutover.png"
-STRATEGIES = ("attach", "weighted")
+STRATEGIES = ("attach", "weighted", "classic")
 SIZE = 4
 LOOK = 0.1
 ABORT = "abort!"
@@ -135,13 +135,11 @@ async def theatre(strategy: str, rate: float, step: float, soak: float) -> Async
     with Stage(home, cloud=("--scale", "0.4")) as stage:
         account = Account(stage.environment)
         base = infrastructure.build(stage.environment, stack="base", port=8001)
-        weighted = strategy == "weighted"
-        add = infrastructure.add_weighted_balancer if weighted else infrastructure.add_balancer
-        built = add(stage.environment, base, "demo", port=8000)
+        built = infrastructure.BALANCERS[strategy](stage.environment, base, "demo", port=8000)
         repository = Repository(home / "repository")
         settings = {
             "capacity": f"min = {SIZE}\nmax = {SIZE * 3}", "patience": PATIENCE.format(step=step, soak=soak), "watch": WATCH,
-            "load_balancer": "steps = [10, 50, 100]\n" if weighted else "",
+            "load_balancer": "steps = [10, 50, 100]\n" if strategy == "weighted" else "",
         }  # fmt: skip
         (home / "stacks.toml").write_text(built.stack("demo", repository.url, **settings))
         for tag, errors in (("v1", "0"), ("v2", "0"), ("v3", "0"), ("v4", "0.2")):
@@ -180,7 +178,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=300, help="requests a second")
     parser.add_argument("--step", type=float, default=12, help="seconds of each step of weights")
     parser.add_argument("--soak", type=float, default=15, help="seconds of the watch")
-    parser.add_argument("--strategy", choices=STRATEGIES, action="append", help="both where left out")
+    parser.add_argument("--strategy", choices=STRATEGIES, action="append", help="all where left out")
     parser.add_argument("--picture", type=Path, default=PICTURE)
     chosen = parser.parse_args()
     console = Console(width=150, highlight=False)

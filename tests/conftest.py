@@ -32,6 +32,16 @@ _numbers = itertools.count(1)
 ELSEWHERE = "ap-southeast-2"
 
 
+class Shared(Repository):
+    """Of the application whose images the tests marked `shared_images` share: a tag is the same for all of them."""
+
+    def release(self, tag: str, *, annotated: bool = True, **files: str) -> str:
+        try:
+            return self._git("rev-parse", "--verify", "--quiet", f"{tag}^{{commit}}").strip()
+        except subprocess.CalledProcessError:
+            return super().release(tag, annotated=annotated, **files)
+
+
 @dataclass
 class Theatre:
     """What all tests share."""
@@ -40,6 +50,7 @@ class Theatre:
     account: Account
     base: Infrastructure
     client: Client
+    shared: Repository
     stacks: dict[str, str] = field(default_factory=dict)
 
     def write_stacks(self) -> None:
@@ -150,7 +161,7 @@ async def theatre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[The
         account = Account(stage.environment)
         base = infrastructure.build(stage.environment, stack="theatre", port=8000)
         client = await Client.connect(stage.temporal_address, data_converter=DATA_CONVERTER)
-        theatre = Theatre(stage, account, base, client)
+        theatre = Theatre(stage, account, base, client, Shared(home / "shared"))
         theatre.stacks["theatre"] = base.stack("theatre", "file:///nowhere")
         theatre.write_stacks()
         stage.start_worker()
@@ -165,10 +176,15 @@ def abroad(theatre: Theatre) -> tuple[Account, Infrastructure]:
 
 
 @pytest.fixture
-def make_stack(theatre: Theatre, tmp_path: Path) -> Iterator[Callable[..., StackUnderTest]]:
-    """A stack with a balancer, a repository and an application of its own, so that tests do not meet."""
+def make_stack(theatre: Theatre, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., StackUnderTest]]:
+    """
+    A stack with a balancer, a repository and an application of its own, so that tests do not meet.
+
+    Tests marked `shared_images` have one application: who tests what comes after a bake need not wait for one.
+    """
 
     made: list[StackUnderTest] = []
+    shared = request.node.get_closest_marker("shared_images") is not None
 
     def make(repository: Repository | None = None, *, balancer: str = "attach", **settings: str) -> StackUnderTest:
         number = next(_numbers)
@@ -177,8 +193,9 @@ def make_stack(theatre: Theatre, tmp_path: Path) -> Iterator[Callable[..., Stack
         if "verify" not in settings.get("bake", ""):
             # A launch more for each image: who tests something else need not wait for it.
             settings["bake"] = settings.get("bake", "") + "\nverify = false\n"
-        repository = repository or Repository(tmp_path / f"repo-{number}")
-        theatre.stacks[name] = built.stack(name, repository.url, **({"application": f"app{number}"} | settings))
+        repository = repository or (theatre.shared if shared else Repository(tmp_path / f"repo-{number}"))
+        application = {"application": "shared-images" if shared else f"app{number}"}
+        theatre.stacks[name] = built.stack(name, repository.url, **(application | settings))
         theatre.write_stacks()
         assert theatre.worker
         made.append(StackUnderTest(name, theatre, built, repository))

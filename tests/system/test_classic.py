@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import boto3
+import pytest
 
 from demo.account import aws_calls
 from tests.conftest import StackUnderTest
 
+pytestmark = pytest.mark.shared_images
 MakeStack = Callable[..., StackUnderTest]
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from subprocess import CompletedProcess
 
+import pytest
+
 from tests.conftest import StackUnderTest
 
 Cli = Callable[..., CompletedProcess[str]]
@@ -43,6 +45,7 @@ async def test_what_aws_refuses_to_delete_is_listed_with_its_command_and_swept_l
     assert asdict(stack.account.snapshot(only=stack.name + "-")) == before
 
 
+@pytest.mark.shared_images
 async def test_where_blue_cannot_come_back_green_goes_on_serving(make_stack: Callable[..., StackUnderTest], run_cli: Cli) -> None:
     """To remove green then would take away all that serves."""
     stack = make_stack(patience=PATIENCE, capacity="min = 1\nmax = 8\ndesired = 2", sweeping="age = 0")

@@ -98,6 +98,7 @@ async def test_an_unhealthy_version_is_rolled_back(make_stack: Callable[..., Sta
     assert status["bullets"][-1]["mark"] == "done"
 
 
+@pytest.mark.shared_images
 async def test_a_version_that_falls_ill_while_it_is_watched_is_rolled_back(make_stack: Callable[..., StackUnderTest]) -> None:
     """Blue has left the balancer by then: it is attached again and healthy before green goes, and no request fails."""
     stack = make_stack(patience="first_look = 0.3\npoll = 0.5\nconfirm = 0.2\nhealthy = 30\nsoak = 0.5\ndrain = 60\n")
@@ -118,6 +119,7 @@ async def test_a_version_that_falls_ill_while_it_is_watched_is_rolled_back(make_
     assert asdict(stack.account.snapshot(only=stack.name + "-")) == before
 
 
+@pytest.mark.shared_images
 async def test_no_capacity_is_told_in_aws_own_words_and_rolled_back(make_stack: Callable[..., StackUnderTest]) -> None:
     stack = make_stack(patience="first_look = 0.3\npoll = 0.5\nconfirm = 0.2\nhealthy = 2\nsoak = 0.5\n")
     stack.repository.release("v1")
@@ -188,6 +190,7 @@ async def test_a_lost_reply_to_any_change_changes_nothing_about_how_it_ends(make
     assert len(left.instances) == 2
 
 
+@pytest.mark.shared_images
 async def test_a_second_release_of_a_locked_stack_is_refused_by_temporal_itself(make_stack: Callable[..., StackUnderTest]) -> None:
     """I5."""
     stack = make_stack(top="approval = true")
@@ -199,6 +202,7 @@ async def test_a_second_release_of_a_locked_stack_is_refused_by_temporal_itself(
     await stack.fails(handle)
 
 
+@pytest.mark.shared_images
 async def test_a_hand_made_group_that_claims_the_stack_is_refused(stack: StackUnderTest) -> None:
     """I4: two groups that say they serve: whose load would green take over?"""
     stack.repository.release("v1")

@@ -7,8 +7,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from tests.conftest import StackUnderTest, eventually
 
+pytestmark = pytest.mark.shared_images
 MakeStack = Callable[..., StackUnderTest]
 PATIENCE = "first_look = 0.3\npoll = 0.3\nconfirm = 0.2\nhealthy = 60\napproval = 600\nsoak = 0.5\ndrain = 60\n"
 

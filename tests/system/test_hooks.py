@@ -112,6 +112,7 @@ async def test_a_hook_that_never_answers_is_given_up(make_stack: MakeStack) -> N
     assert stack.groups() == {}
 
 
+@pytest.mark.shared_images
 async def test_a_freeze_holds_the_cutover_and_an_urgent_release_does_not_wait(make_stack: MakeStack) -> None:
     """With the strategy attach green has its share as soon as it is attached: so it waits before that."""
     stack = make_stack(patience=PATIENCE)
@@ -129,6 +130,7 @@ async def test_a_freeze_holds_the_cutover_and_an_urgent_release_does_not_wait(ma
     assert (await stack.release("v2", urgent=True))["tag"] == "v2"
 
 
+@pytest.mark.shared_images
 async def test_an_approval_for_a_later_moment_waits_for_it(make_stack: MakeStack) -> None:
     stack = make_stack(patience=PATIENCE, top="approval = true")
     stack.repository.release("v1")
@@ -146,6 +148,7 @@ async def test_an_approval_for_a_later_moment_waits_for_it(make_stack: MakeStack
     assert datetime.fromisoformat(shifted) >= moment
 
 
+@pytest.mark.shared_images
 async def test_nobody_rolls_back_behind_a_contraction_without_force(make_stack: MakeStack) -> None:
     stack = make_stack(patience=PATIENCE)
     for tag in ("v1", "v2"):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.conftest import StackUnderTest
 
+pytestmark = pytest.mark.shared_images
 MakeStack = Callable[..., StackUnderTest]
 
 

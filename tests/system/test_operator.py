@@ -116,6 +116,7 @@ async def test_cancelling_the_workflow_rolls_back_like_an_abort(serving: StackUn
     assert asdict(serving.account.snapshot(only=serving.name + "-")) == before
 
 
+@pytest.mark.shared_images
 async def test_an_approval_that_never_comes_rolls_back(make_stack: Callable[..., StackUnderTest]) -> None:
     stack = make_stack(top="approval = true", patience=SLOW.replace("approval = 60", "approval = 0.5"))
     stack.repository.release("v1")
@@ -125,6 +126,7 @@ async def test_an_approval_that_never_comes_rolls_back(make_stack: Callable[...,
     assert "nobody approved the cutover" in error.message
 
 
+@pytest.mark.shared_images
 async def test_behind_the_point_of_no_return_an_abort_is_refused_with_the_reason(make_stack: Callable[..., StackUnderTest]) -> None:
     """Parking is held up by a slow call, so that the words arrive in the middle of it; a cancel then has no effect either."""
     stack = make_stack()

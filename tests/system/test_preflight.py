@@ -6,6 +6,8 @@ import asyncio
 import subprocess
 from collections.abc import Callable
 
+import pytest
+
 from demo.account import aws_calls
 from tests.conftest import StackUnderTest, Theatre, eventually
 
@@ -20,6 +22,7 @@ def change(stack: StackUnderTest, was: str, becomes: str) -> None:
     stack.theatre.write_stacks()
 
 
+@pytest.mark.shared_images
 async def test_all_that_is_wrong_is_told_at_once_and_nothing_is_made(make_stack: MakeStack, theatre: Theatre, run_cli: Cli) -> None:
     stack = make_stack()
     for tag in ("v1", "v2"):
@@ -49,9 +52,11 @@ async def test_all_that_is_wrong_is_told_at_once_and_nothing_is_made(make_stack:
         assert words in error.message
         assert words in planned.stdout
     assert planned.returncode == 2
-    assert not MADE & set(aws_calls(stack.account.calls()))
+    # May it launch? was asked by a dry run, which AWS answers with an error.
+    assert not MADE & set(aws_calls([call for call in stack.account.calls() if call["outcome"].startswith("ok")]))
 
 
+@pytest.mark.shared_images
 async def test_a_group_that_somebody_made_is_adopted_and_is_the_first_blue(make_stack: MakeStack, run_cli: Cli) -> None:
     """None of its instances is touched; a release takes over from it under traffic, and a rollback goes back to it."""
     maker, stack = make_stack(), make_stack()

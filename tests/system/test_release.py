@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from demo.account import aws_calls
 from tests.conftest import StackUnderTest
 
@@ -76,6 +78,7 @@ async def test_the_sixth_oldest_is_pruned_and_an_image_in_use_is_not(make_stack:
     assert not [s for s in snapshots if results[0]["image"] in s["Description"]]
 
 
+@pytest.mark.shared_images
 async def test_scaling_policies_are_set_each_when_it_can_be(make_stack: Callable[..., StackUnderTest]) -> None:
     """A policy on requests is refused by AWS before the attach."""
     stack = make_stack(top='scaling = [{ metric = "cpu", target = 50 }, { metric = "requests", target = 900 }]')
@@ -124,6 +127,7 @@ async def test_an_image_that_was_baked_before_is_reused(stack: StackUnderTest) -
     assert "RunInstances" not in aws_calls(stack.account.calls())
 
 
+@pytest.mark.shared_images
 async def test_green_follows_blue_that_grows_during_the_approval(make_stack: Callable[..., StackUnderTest]) -> None:
     """I1: what blue carries at the cutover is what green must carry."""
     stack = make_stack(top="approval = true")
@@ -140,6 +144,7 @@ async def test_green_follows_blue_that_grows_during_the_approval(make_stack: Cal
     assert stack.groups()["v2"]["MinSize"] == 2
 
 
+@pytest.mark.shared_images
 async def test_blues_minimum_is_pinned_while_both_serve_and_recorded_when_it_is_parked(make_stack: Callable[..., StackUnderTest]) -> None:
     stack = make_stack(top="approval = true", capacity="min = 1\nmax = 8\ndesired = 2")
     stack.repository.release("v1")

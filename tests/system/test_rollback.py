@@ -24,6 +24,7 @@ async def twice(make_stack: Callable[..., StackUnderTest]) -> StackUnderTest:
     return stack
 
 
+@pytest.mark.shared_images
 async def test_a_rollback_wakes_the_parked_group_as_large_as_the_load_is_today(twice: StackUnderTest, run_cli: Cli) -> None:
     """No bake, no new group, no failed request; the other one is parked, and the next rollback goes back to it."""
     stack, account = twice, twice.account
@@ -58,6 +59,7 @@ async def test_a_rollback_wakes_the_parked_group_as_large_as_the_load_is_today(t
     assert stack.groups()["v2"]["MaxSize"] == 8
 
 
+@pytest.mark.shared_images
 async def test_a_rollback_that_fails_leaves_what_serves_serving_and_the_other_parked(twice: StackUnderTest) -> None:
     stack = twice
     name = stack.groups()["v1"]["AutoScalingGroupName"]
@@ -77,6 +79,7 @@ async def test_a_rollback_that_fails_leaves_what_serves_serving_and_the_other_pa
     assert after == before
 
 
+@pytest.mark.shared_images
 async def test_where_the_group_is_gone_its_image_is_launched_again(twice: StackUnderTest) -> None:
     stack, account = twice, twice.account
     gone = stack.groups()["v1"]["AutoScalingGroupName"]

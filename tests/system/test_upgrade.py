@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from temporalio.client import Client
 
 from demo.processes import Process
@@ -20,6 +21,7 @@ def make_current(theatre: Theatre, name: str, build: str) -> bool:
     return subprocess.run([*command, *options], capture_output=True, check=False, timeout=30).returncode == 0
 
 
+@pytest.mark.shared_images
 async def test_a_release_that_waits_goes_on_under_the_next_version(make_stack: Callable[..., StackUnderTest], theatre: Theatre) -> None:
     stack = make_stack(top="approval = true")
     stack.repository.release("v1")

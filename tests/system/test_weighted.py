@@ -8,9 +8,12 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
+
 from demo.account import aws_calls
 from tests.conftest import StackUnderTest
 
+pytestmark = pytest.mark.shared_images
 MakeStack = Callable[..., StackUnderTest]
 STEPS = "steps = [10, 50, 100]\n"
 PATIENCE = (
@@ -115,10 +118,10 @@ async def test_a_version_that_serves_errors_is_rolled_back_at_the_first_step(mak
     watch = "error_rate = 0.05\nrequests = 20\nperiod = 1\n"
     stack = make_stack(balancer="weighted", load_balancer=STEPS, patience=patience(step=30), watch=watch)
     stack.repository.release("v1")
-    stack.repository.release("v2", ERRORS="0.2")
+    stack.repository.release("v2-errors", ERRORS="0.2")
     await stack.release("v1")
     with stack.traffic() as users:
-        error = await stack.fails(await stack.start("v2"))
+        error = await stack.fails(await stack.start("v2-errors"))
         tally = users.stop()
 
     assert error.type == "RolledBack"

@@ -108,6 +108,7 @@ async def test_words_in_one_instant_at_the_approval(make_stack: Callable[..., St
     assert await asyncio.gather(*(ending(stack) for stack in stacks)) == [ended for _, ended in AT_THE_APPROVAL]
 
 
+@pytest.mark.shared_images
 async def test_an_approval_says_who_and_why_and_may_have_to_be_anothers(make_stack: Callable[..., StackUnderTest]) -> None:
     stack = make_stack(top="approval = true", patience=PATIENCE, approving="by_another = true")
     stack.repository.release("v1")
@@ -126,6 +127,7 @@ async def test_an_approval_says_who_and_why_and_may_have_to_be_anothers(make_sta
     assert "an approval by tests was ignored" in str(status["notes"])
 
 
+@pytest.mark.shared_images
 async def test_an_approval_that_expires_ends_as_the_stack_chose(make_stack: Callable[..., StackUnderTest]) -> None:
     impatient = PATIENCE.replace("approval = 600", "approval = 0.3")
     cut, keep = (

@@ -13,6 +13,7 @@ from tests.conftest import StackUnderTest
 PATIENCE = "first_look = 0.3\npoll = 0.3\nconfirm = 0.2\nhealthy = 60\nsoak = 4\ndrain = 60\n"
 
 
+@pytest.mark.shared_images
 async def test_a_green_that_scales_out_while_it_is_watched_is_no_worse_for_it(make_stack: Callable[..., StackUnderTest]) -> None:
     """Scale-out stays on: that is when the load doubles."""
     stack = make_stack(patience=PATIENCE)
@@ -27,6 +28,7 @@ async def test_a_green_that_scales_out_while_it_is_watched_is_no_worse_for_it(ma
     assert stack.groups()["v2"]["DesiredCapacity"] == 4
 
 
+@pytest.mark.shared_images
 async def test_a_blue_that_comes_back_takes_the_load_that_green_has_by_then(make_stack: Callable[..., StackUnderTest]) -> None:
     """I1: the balancer never has less than the stack needs, also on the way back."""
     stack = make_stack(patience=PATIENCE.replace("soak = 4", "soak = 0.5"))
@@ -46,6 +48,7 @@ async def test_a_blue_that_comes_back_takes_the_load_that_green_has_by_then(make
     assert "v2" not in stack.groups()
 
 
+@pytest.mark.shared_images
 async def test_when_blue_is_gone_green_goes_on_serving_and_the_ending_is_dirty(make_stack: Callable[..., StackUnderTest]) -> None:
     """I1, I2: removing green as well would leave nobody; what is left is listed with how to clear it."""
     stack = make_stack(patience=PATIENCE.replace("soak = 4", "soak = 0.5"))
@@ -70,6 +73,7 @@ async def test_when_blue_is_gone_green_goes_on_serving_and_the_ending_is_dirty(m
     assert (await stack.status())["phase"] == "dirty"
 
 
+@pytest.mark.shared_images
 async def test_a_stack_that_gains_a_target_group_and_one_that_loses_one(make_stack: Callable[..., StackUnderTest]) -> None:
     """Blue leaves what it is in; where the stack no longer names that, the release is refused before anything is made."""
     stack, other = make_stack(patience=PATIENCE), make_stack()
@@ -113,6 +117,7 @@ async def approved(stack: StackUnderTest) -> Any:
     return handle
 
 
+@pytest.mark.shared_images
 async def test_a_blue_that_is_scaled_in_or_loses_an_instance_changes_nothing_about_green(waiting: StackUnderTest) -> None:
     """Green is what was verified: never smaller than blue was, whatever happens to blue after."""
     stack, autoscaling = waiting, waiting.account.autoscaling
@@ -125,6 +130,7 @@ async def test_a_blue_that_is_scaled_in_or_loses_an_instance_changes_nothing_abo
     assert stack.groups()["v1"]["DesiredCapacity"] == 0
 
 
+@pytest.mark.shared_images
 async def test_a_green_that_somebody_deletes_is_rolled_back(waiting: StackUnderTest) -> None:
     stack = waiting
     stack.account.autoscaling.delete_auto_scaling_group(AutoScalingGroupName=group_of(stack, "v2"), ForceDelete=True)
@@ -140,6 +146,7 @@ async def test_a_green_that_somebody_deletes_is_rolled_back(waiting: StackUnderT
     assert len(stack.account.snapshot(only=stack.name + "-").templates) == 1
 
 
+@pytest.mark.shared_images
 async def test_a_listener_that_somebody_takes_away_halts_the_release_before_the_cutover(waiting: StackUnderTest) -> None:
     stack, elb = waiting, waiting.account.elbv2
     balancer = elb.describe_load_balancers(Names=[stack.name])["LoadBalancers"][0]["LoadBalancerArn"]
@@ -153,6 +160,7 @@ async def test_a_listener_that_somebody_takes_away_halts_the_release_before_the_
     assert len(stack.groups()["v1"]["TargetGroupARNs"]) == 1
 
 
+@pytest.mark.shared_images
 async def test_processes_that_somebody_suspends_are_said_by_name(make_stack: Callable[..., StackUnderTest]) -> None:
     stack = make_stack(patience=PATIENCE)
     stack.repository.release("v1")
@@ -197,6 +205,7 @@ async def test_a_tag_that_is_moved_under_a_release_does_not_move_the_release(sta
     assert set(tally.versions) <= {"v1"}
 
 
+@pytest.mark.shared_images
 async def test_a_zone_without_capacity_is_made_up_for_by_the_other(stack: StackUnderTest) -> None:
     stack.repository.release("v1")
     empty, full = stack.infrastructure.subnets

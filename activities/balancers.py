@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from temporalio import activity
 
 from activities.aws import Aws, code, nothing_there, sentence, translated
-from activities.classic import Classic, split
+from activities.classic import Classic, attach, detach, split
 from activities.groups import facts
 from domain.errors import InvalidRequest
 from domain.models import Group, Model, Observation, TargetGroup, TargetState
@@ -88,14 +88,8 @@ class Balancers:
     @translated
     def attach(self, request: Membership) -> None:
         """Attaching what is attached changes nothing."""
-        arns, classics = split(request.target_groups)
         try:
-            if arns:
-                self._aws.autoscaling(request.region).attach_load_balancer_target_groups(
-                    AutoScalingGroupName=request.group, TargetGroupARNs=arns
-                )
-            if classics:
-                self._classic.attach(request.region, request.group, classics)
+            attach(self._aws, request.region, request.group, request.target_groups)
         except ClientError as error:
             if "not found" in sentence(error):
                 nothing_there(f"the group {request.group}", request.settled_at)
@@ -105,14 +99,8 @@ class Balancers:
     @translated
     def detach(self, request: Membership) -> None:
         """Draining begins at once. Content where it is detached already."""
-        arns, classics = split(request.target_groups)
         try:
-            if arns:
-                self._aws.autoscaling(request.region).detach_load_balancer_target_groups(
-                    AutoScalingGroupName=request.group, TargetGroupARNs=arns
-                )
-            if classics:
-                self._classic.detach(request.region, request.group, classics)
+            detach(self._aws, request.region, request.group, request.target_groups)
         except ClientError as error:
             if "not part of the group" not in sentence(error).lower():
                 raise

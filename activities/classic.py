@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -16,6 +17,8 @@ DRAINING = "deregistration currently in progress"
 LEFT = "not currently registered"
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/ts-elb-healthcheck.html
 COMING = "registration is still in progress"
+# https://docs.aws.amazon.com/elasticloadbalancing/2012-06-01/APIReference/API_DescribeInstanceHealth.html
+GONE = ("InvalidInstance", "InvalidEndPoint")
 
 
 class Classic:
@@ -35,17 +38,14 @@ class Classic:
                     f"not all classic load balancers of the stack exist in {region}: {', '.join(wanted)} ({sentence(error)})"
                 ) from None
             raise
-        return [TargetGroup(arn=names.classic(balancer["LoadBalancerName"]), name=balancer["LoadBalancerName"]) for balancer in found]
-
-    def attach(self, region: str, group: str, keys: list[str]) -> None:
-        self._aws.autoscaling(region).attach_load_balancers(
-            AutoScalingGroupName=group, LoadBalancerNames=[names.classic_name(key) for key in keys]
-        )
-
-    def detach(self, region: str, group: str, keys: list[str]) -> None:
-        self._aws.autoscaling(region).detach_load_balancers(
-            AutoScalingGroupName=group, LoadBalancerNames=[names.classic_name(key) for key in keys]
-        )
+        return [
+            TargetGroup(
+                arn=names.classic(balancer["LoadBalancerName"]), name=balancer["LoadBalancerName"],
+                # Where one listener carries connections, its metrics are not of requests.
+                protocol=next((p for p in _protocols(balancer) if not p.startswith("HTTP")), "HTTP"),
+            )
+            for balancer in found
+        ]  # fmt: skip
 
     def health(self, region: str, key: str, instances: Iterable[str]) -> dict[str, TargetState]:
         """
@@ -60,14 +60,33 @@ class Classic:
         try:
             states = elb.describe_instance_health(LoadBalancerName=name, Instances=asked)["InstanceStates"]  # type: ignore[arg-type]
         except ClientError as error:
-            # One of them ended meanwhile: then it serves nobody, and the list tells of the others.
-            if code(error) not in ("InvalidInstance", "InvalidEndPoint"):
+            if code(error) not in GONE:
                 raise
-            states = elb.describe_instance_health(LoadBalancerName=name)["InstanceStates"]
+            states = [state for one in asked for state in self._state(elb, name, one)]
         return {
             state["InstanceId"]: classic_state(state.get("State", ""), state.get("ReasonCode", ""), state.get("Description", ""))
             for state in states
         }
+
+    @staticmethod
+    def _state(elb: Any, name: str, instance: dict[str, str]) -> list[Any]:
+        """None of one that has ended meanwhile, or that the balancer does not know yet: it serves nobody."""
+        try:
+            found: list[Any] = elb.describe_instance_health(LoadBalancerName=name, Instances=[instance])["InstanceStates"]
+        except ClientError as error:
+            if code(error) not in GONE:
+                raise
+            return []
+        return found
+
+    def require_zones(self, region: str, keys: Iterable[str], zones: set[str]) -> None:
+        """Raises InvalidRequest: what is in a zone that the balancer is not in gets no traffic, and is never healthy."""
+        wanted = [names.classic_name(key) for key in keys]
+        for balancer in self._aws.elb(region).describe_load_balancers(LoadBalancerNames=wanted)["LoadBalancerDescriptions"]:
+            if missing := sorted(zones - set(balancer.get("AvailabilityZones", []))):
+                raise InvalidRequest(
+                    f"the load balancer {balancer['LoadBalancerName']} is not in {', '.join(missing)}: instances there would never be healthy"
+                )
 
     def require_draining(self, region: str, keys: Iterable[str], patience: float) -> str:
         """Raises InvalidRequest where a balancer would cut requests in flight, or drain for longer than the stack waits (seconds)."""
@@ -86,6 +105,32 @@ class Classic:
                 )
             told.append(f"{name} drains for up to {seconds} s")
         return ", ".join(told)
+
+
+def _protocols(balancer: Any) -> list[str]:
+    return [listener["Listener"]["Protocol"].upper() for listener in balancer.get("ListenerDescriptions", [])]
+
+
+def detach(aws: Aws, region: str, group: str, keys: Iterable[str]) -> None:
+    """A group from target groups and classic balancers alike."""
+    arns, balancers = split(keys)
+    if arns:
+        aws.autoscaling(region).detach_load_balancer_target_groups(AutoScalingGroupName=group, TargetGroupARNs=arns)
+    if balancers:
+        aws.autoscaling(region).detach_load_balancers(
+            AutoScalingGroupName=group, LoadBalancerNames=list(map(names.classic_name, balancers))
+        )
+
+
+def attach(aws: Aws, region: str, group: str, keys: Iterable[str]) -> None:
+    """A group to target groups and classic balancers alike."""
+    arns, balancers = split(keys)
+    if arns:
+        aws.autoscaling(region).attach_load_balancer_target_groups(AutoScalingGroupName=group, TargetGroupARNs=arns)
+    if balancers:
+        aws.autoscaling(region).attach_load_balancers(
+            AutoScalingGroupName=group, LoadBalancerNames=list(map(names.classic_name, balancers))
+        )
 
 
 def classic_state(state: str, reason: str, description: str) -> TargetState:

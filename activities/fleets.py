@@ -7,7 +7,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from temporalio import activity
 
-from activities.aws import Aws, code, sentence, translated
+from activities.aws import Aws, sentence, translated
 from domain.config import WarmPool
 from domain.models import Model
 from domain.sections import Mixed
@@ -62,12 +62,11 @@ class Fleets:
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def delete_warm_pool(self, request: DeleteWarmPool) -> None:
-        """Content where there is none, or it is going already. ForceDelete ends what waits in the pool; none of it serves."""
+        """Content where there is none. ForceDelete ends what waits in the pool, which serves nobody; it is asked again until it is gone."""
         try:
             self._aws.autoscaling(request.region).delete_warm_pool(AutoScalingGroupName=request.group, ForceDelete=True)
         except ClientError as error:
-            gone = "No warm pool found" in sentence(error) or "not found" in sentence(error)
-            if not gone and not code(error).startswith("ScalingActivityInProgress"):
+            if "No warm pool found" not in sentence(error) and "not found" not in sentence(error):
                 raise
 
 

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from temporalio import activity
 
 from activities.aws import Aws, chunks, code, nothing_there, sentence, tag_dict, translated
+from activities.classic import detach
 from activities.fleets import mixed_policy
 from activities.templates import VERSION
 from domain import names
@@ -279,7 +280,7 @@ class Groups:
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def empty_group(self, request: GroupRef) -> None:
-        """To size zero, which drains it, then out of every target group; content where it is gone. Raises NotReady until it is empty."""
+        """To size zero, which drains it, then out of every target group and balancer; content where it is gone. Raises NotReady until it is empty."""
         autoscaling = self._aws.autoscaling(request.region)
         group = self._group(request.region, request.name)
         if group is None:
@@ -289,9 +290,7 @@ class Groups:
         if group.instances:
             raise NotReady(f"the group {request.name} still has {len(group.instances)} instances")
         if group.target_groups:
-            autoscaling.detach_load_balancer_target_groups(
-                AutoScalingGroupName=request.name, TargetGroupARNs=list(group.target_groups)
-            )  # fmt: skip
+            detach(self._aws, request.region, request.name, group.target_groups)
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
@@ -332,8 +331,13 @@ def facts(group: AutoScalingGroupTypeDef) -> Group:
         tags=tag_dict(group.get("Tags")),
         launch_template=template.get("LaunchTemplateName"),
         launch_configuration=group.get("LaunchConfigurationName"),
-        mixed="MixedInstancesPolicy" in group, warm_pool="WarmPoolConfiguration" in group,
+        mixed="MixedInstancesPolicy" in group, weights=_weights(group), warm_pool="WarmPoolConfiguration" in group,
     )  # fmt: skip
+
+
+def _weights(group: AutoScalingGroupTypeDef) -> dict[str, int]:
+    overrides = group.get("MixedInstancesPolicy", {}).get("LaunchTemplate", {}).get("Overrides", [])
+    return {o["InstanceType"]: int(o.get("WeightedCapacity") or 1) for o in overrides if "InstanceType" in o}
 
 
 def deployment(group: Group) -> Deployment:

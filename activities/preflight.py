@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -40,8 +40,8 @@ class PreflightOf(Model):
 class _World:
     request: PreflightOf
     subnets: list[Any]
-    # The stack's instance types as AWS describes them.
-    kinds: list[Any]
+    # The stack's instance types as AWS describes them; whoever asks is told why not where it cannot be had.
+    described: Future[list[Any]]
 
     @property
     def stack(self) -> Stack:
@@ -52,9 +52,13 @@ class _World:
         return types(self.stack)
 
     @property
+    def kinds(self) -> list[Any]:
+        return self.described.result()
+
+    @property
     def instances(self) -> int:
-        """How many the size may come to: it is in units, and the smallest weigh least."""
-        return math.ceil(self.request.size / min(map(self.weight, self.types)))
+        """How many the size comes to with the preferred type, which is what a group on demand launches while it can be had."""
+        return math.ceil(self.request.size / self.weight(self.types[0]))
 
     def weight(self, kind: str) -> int:
         mixed = self.stack.instance.mixed
@@ -80,16 +84,18 @@ class Preflight:
         stack = request.stack
         ec2 = self._aws.ec2(stack.region)
         subnets = ec2.describe_subnets(SubnetIds=list(stack.network.subnets))["Subnets"]
-        kinds: Any = ec2.describe_instance_types(InstanceTypes=types(stack))["InstanceTypes"]  # type: ignore[arg-type]
-        world = _World(request, list(subnets), list(kinds))
         asked: list[tuple[str, Callable[[_World], str]]] = [
             ("free addresses", self._addresses), ("instance type in the zones", self._offered), ("architecture", self._architecture),
             ("load balancer in the zones", self._balancer_zones), ("quota of groups", self._quota), ("instance refresh", self._refresh),
             ("permission to launch", self._dry_run), ("connection draining", self._draining),
             ("quota of vCPUs", self._vcpus), ("encryption key", self._key), ("requests counted", self._requests),
         ]  # fmt: skip
-        with ThreadPoolExecutor(len(asked)) as pool:
+        with ThreadPoolExecutor(len(asked) + 1) as pool:
+            world = _World(request, list(subnets), pool.submit(self._describe, stack))
             return list(pool.map(lambda item: _checked(item[0], item[1], world), asked))
+
+    def _describe(self, stack: Stack) -> list[Any]:
+        return list(self._aws.ec2(stack.region).describe_instance_types(InstanceTypes=types(stack))["InstanceTypes"])  # type: ignore[arg-type]
 
     @staticmethod
     def _addresses(world: _World) -> str:
@@ -123,11 +129,10 @@ class Preflight:
 
     def _vcpus(self, world: _World) -> str:
         """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-on-demand-instances.html: one quota for the standard families together."""
-        standard = [kind for kind in world.kinds if re.split(r"\d", kind["InstanceType"])[0] in STANDARD]
-        per_unit = [kind["VCpuInfo"]["DefaultVCpus"] / world.weight(kind["InstanceType"]) for kind in standard]
-        if not per_unit:
+        first = next((kind for kind in world.kinds if kind["InstanceType"] == world.types[0]), None)
+        if first is None or re.split(r"\d", first["InstanceType"])[0] not in STANDARD:
             return "of no standard family"
-        needed = math.ceil(max(per_unit) * world.request.size)
+        needed = first["VCpuInfo"]["DefaultVCpus"] * world.instances
         quota = self._aws.service_quotas(world.stack.region).get_service_quota(ServiceCode="ec2", QuotaCode=STANDARD_QUOTA)["Quota"][
             "Value"
         ]
@@ -140,13 +145,14 @@ class Preflight:
             MetricDataQueries=[{"Id": "used", "MetricStat": {"Metric": metric, "Period": 300, "Stat": "Maximum"}}],
             StartTime=now - timedelta(minutes=15), EndTime=now,
         )["MetricDataResults"]  # fmt: skip
-        used = (found[0]["Values"] or [0])[0] if found else 0
-        if used + needed > quota:
+        values = found[0]["Values"] if found else []
+        beside = f"the {values[0]:.0f} in use" if values else "what is in use, which CloudWatch does not say"
+        if (values[0] if values else 0) + needed > quota:
             raise InvalidRequest(
-                f"the new version needs {needed} vCPUs beside the {used:.0f} in use, and the account's quota is {quota:.0f} (Running On-Demand "
-                f"Standard instances, {STANDARD_QUOTA}): ask AWS for more, or prune"
+                f"the new version needs {needed} vCPUs beside {beside}, and the account's quota is {quota:.0f} (Running On-Demand "
+                f"Standard instances, {STANDARD_QUOTA}): ask AWS for more"
             )
-        return f"{needed} beside {used:.0f} of {quota:.0f}"
+        return f"{needed} beside {beside}, of {quota:.0f}"
 
     def _key(self, world: _World) -> str:
         """A group's instances end at once where their volumes' key cannot be used."""
@@ -160,9 +166,9 @@ class Preflight:
 
     def _balancer_zones(self, world: _World) -> str:
         arns = sorted({arn for group in world.request.target_groups for arn in group.load_balancers})
-        if not arns:
-            return "asked of target groups' balancers"
-        for balancer in self._aws.elbv2(world.stack.region).describe_load_balancers(LoadBalancerArns=arns)["LoadBalancers"]:
+        if balancers := [group.arn for group in world.request.target_groups if names.is_classic(group.arn)]:
+            Classic(self._aws).require_zones(world.stack.region, balancers, world.zones)
+        for balancer in self._aws.elbv2(world.stack.region).describe_load_balancers(LoadBalancerArns=arns)["LoadBalancers"] if arns else ():
             zones = {zone.get("ZoneName", "") for zone in balancer.get("AvailabilityZones", [])}
             if missing := sorted(world.zones - zones):
                 raise InvalidRequest(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+
 from domain import names
 from domain.config import Capacity
-from domain.models import Group
+from domain.errors import Conflict
+from domain.models import Deployment, Group
 
 
 def needed(blue: Group | None, capacity: Capacity) -> int:
@@ -25,6 +29,25 @@ def bounds(size: int, capacity: Capacity) -> tuple[int, int]:
     The minimum is pinned to the size: sharing the load with blue halves the metric, and a policy would scale green in.
     """
     return size, max(size, capacity.max)
+
+
+def refuse_other_units(blue: Deployment | None, weights: Mapping[str, int], capacity: Capacity) -> None:
+    """
+    Raises Conflict where the stack's weights, by instance type, make blue's size a smaller one for green, and its minimum does not make up for it.
+
+    Blue's size is in its own units: six instances that weigh one each are as large as three that weigh two, and say six all the same.
+    """
+    if blue is None:
+        return
+    # Without weights of its own each of its instances, whatever its type, counts as one.
+    theirs = blue.group.weights or {next(iter(weights)): 1}
+    factor = max((weights[kind] / theirs[kind] for kind in weights.keys() & theirs.keys()), default=1.0)
+    least = math.ceil(blue.group.desired * factor)
+    if factor > 1 and capacity.min < least:
+        raise Conflict(
+            f"{blue.name} has the size {blue.group.desired} in units of its own, and the stack's weights are {factor:g} times as heavy: the new "
+            f"version would be smaller. Set capacity.min to {least} for this release, and max to fit"
+        )
 
 
 def own_minimum(group: Group) -> int:

@@ -18,8 +18,14 @@ class WarmPool(Section):
 
     min: int = Field(default=0, ge=0)
     max_prepared: int | None = Field(default=None, ge=0)
-    state: Literal["Stopped", "Running", "Hibernated"] = "Stopped"
+    state: Literal["Stopped", "Running"] = "Stopped"
     reuse: bool = False
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.max_prepared is not None and self.max_prepared < self.min:
+            raise ValueError("max_prepared is below min")
+        return self
 
 
 class Capacity(Section):

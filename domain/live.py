@@ -23,7 +23,8 @@ def refuse_where_blue_is_elsewhere(blue: Deployment | None, target_groups: Itera
     elsewhere = sorted(set(blue.group.target_groups) - set(target_groups)) if blue else []
     if blue and elsewhere:
         raise Conflict(
-            f"{blue.name} is in target groups that the stack does not name: {', '.join(elsewhere)}; name them, or detach it from them"
+            f"{blue.name} is in target groups or balancers that the stack does not name: {', '.join(elsewhere)}; name them, or, once it is healthy "
+            f"in those that the stack names: {names.membership_by_hand('detach', blue.name, elsewhere)}"
         )
 
 

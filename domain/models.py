@@ -188,6 +188,8 @@ class Group(Model):
     launch_configuration: str | None = None
     failures: tuple[str, ...] = ()
     mixed: bool = False
+    # By instance type, where the group is of mixed ones.
+    weights: dict[str, int] = {}
     warm_pool: bool = False
 
     @property

@@ -125,6 +125,13 @@ class Balancer:
         if not self._dirty.is_set():
             return
         self._dirty.clear()
+        try:
+            self._write()
+        except BaseException:
+            self._dirty.set()
+            raise
+
+    def _write(self) -> None:
         used: dict[str, Any] = {}
         listeners, table = [], []
         for elb in backends(elbv2_backends):

@@ -7,10 +7,12 @@ from typing import Any
 
 from moto.autoscaling.exceptions import AutoscalingClientError
 from moto.autoscaling.models import AutoScalingBackend
+from moto.ec2.models import ec2_backends
+from moto.elb.exceptions import ELBClientError
 from moto.elb.models import ELBBackend, LoadBalancer
 from moto.elb.responses import ELBResponse
 
-from localcloud.region import correct, find_instance
+from localcloud.region import backend, correct, find_instance
 from localcloud.targets import Targets
 
 PROTOCOLS = ("HTTP", "TCP")
@@ -112,6 +114,9 @@ class Classic:
                 raise NotImplementedError("listeners that go to different ports of an instance")
             made = original(self, name, *args, **kwargs)
             made.dns_name = classic._address()
+            # Moto leaves out what follows from the subnets.
+            network = backend(ec2_backends, self.region_name)
+            made.availability_zones = sorted({network.get_subnet(subnet).availability_zone for subnet in made.subnets})
             classic.pools[key(self.region_name, name)] = Pool(self.region_name, made, classic.targets)
             return made
 
@@ -135,6 +140,8 @@ class Classic:
                 self.describe_load_balancers([name])
                 raise LookupError(f"the classic balancer {name} has no pool")
             asked = [item["InstanceId"] for item in instances] or list(pool.targets)
+            if unknown := [i for i in asked if (known := find_instance(i)) is None or known.state == "terminated"]:
+                raise ELBClientError("InvalidInstance", f"Could not find EC2 instance {unknown[0]}.")
             return [{"InstanceId": i, "State": classic.targets.state_of(pool.arn, i)} for i in asked]
 
         ELBBackend.describe_instance_health = describe_health
@@ -156,6 +163,11 @@ class Classic:
         def deregister(original: Any, self: Any, name: str, ids: Any, from_autoscaling: bool = False) -> Any:
             classic.targets.deregister(key(self.region_name, name), list(ids))
             return original(self, name, ids, from_autoscaling)
+
+        self._groups_join()
+
+    def _groups_join(self) -> None:
+        classic = self
 
         @correct(AutoScalingBackend, "attach_load_balancers")
         def attach(original: Any, self: Any, group_name: str, load_balancer_names: list[str]) -> Any:

@@ -133,7 +133,7 @@ def _groups() -> None:
     def delete(original: Any, self: Any) -> Any:
         backend = self.autoscaling_backend
         group = backend.autoscaling_groups.get(self._get_param("AutoScalingGroupName"))
-        if group and group.instance_states and not self._get_bool_param("ForceDelete", False):
+        if group and (group.instance_states or group.warm_pool) and not self._get_bool_param("ForceDelete", False):
             raise AutoscalingClientError(
                 "ResourceInUse",
                 "You cannot delete an AutoScalingGroup while there are instances or pending Spot instance request(s) still in the group.",

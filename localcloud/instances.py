@@ -11,6 +11,7 @@ from moto.autoscaling.models import AutoScalingBackend
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import EC2Backend, ec2_backends
 from moto.ec2.models.core import TaggedEC2Resource
+from moto.ec2.models.subnets import Subnet
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
 
 from localcloud.faults import Fault
@@ -25,6 +26,8 @@ _NO_TOKEN = "ABCDE"  # noqa: S105 (what moto fills in for a call without one)
 
 def install(region: Region, ssh: Ssh) -> None:
     tokens: dict[str, tuple[Any, Any]] = {}
+    # Moto counts the addresses of what is long gone among those in use.
+    Subnet.available_ip_address_count = property(lambda self: self._available_ip_addresses - len(self._subnet_ips))
 
     @correct(TaggedEC2Resource, "get_tags")
     def get_tags(original: Any, self: Any) -> Any:

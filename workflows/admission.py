@@ -119,6 +119,8 @@ class Admission(Steps):
         arns = [group.arn for group in target_groups]
         refuse_where_blue_is_elsewhere(blue, arns)
         refuse_where_another_serves(stack.name, blue, deployments, arns)
+        weights = stack.instance.mixed.types if stack.instance.mixed else {stack.instance.type: 1}
+        capacity.refuse_other_units(blue, weights, stack.capacity)
         wired = None
         if stack.load_balancer.strategy == "weighted":
             wired = routing(stack.name, await self.find_rules(stack, target_groups), (arns[0], arns[1]), stack.load_balancer.preview, blue)

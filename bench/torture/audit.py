@@ -33,8 +33,8 @@ class Auditor:
         self.before = self._account.snapshot(only=lane.name)
         self._commands = self._all_commands()
         self._owners = set(self._instances_by_owner())
-        for arn in lane.target_groups:
-            self._account.clear_watermark(arn)
+        for key in lane.watermarks:
+            self._account.clear_watermark(key)
 
     @property
     def serving(self) -> str:
@@ -62,9 +62,8 @@ class Auditor:
             verdict.broken.append(f"{made} images were made, not {images}")
         self._sizes(after, verdict)
         self._targets(after, verdict)
-        if self._lane.strategy == "attach":
-            least = self._account.least_healthy(self._lane.target_groups[0])
-            if least < SIZE:
+        for key in self._lane.watermarks:
+            if (least := self._account.least_healthy(key)) < SIZE:
                 verdict.broken.append(f"at one moment only {least} targets were healthy")
         verdict.left = self._left(after)
         verdict.duplicates = self._duplicates(after, builders)

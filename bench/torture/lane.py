@@ -71,6 +71,12 @@ class Lane:
         """ARNs; none behind a classic balancer."""
         return [arn for arn in (self.infrastructure.target_group_arn, self.infrastructure.other_target_group_arn) if arn]
 
+    @property
+    def watermarks(self) -> list[str]:
+        """Under which keys the cloud keeps the fewest healthy targets; by weights none is whole all the time."""
+        classic = f"classic/{self.infrastructure.region}/{self.infrastructure.classic}"
+        return {"attach": self.target_groups, "classic": [classic], "weighted": []}[self.strategy]
+
     def set_soak(self, seconds: float, *, approval: bool = False) -> None:
         requests = "" if self.strategy == "classic" else ', { metric = "requests", target = 1000 }'
         text = self.infrastructure.stack(

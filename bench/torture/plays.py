@@ -123,6 +123,24 @@ async def rollback(lane: Lane) -> Verdict:
     return auditor.verdict(ended, "Completed", serves=previous, seconds=time.monotonic() - started)
 
 
+async def abort_of_rollback(lane: Lane) -> Verdict:
+    """When what was woken serves alone: it is parked again, and what served serves as before."""
+    auditor = Auditor(lane)
+    lane.set_soak(120)
+    try:
+        handle = await lane.rollback()
+        status: dict[str, Any] = {}
+        while status.get("phase") != "watching" or (status.get("blue") or {}).get("in_balancer") is not False:
+            await asyncio.sleep(LOOK)
+            status = await lane.status(handle)
+        lane.marked_at, started = time.time(), time.monotonic()
+        await lane.signal(handle, "abort_and_roll_back")
+        ended = await lane.ending(handle)
+        return auditor.verdict(ended, "RolledBack", serves=None, seconds=time.monotonic() - started)
+    finally:
+        lane.set_soak(0.3)
+
+
 PACKED, TWO_REGIONS = "bake with Packer", "bake for two regions"
 PLAYS: dict[str, Callable[[Lane], Awaitable[Verdict]]] = {
     "release with its bake": release, "abort of a bake": abort_bake, "abort while watched": abort, "rollback": rollback,
@@ -132,10 +150,12 @@ PLAYS: dict[str, Callable[[Lane], Awaitable[Verdict]]] = {
 STRATEGIES = {
     "release by weights": "weighted", "abort between two weights": "weighted", "rollback by weights": "weighted",
     "release, classic": "classic", "abort, classic": "classic", "rollback, classic": "classic",
+    "abort of a rollback, classic": "classic",
 }  # fmt: skip
 PLAYS |= {
     "release by weights": release_of_what_is_baked, "abort between two weights": abort_between, "rollback by weights": rollback,
     "release, classic": release_of_what_is_baked, "abort, classic": abort, "rollback, classic": rollback,
+    "abort of a rollback, classic": abort_of_rollback,
 }  # fmt: skip
 if shutil.which("packer"):
     PLAYS[PACKED] = bake_with_packer

@@ -37,6 +37,26 @@ def test_a_first_deployment_has_the_size_that_the_stack_asks_for() -> None:
     assert capacity.needed(None, Capacity(min=0, max=8, desired=0)) == 0
 
 
+@pytest.mark.parametrize(
+    ("theirs", "mine", "least", "refused"),
+    [
+        ({}, {"m6i.large": 1}, 2, False), ({}, {"m6i.large": 2}, 2, True), ({}, {"m6i.large": 2}, 12, False),
+        ({"m6i.large": 1}, {"m6i.large": 2, "m6a.large": 1}, 2, True), ({"m6i.large": 4}, {"m6i.large": 2}, 2, False),
+        ({"c7g.large": 1}, {"m6i.large": 8}, 2, False),
+    ],
+)  # fmt: skip
+def test_weights_that_would_make_green_smaller_than_blue_are_refused(
+    theirs: dict[str, int], mine: dict[str, int], least: int, refused: bool
+) -> None:
+    blue = deployment("v1", desired=6)
+    blue = blue.model_copy(update={"group": blue.group.model_copy(update={"weights": theirs})})
+    if not refused:
+        capacity.refuse_other_units(blue, mine, Capacity(min=least, max=20))
+        return
+    with pytest.raises(Conflict, match=r"Set capacity\.min to 12"):
+        capacity.refuse_other_units(blue, mine, Capacity(min=least, max=20))
+
+
 MANY = st.lists(
     st.tuples(st.booleans(), st.sampled_from([None, *State]), st.integers(0, 2)), max_size=12
 ).map(lambda rows: [

@@ -173,3 +173,17 @@ def test_a_classic_balancer_has_no_requests_per_target_to_scale_by() -> None:
             text.replace("[stacks.internal]", '[[stacks.production.scaling]]\nmetric = "requests"\ntarget = 100\n[stacks.internal]')
         )[0]
     )
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "words"),
+    [
+        ("max = 8 }", "max = 8, warm_pool = { min = 3, max_prepared = 2 } }", "max_prepared is below min"),
+        ('type = "t3.micro"', 'type = "t3.micro", mixed = { types = { "t3.micro" = 1 } }', "needs a launch template"),
+        ('type = "t3.micro"', 'type = "t3.micro", mixed = { types = {} }', "at least 1 item"),
+    ],
+)
+def test_a_fleet_that_aws_would_not_make_is_refused(was: str, becomes: str, words: str) -> None:
+    found = mistakes(GOOD.replace(was, becomes).replace("[stacks.internal]", 'launch = "configuration"\n[stacks.internal]'))
+
+    assert any(words in line for line in found)

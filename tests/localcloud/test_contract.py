@@ -50,6 +50,20 @@ def test_an_instance_takes_time_to_start_to_stop_and_to_end(account: Account, ba
     until(lambda: state(account, instance) == "terminated")
 
 
+def test_a_subnet_has_the_address_of_what_has_ended_again(account: Account, theatre: Theatre, base: dict[str, Any]) -> None:
+    prefix = theatre.stage.environment["LOCALCLOUD_CIDR"].rsplit(".", 2)[0]
+    made = account.ec2.create_subnet(VpcId=theatre.base.vpc, CidrBlock=f"{prefix}.61.0/28", AvailabilityZone="eu-west-1a")["Subnet"]
+
+    def free() -> int:
+        return int(account.ec2.describe_subnets(SubnetIds=[made["SubnetId"]])["Subnets"][0]["AvailableIpAddressCount"])
+
+    assert free() == 11
+    instance = run(account, base | {"SubnetId": made["SubnetId"]})
+    assert free() == 10
+    account.ec2.terminate_instances(InstanceIds=[instance])
+    until(lambda: free() == 11)
+
+
 def test_a_dead_man_shutdown_ends_an_instance_that_says_so(account: Account, base: dict[str, Any]) -> None:
     more = {"UserData": "#!/bin/sh\nshutdown -h now\n", "InstanceInitiatedShutdownBehavior": "terminate"}
     instance = account.ec2.run_instances(**base | more)["Instances"][0]["InstanceId"]

@@ -30,7 +30,7 @@ def registered(stack: StackUnderTest) -> dict[str, str]:
 
 
 async def test_a_release_an_abort_and_a_rollback_behind_a_classic_balancer_lose_no_request(make_stack: MakeStack) -> None:
-    stack = make_stack(balancer="classic", top="approval = true")
+    stack = make_stack(balancer="classic", top="approval = true", approving="rollbacks = true")
     for tag in ("v1", "v2"):
         stack.repository.release(tag)
     await stack.release("v1")
@@ -62,7 +62,16 @@ async def test_a_release_an_abort_and_a_rollback_behind_a_classic_balancer_lose_
         calls = aws_calls(stack.account.calls())
         assert (calls.count("AttachLoadBalancers"), calls.count("DetachLoadBalancers")) == (1, 1)
 
-        result = await (await stack.start_rollback()).result()
+        before = stack.account.snapshot(only=stack.name).groups
+        handle = await stack.start_rollback()
+        await stack.until_phase("waiting_approval")
+        await handle.signal("abort_and_roll_back", {"by": "ann"})
+        assert (await stack.fails(handle)).type == "RolledBack"
+        assert stack.account.snapshot(only=stack.name).groups == before
+
+        handle = await stack.start_rollback()
+        await handle.signal("approve_cutover", {"by": "ann"})
+        result = await handle.result()
         tally = users.stop()
 
     assert result["tag"] == "v1"

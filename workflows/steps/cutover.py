@@ -170,7 +170,8 @@ class CutoverSteps(ReleasingSteps):
         """How many looks in a row found green unfit. Raises Unhealthy when they are as many as make it healthy."""
         green = world.groups.get(self.green)
         # Neither what it wants now (a green that scales out is no worse for the instances that still boot), nor what it had (it may scale in).
-        floor = max(0, min(self.verified, green.desired if green else self.verified) - self.stack.health.may_lose)
+        heaviest = max((instance.weight for instance in green.instances), default=1) if green else 1
+        floor = max(0, min(self.verified, green.desired if green else self.verified) - self.stack.health.may_lose * heaviest)
         verdict = health.still_healthy(green, self.traffic.green_arns, floor)
         if isinstance(verdict, health.Healthy):
             return 0

@@ -17,9 +17,9 @@ with workflow.unsafe.imports_passed_through():
     from activities.groups import Groups, GroupsRef, MarkGroups, OfStack, Resize, Unprotect
     from activities.schedules import MoveSchedule, Schedules
     from domain import capacity, names
-    from domain.models import Group, State
+    from domain.models import State
 
-PROTECTS, MOVES = "protect", "move-schedule"
+PROTECTS, MOVES, POOLS = "protect", "move-schedule", "warm-pool"
 
 
 class ParkingSteps(ReleasingSteps):
@@ -31,6 +31,7 @@ class ParkingSteps(ReleasingSteps):
         Its maximum is zero as well: a policy on the balancer's requests would wake it with green's load.
         """
         await self.tried("park the old deployment", self._park())
+        await self._settle_the_fleets()
         if self.image and not self.image.protection and workflow.patched(PROTECTS):
             await self.tried(f"protect {self.image.id} against being deregistered", self._protect(self.image.id))
 
@@ -46,9 +47,6 @@ class ParkingSteps(ReleasingSteps):
                 Groups.resize, Resize(region=self.region, group=self.green, min=self.green_min), what=f"{self.green} may scale in again"
             )
             self.groups[self.green] = green.model_copy(update={"min": self.green_min})
-        if green and green.mixed and (mixed := self.stack.instance.mixed):
-            ours = Distribute(region=self.region, group=self.green, mixed=mixed, on_demand=False)
-            await self.certainly(Fleets.distribute, ours, what="Spot instances, as far as the stack wants them")
         if blue and workflow.patched(MOVES):
             moved = await self.certainly(
                 Schedules.move_schedule, MoveSchedule(region=self.region, source=blue.name, target=self.green),
@@ -70,7 +68,6 @@ class ParkingSteps(ReleasingSteps):
             await self.certainly(
                 Groups.unprotect, Unprotect(region=self.region, group=blue.name, instances=protected), what="Let them be ended"
             )
-        await self._move_warm_pool(green, blue)
         if blue:
             await self.certainly(
                 Groups.resize, Resize(region=self.region, group=blue.name, min=0, max=0, desired=0), what=f"{blue.name} to size zero"
@@ -78,17 +75,28 @@ class ParkingSteps(ReleasingSteps):
         await self._until_blue_is_empty()
         self.checklist.note(f"{blue.name} is parked" if blue else "nothing served before")
 
-    async def _move_warm_pool(self, green: Group | None, blue: Group | None) -> None:
-        """Only what serves alone has one: what is parked would keep its instances, and two pools cost twice."""
+    async def _settle_the_fleets(self) -> None:
+        """
+        Green serves alone: Spot as the stack has it, and the warm pool is its own, since what is parked would keep one booted.
+
+        Each on its own, and no refusal is asked about for a day: blue is parked already.
+        """
+        green, blue = self.groups.get(self.green), self.groups.get(self.blue.name) if self.blue else None
         pool = self.stack.capacity.warm_pool
-        if blue and blue.warm_pool:
+        if green and green.mixed and (mixed := self.stack.instance.mixed):
+            ours = Distribute(region=self.region, group=self.green, mixed=mixed, on_demand=False)
+            what = f"let Spot instances into {self.green}"
+            await self.tried(what, self.certainly(Fleets.distribute, ours, QUICK, what="Spot instances, as far as the stack wants them"))
+        if blue and blue.warm_pool and workflow.patched(POOLS):
             gone = DeleteWarmPool(region=self.region, group=blue.name)
-            await self.certainly(Fleets.delete_warm_pool, gone, what=f"The warm pool of {blue.name} goes")
+            what = f"delete the warm pool of {blue.name}"
+            await self.tried(what, self.certainly(Fleets.delete_warm_pool, gone, QUICK, what=f"The warm pool of {blue.name} goes"))
             if not pool:
                 self.operator.notes.append(f"{blue.name} had a warm pool, and {self.green} has none: capacity.warm_pool would give it one")
         if green and pool:
             mine = PutWarmPool(region=self.region, group=self.green, pool=pool)
-            await self.certainly(Fleets.put_warm_pool, mine, what=f"A warm pool for {self.green}")
+            what = f"give {self.green} a warm pool"
+            await self.tried(what, self.certainly(Fleets.put_warm_pool, mine, QUICK, what=f"A warm pool for {self.green}"))
 
     async def _until_blue_is_empty(self) -> None:
         """The same read serves the prune: all deployments of the stack. What does not end in time is noted, and left to AWS."""

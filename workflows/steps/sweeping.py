@@ -16,6 +16,7 @@ from workflows.steps.restoring import RestoringSteps
 with workflow.unsafe.imports_passed_through():
     from activities.builders import Builders, OfRelease
     from activities.census import Censuses, TakeCensus, WhichRun
+    from activities.fleets import DeleteWarmPool, Fleets
     from activities.groups import GroupRef, Groups, MarkGroups, RemoveGroup, Unpin
     from activities.rules import FindRules, Rules, SetWeights
     from activities.templates import TemplateRef, Templates
@@ -114,6 +115,8 @@ class SweepSteps(RestoringSteps):
 
     async def _park(self, finding: sweep.Finding) -> None:
         await self.do(Groups.empty_group, GroupRef(region=self.region, name=finding.name), self.pace, what=f"Park {finding.name}")
+        if self._group(finding.name).warm_pool:
+            await self.do(Fleets.delete_warm_pool, DeleteWarmPool(region=self.region, group=finding.name), self.pace)
         await self.do(Groups.mark, MarkGroups(region=self.region, tags={finding.name: {names.WOKEN_BY: ""}}), self.pace)
 
     async def _remove_group(self, finding: sweep.Finding) -> None:

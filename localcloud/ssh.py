@@ -127,8 +127,13 @@ async def _run(region: Region, machine: Machine, process: Any) -> None:
         # It was halted between the login and this: nobody else would end it.
         os.killpg(child.pid, signal.SIGKILL)
     try:
-        await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr)
-        process.exit(await child.wait())
+        # The end of one stream is not the end of the other: the channel is closed with the exit code.
+        await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr, send_eof=False)
+        code = await child.wait()
+        # What it said is still under way when it has ended, and would be lost with the channel.
+        await process.stdout.drain()
+        await process.stderr.drain()
+        process.exit(code)
     finally:
         machine.sessions.discard(child.pid)
         if child.returncode is None:

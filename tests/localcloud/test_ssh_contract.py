@@ -48,6 +48,14 @@ async def test_it_admits_the_address_of_its_security_group_and_nobody_else(accou
     assert done.stderr.strip().endswith("/home/ec2-user")
 
 
+async def test_a_command_that_ends_at_once_loses_neither_its_words_nor_its_code(account: Account, machine: dict[str, Any]) -> None:
+    admit(account, machine, "127.0.0.1/32")
+    async with login(machine) as connection:
+        ended = [await connection.run("echo out; echo err >&2; exit 3") for _ in range(20)]
+
+    assert {(str(one.stdout), str(one.stderr), one.exit_status) for one in ended} == {("out\n", "err\n", 3)}
+
+
 async def test_another_key_is_refused(account: Account, machine: dict[str, Any]) -> None:
     admit(account, machine, "127.0.0.1/32")
     with pytest.raises(asyncssh.PermissionDenied):

@@ -8,10 +8,11 @@ from botocore.exceptions import ClientError
 from temporalio import activity
 
 from activities.aws import Aws, code, nothing_there, sentence, translated
-from activities.classic import Classic, attach, detach, split
+from activities.classic import Classic, attach, detach
 from activities.groups import facts
 from domain.errors import InvalidRequest
 from domain.models import Group, Model, Observation, TargetGroup, TargetState
+from domain.names import classic, split
 
 FAILURES_SHOWN = 20
 
@@ -119,7 +120,7 @@ class Balancers:
         if not (request.launching and incomplete):
             arns, classics = split(request.target_groups)
             members = sorted({instance.id for group in groups.values() for instance in group.instances})
-            targets = {key: self._classic.health(request.region, key, members) for key in classics}
+            targets = {classic(name): self._classic.health(request.region, name, members) for name in classics}
             for arn in arns:
                 health = elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
                 targets[arn] = {

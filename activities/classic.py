@@ -27,9 +27,8 @@ class Classic:
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
 
-    def find(self, region: str, keys: list[str]) -> list[TargetGroup]:
-        """Raises InvalidRequest naming those that do not exist."""
-        wanted = [names.classic_name(key) for key in keys]
+    def find(self, region: str, wanted: list[str]) -> list[TargetGroup]:
+        """By name. Raises InvalidRequest naming those that do not exist."""
         try:
             found = self._aws.elb(region).describe_load_balancers(LoadBalancerNames=wanted)["LoadBalancerDescriptions"]
         except ClientError as error:
@@ -43,11 +42,12 @@ class Classic:
                 arn=names.classic(balancer["LoadBalancerName"]), name=balancer["LoadBalancerName"],
                 # Where one listener carries connections, its metrics are not of requests.
                 protocol=next((p for p in _protocols(balancer) if not p.startswith("HTTP")), "HTTP"),
+                zones=tuple(balancer.get("AvailabilityZones", [])),
             )
             for balancer in found
         ]  # fmt: skip
 
-    def health(self, region: str, key: str, instances: Iterable[str]) -> dict[str, TargetState]:
+    def health(self, region: str, name: str, instances: Iterable[str]) -> dict[str, TargetState]:
         """
         Of the given instances, and in the words of a target group: one that drains says InService here.
 
@@ -56,7 +56,7 @@ class Classic:
         asked = [{"InstanceId": instance} for instance in instances]
         if not asked:
             return {}
-        elb, name = self._aws.elb(region), names.classic_name(key)
+        elb = self._aws.elb(region)
         try:
             states = elb.describe_instance_health(LoadBalancerName=name, Instances=asked)["InstanceStates"]  # type: ignore[arg-type]
         except ClientError as error:
@@ -79,19 +79,10 @@ class Classic:
             return []
         return found
 
-    def require_zones(self, region: str, keys: Iterable[str], zones: set[str]) -> None:
-        """Raises InvalidRequest: what is in a zone that the balancer is not in gets no traffic, and is never healthy."""
-        wanted = [names.classic_name(key) for key in keys]
-        for balancer in self._aws.elb(region).describe_load_balancers(LoadBalancerNames=wanted)["LoadBalancerDescriptions"]:
-            if missing := sorted(zones - set(balancer.get("AvailabilityZones", []))):
-                raise InvalidRequest(
-                    f"the load balancer {balancer['LoadBalancerName']} is not in {', '.join(missing)}: instances there would never be healthy"
-                )
-
-    def require_draining(self, region: str, keys: Iterable[str], patience: float) -> str:
+    def require_draining(self, region: str, balancers: Iterable[str], patience: float) -> str:
         """Raises InvalidRequest where a balancer would cut requests in flight, or drain for longer than the stack waits (seconds)."""
         told = []
-        for name in map(names.classic_name, keys):
+        for name in balancers:
             attributes = self._aws.elb(region).describe_load_balancer_attributes(LoadBalancerName=name)["LoadBalancerAttributes"]
             draining = attributes.get("ConnectionDraining", {"Enabled": False})
             seconds = draining.get("Timeout", 300)
@@ -113,24 +104,20 @@ def _protocols(balancer: Any) -> list[str]:
 
 def detach(aws: Aws, region: str, group: str, keys: Iterable[str]) -> None:
     """A group from target groups and classic balancers alike."""
-    arns, balancers = split(keys)
+    arns, balancers = names.split(keys)
     if arns:
         aws.autoscaling(region).detach_load_balancer_target_groups(AutoScalingGroupName=group, TargetGroupARNs=arns)
     if balancers:
-        aws.autoscaling(region).detach_load_balancers(
-            AutoScalingGroupName=group, LoadBalancerNames=list(map(names.classic_name, balancers))
-        )
+        aws.autoscaling(region).detach_load_balancers(AutoScalingGroupName=group, LoadBalancerNames=balancers)
 
 
 def attach(aws: Aws, region: str, group: str, keys: Iterable[str]) -> None:
     """A group to target groups and classic balancers alike."""
-    arns, balancers = split(keys)
+    arns, balancers = names.split(keys)
     if arns:
         aws.autoscaling(region).attach_load_balancer_target_groups(AutoScalingGroupName=group, TargetGroupARNs=arns)
     if balancers:
-        aws.autoscaling(region).attach_load_balancers(
-            AutoScalingGroupName=group, LoadBalancerNames=list(map(names.classic_name, balancers))
-        )
+        aws.autoscaling(region).attach_load_balancers(AutoScalingGroupName=group, LoadBalancerNames=balancers)
 
 
 def classic_state(state: str, reason: str, description: str) -> TargetState:
@@ -149,9 +136,3 @@ def classic_state(state: str, reason: str, description: str) -> TargetState:
     else:
         known = {"InService": "healthy", "OutOfService": "unhealthy"}.get(state, "unavailable")
     return TargetState(state=known, reason="" if reason == "N/A" else reason, description=words)
-
-
-def split(keys: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Target groups' ARNs, and classic balancers' keys."""
-    given = list(keys)
-    return [key for key in given if not names.is_classic(key)], [key for key in given if names.is_classic(key)]

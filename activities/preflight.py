@@ -82,8 +82,7 @@ class Preflight:
         One call each, all of them at the same time.
         """
         stack = request.stack
-        ec2 = self._aws.ec2(stack.region)
-        subnets = ec2.describe_subnets(SubnetIds=list(stack.network.subnets))["Subnets"]
+        subnets = self._aws.ec2(stack.region).describe_subnets(SubnetIds=list(stack.network.subnets))["Subnets"]
         asked: list[tuple[str, Callable[[_World], str]]] = [
             ("free addresses", self._addresses), ("instance type in the zones", self._offered), ("architecture", self._architecture),
             ("load balancer in the zones", self._balancer_zones), ("quota of groups", self._quota), ("instance refresh", self._refresh),
@@ -165,15 +164,14 @@ class Preflight:
         return f"{key}, which AWSServiceRoleForAutoScaling must be allowed to use"
 
     def _balancer_zones(self, world: _World) -> str:
-        arns = sorted({arn for group in world.request.target_groups for arn in group.load_balancers})
-        if balancers := [group.arn for group in world.request.target_groups if names.is_classic(group.arn)]:
-            Classic(self._aws).require_zones(world.stack.region, balancers, world.zones)
-        for balancer in self._aws.elbv2(world.stack.region).describe_load_balancers(LoadBalancerArns=arns)["LoadBalancers"] if arns else ():
-            zones = {zone.get("ZoneName", "") for zone in balancer.get("AvailabilityZones", [])}
-            if missing := sorted(world.zones - zones):
-                raise InvalidRequest(
-                    f"the load balancer {balancer['LoadBalancerName']} is not in {', '.join(missing)}: instances there would never be healthy"
-                )
+        groups = world.request.target_groups
+        zones = {group.name: set(group.zones) for group in groups if names.is_classic(group.arn)}
+        if arns := sorted({arn for group in groups for arn in group.load_balancers}):
+            for balancer in self._aws.elbv2(world.stack.region).describe_load_balancers(LoadBalancerArns=arns)["LoadBalancers"]:
+                zones[balancer["LoadBalancerName"]] = {zone.get("ZoneName", "") for zone in balancer.get("AvailabilityZones", [])}
+        for name, its in zones.items():
+            if missing := sorted(world.zones - its):
+                raise InvalidRequest(f"the load balancer {name} is not in {', '.join(missing)}: instances there would never be healthy")
         return ", ".join(sorted(world.zones))
 
     @staticmethod
@@ -191,10 +189,10 @@ class Preflight:
 
     def _draining(self, world: _World) -> str:
         """A target group always drains; a classic balancer only where that is switched on."""
-        keys = [group.arn for group in world.request.target_groups if names.is_classic(group.arn)]
-        if not keys:
+        balancers = [group.name for group in world.request.target_groups if names.is_classic(group.arn)]
+        if not balancers:
             return "a target group's own"
-        return Classic(self._aws).require_draining(world.stack.region, keys, world.stack.patience.drain)
+        return Classic(self._aws).require_draining(world.stack.region, balancers, world.stack.patience.drain)
 
     def _quota(self, world: _World) -> str:
         limits = self._aws.autoscaling(world.stack.region).describe_account_limits()

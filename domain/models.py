@@ -149,6 +149,8 @@ class TargetGroup(Model):
     name: str
     load_balancers: tuple[str, ...] = ()
     protocol: str = "HTTP"
+    # Of a classic balancer: a target group's zones are those of its balancers.
+    zones: tuple[str, ...] = ()
 
 
 class Instance(Model):

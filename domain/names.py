@@ -116,15 +116,15 @@ def is_classic(key: str) -> bool:
     return key.startswith(CLASSIC)
 
 
-def classic_name(key: str) -> str:
-    return key.removeprefix(CLASSIC)
+def split(keys: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Target groups (by name or ARN, as they were given), and classic balancers by their name."""
+    given = list(keys)
+    return [key for key in given if not is_classic(key)], [key.removeprefix(CLASSIC) for key in given if is_classic(key)]
 
 
 def membership_by_hand(verb: str, group: str, keys: Iterable[str]) -> str:
     """How a person attaches a group to, or detaches it from, target groups and classic balancers."""
-    given = sorted(keys)
-    arns = [key for key in given if not is_classic(key)]
-    balancers = [classic_name(key) for key in given if is_classic(key)]
+    arns, balancers = split(sorted(keys))
     commands = []
     if arns:
         commands.append(

@@ -9,7 +9,7 @@ from moto.autoscaling.exceptions import AutoscalingClientError
 from moto.autoscaling.models import AutoScalingBackend
 from moto.ec2.models import ec2_backends
 from moto.elb.exceptions import ELBClientError
-from moto.elb.models import ELBBackend, LoadBalancer
+from moto.elb.models import ELBBackend, FakeHealthCheck, LoadBalancer
 from moto.elb.responses import ELBResponse
 
 from localcloud.region import backend, correct, find_instance
@@ -41,41 +41,43 @@ class Pool:
         return int(self.balancer.listeners[0].instance_port)
 
     @property
-    def _check(self) -> tuple[str, int, str]:
-        """Protocol, port and path of the health check; TCP on the listener's port where none was configured."""
-        if self.balancer.health_check is None:
-            return "TCP", self.port, ""
-        protocol, _, rest = self.balancer.health_check.target.partition(":")
-        port, slash, path = rest.partition("/")
-        return protocol, int(port), slash + path
+    def _check(self) -> FakeHealthCheck:
+        check: FakeHealthCheck = self.balancer.health_check
+        return check
+
+    @property
+    def _checked(self) -> tuple[str, str]:
+        """Port and path."""
+        port, slash, path = self._check.target.partition(":")[2].partition("/")
+        return port, slash + path
 
     @property
     def checked_port(self) -> int:
-        return self._check[1]
+        return int(self._checked[0])
 
     @property
     def health_check_protocol(self) -> str:
-        return self._check[0]
+        return str(self._check.target.partition(":")[0])
 
     @property
     def health_check_path(self) -> str:
-        return self._check[2]
+        return self._checked[1]
 
     @property
     def health_check_timeout_seconds(self) -> int:
-        return int(self.balancer.health_check.timeout) if self.balancer.health_check else 5
+        return int(self._check.timeout)
 
     @property
     def health_check_interval_seconds(self) -> int:
-        return int(self.balancer.health_check.interval) if self.balancer.health_check else 30
+        return int(self._check.interval)
 
     @property
     def healthy_threshold_count(self) -> int:
-        return int(self.balancer.health_check.healthy_threshold) if self.balancer.health_check else 10
+        return int(self._check.healthy_threshold)
 
     @property
     def unhealthy_threshold_count(self) -> int:
-        return int(self.balancer.health_check.unhealthy_threshold) if self.balancer.health_check else 2
+        return int(self._check.unhealthy_threshold)
 
     @property
     def attributes(self) -> dict[str, str]:
@@ -117,6 +119,9 @@ class Classic:
             # Moto leaves out what follows from the subnets.
             network = backend(ec2_backends, self.region_name)
             made.availability_zones = sorted({network.get_subnet(subnet).availability_zone for subnet in made.subnets})
+            # https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/elb-healthchecks.html: until one is configured.
+            target = f"TCP:{made.listeners[0].instance_port}"
+            made.health_check = FakeHealthCheck(timeout="5", healthy_threshold="10", unhealthy_threshold="2", interval="30", target=target)
             classic.pools[key(self.region_name, name)] = Pool(self.region_name, made, classic.targets)
             return made
 

@@ -27,7 +27,6 @@ from localcloud.targets import Targets
 
 RETRY_AFTER_FAILURE = 5
 SHORTEST_GRACE = 5
-_GOING = "Terminating"
 STAYING = ("InService", "Pending", "Pending:Wait")
 
 
@@ -88,7 +87,7 @@ class Groups:
         self._bring_into_service(group)
         self._judge(group)
         self._meet_desired(group)
-        group.instance_states = [m for m in group.instance_states if m.instance.state != "terminated" or m.lifecycle_state != _GOING]
+        group.instance_states = [m for m in group.instance_states if m.instance.state != "terminated" or m.lifecycle_state != mixing.GOING]
 
     def register(self, group: Any) -> None:
         if "AddToLoadBalancer" in group._suspended_processes:
@@ -98,9 +97,9 @@ class Groups:
 
     def terminate(self, group: Any, member: Any, why: str) -> None:
         """Out of the balancer first; the instance itself only when every target group has drained it."""
-        if member.lifecycle_state.startswith(_GOING):
+        if member.lifecycle_state.startswith(mixing.GOING):
             return
-        member.lifecycle_state = _GOING
+        member.lifecycle_state = mixing.GOING
         note(group, f"Terminating EC2 instance: {member.instance.id}", f"an instance was taken out of service {why}.")
         wait = max([self.targets.deregister(arn, [member.instance.id]) for arn in joined(group)], default=0)
         ec2 = group.autoscaling_backend.ec2_backend
@@ -109,10 +108,10 @@ class Groups:
 
         def end() -> None:
             if lifecycle.waits(group, member, lifecycle.TERMINATING, self.region.delays.scale):
-                member.lifecycle_state = f"{_GOING}:Wait"
+                member.lifecycle_state = f"{mixing.GOING}:Wait"
                 self.region.later(TICK, end)
                 return
-            member.lifecycle_state = _GOING
+            member.lifecycle_state = mixing.GOING
             ec2.terminate_instances([member.instance.id])
 
         self.region.later(wait, end)
@@ -160,11 +159,11 @@ class Groups:
         may_launch = "Launch" not in group._suspended_processes and time.monotonic() >= getattr(group, "retry_at", 0)
         if surplus < 0 and may_launch:
             self._launch(group, -surplus)
-        elif surplus == 0 and may_launch and mixing.misfit(group, staying):
+        elif surplus == 0 and may_launch and mixing.misfit(group):
             # What replaces it comes first; the surplus is ended once that is in service.
             self._launch(group, 1)
         elif surplus > 0 and "Terminate" not in group._suspended_processes:
-            misfits = mixing.misfit(group, staying)
+            misfits = mixing.misfit(group)
             if misfits and any(m.lifecycle_state != "InService" for m in staying):
                 return
             while True:

@@ -30,16 +30,15 @@ def weight(member: Any) -> int:
 
 def wants_spot(group: Any) -> bool:
     """Of the next instance. https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_InstancesDistribution.html"""
-    on_demand = sum(weight(m) for m in _staying(group) if m.instance.lifecycle != "spot")
-    return bool(group.mixed_instances_policy) and on_demand >= _on_demand_wanted(group)
+    return bool(group.mixed_instances_policy) and sum(map(weight, _on_demand(group))) >= _on_demand_wanted(group)
 
 
-def misfit(group: Any, staying: list[Any]) -> list[Any]:
+def misfit(group: Any) -> list[Any]:
     """Those on demand of which there are too many, since the distribution changed."""
     if not group.mixed_instances_policy:
         return []
-    too_many = sum(weight(m) for m in staying if m.instance.lifecycle != "spot") - _on_demand_wanted(group)
-    return [m for m in staying if m.instance.lifecycle != "spot" and weight(m) <= too_many]
+    too_many = sum(map(weight, _on_demand(group))) - _on_demand_wanted(group)
+    return [m for m in _on_demand(group) if weight(m) <= too_many]
 
 
 def _on_demand_wanted(group: Any) -> int:
@@ -56,5 +55,5 @@ def _overrides(group: Any) -> list[Any]:
     return found
 
 
-def _staying(group: Any) -> list[Any]:
-    return [m for m in group.instance_states if not m.lifecycle_state.startswith(GOING)]
+def _on_demand(group: Any) -> list[Any]:
+    return [m for m in group.instance_states if not m.lifecycle_state.startswith(GOING) and m.instance.lifecycle != "spot"]

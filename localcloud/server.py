@@ -41,8 +41,11 @@ backends.list_of_moto_modules = functools.cache(lambda listed=backends.list_of_m
 moto.core.responses.method_names_from_class = functools.cache(moto.core.responses.method_names_from_class)
 
 
+_possible_keys: dict[Any, tuple[str, ...]] = {}
+
+
 @correct(XFormedAttributePicker, "get_possible_keys")
-def possible_keys(original: Any, self: Any, context: Any, known: dict[Any, tuple[str, ...]] = {}) -> tuple[str, ...]:  # noqa: B006
+def possible_keys(original: Any, self: Any, context: Any) -> tuple[str, ...]:
     """The names under which an attribute may be found; moto works them out for each member of each object of each answer."""
     shape = context.shape
     key = (
@@ -52,9 +55,9 @@ def possible_keys(original: Any, self: Any, context: Any, known: dict[Any, tuple
         context.key,
         type(context.obj),
     )
-    if key not in known:
-        known[key] = tuple(dict.fromkeys(original(self, context)))
-    return known[key]
+    if key not in _possible_keys:
+        _possible_keys[key] = tuple(dict.fromkeys(original(self, context)))
+    return _possible_keys[key]
 
 
 Start = Callable[[str, list[tuple[str, str]]], Any]

@@ -12,6 +12,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from temporalio.client import WorkflowHandle
+
 from bench.torture.audit import Auditor, Verdict
 from bench.torture.lane import ABROAD, Lane
 
@@ -75,14 +77,14 @@ async def bake_for_two_regions(lane: Lane) -> Verdict:
         lane.use_builder("native")
 
 
+def _alone(status: dict[str, Any]) -> bool:
+    """Blue has left the balancer."""
+    return status.get("phase") == "watching" and (status.get("blue") or {}).get("in_balancer") is False
+
+
 async def abort(lane: Lane) -> Verdict:
-    """When blue has left the balancer and green serves alone: the longest way back there is."""
-
-    def alone(status: dict[str, Any]) -> bool:
-        blue = status.get("blue") or {}
-        return status.get("phase") == "watching" and blue.get("in_balancer") is False
-
-    return await _aborted(lane, alone)
+    """When green serves alone: the longest way back there is."""
+    return await _aborted(lane, _alone)
 
 
 async def abort_bake(lane: Lane) -> Verdict:
@@ -90,11 +92,17 @@ async def abort_bake(lane: Lane) -> Verdict:
     return await _aborted(lane, lambda status: bool(status.get("bake")), bake_has="instance")
 
 
-async def _aborted(lane: Lane, when: Callable[[dict[str, Any]], bool], bake_has: str = "") -> Verdict:
-    auditor, tag = Auditor(lane), lane.new_tag()
+async def _aborted(
+    lane: Lane,
+    when: Callable[[dict[str, Any]], bool],
+    start: Callable[[], Awaitable[WorkflowHandle[Any, Any]]] | None = None,
+    bake_has: str = "",
+) -> Verdict:
+    """A release of a new tag, unless `start` starts something else."""
+    auditor = Auditor(lane)
     lane.set_soak(120)
     try:
-        handle = await lane.release(tag)
+        handle = await (start() if start else lane.release(lane.new_tag()))
         status: dict[str, Any] = {}
         while not when(status):
             await asyncio.sleep(LOOK)
@@ -125,20 +133,7 @@ async def rollback(lane: Lane) -> Verdict:
 
 async def abort_of_rollback(lane: Lane) -> Verdict:
     """When what was woken serves alone: it is parked again, and what served serves as before."""
-    auditor = Auditor(lane)
-    lane.set_soak(120)
-    try:
-        handle = await lane.rollback()
-        status: dict[str, Any] = {}
-        while status.get("phase") != "watching" or (status.get("blue") or {}).get("in_balancer") is not False:
-            await asyncio.sleep(LOOK)
-            status = await lane.status(handle)
-        lane.marked_at, started = time.time(), time.monotonic()
-        await lane.signal(handle, "abort_and_roll_back")
-        ended = await lane.ending(handle)
-        return auditor.verdict(ended, "RolledBack", serves=None, seconds=time.monotonic() - started)
-    finally:
-        lane.set_soak(0.3)
+    return await _aborted(lane, _alone, lane.rollback)
 
 
 PACKED, TWO_REGIONS = "bake with Packer", "bake for two regions"
@@ -147,15 +142,17 @@ PLAYS: dict[str, Callable[[Lane], Awaitable[Verdict]]] = {
     TWO_REGIONS: bake_for_two_regions,
 }  # fmt: skip
 # Those whose lanes are wired in another way.
-STRATEGIES = {
-    "release by weights": "weighted", "abort between two weights": "weighted", "rollback by weights": "weighted",
-    "release, classic": "classic", "abort, classic": "classic", "rollback, classic": "classic",
-    "abort of a rollback, classic": "classic",
+_OTHERS: dict[str, dict[str, Callable[[Lane], Awaitable[Verdict]]]] = {
+    "weighted": {
+        "release by weights": release_of_what_is_baked, "abort between two weights": abort_between, "rollback by weights": rollback,
+    },
+    "classic": {
+        "release, classic": release_of_what_is_baked, "abort, classic": abort, "rollback, classic": rollback,
+        "abort of a rollback, classic": abort_of_rollback,
+    },
 }  # fmt: skip
-PLAYS |= {
-    "release by weights": release_of_what_is_baked, "abort between two weights": abort_between, "rollback by weights": rollback,
-    "release, classic": release_of_what_is_baked, "abort, classic": abort, "rollback, classic": rollback,
-    "abort of a rollback, classic": abort_of_rollback,
-}  # fmt: skip
+STRATEGIES = {play: strategy for strategy, plays in _OTHERS.items() for play in plays}
+for plays in _OTHERS.values():
+    PLAYS |= plays
 if shutil.which("packer"):
     PLAYS[PACKED] = bake_with_packer

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-import boto3
 import pytest
 
 from demo.account import aws_calls
@@ -15,17 +13,8 @@ pytestmark = pytest.mark.shared_images
 MakeStack = Callable[..., StackUnderTest]
 
 
-def elb(stack: StackUnderTest) -> Any:
-    make: Any = boto3.client
-    environment = stack.theatre.stage.environment
-    return make(
-        "elb", endpoint_url=environment["AWS_ENDPOINT_URL"], region_name=stack.infrastructure.region,
-        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"], aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-    )  # fmt: skip
-
-
 def registered(stack: StackUnderTest) -> dict[str, str]:
-    states = elb(stack).describe_instance_health(LoadBalancerName=stack.infrastructure.classic)["InstanceStates"]
+    states = stack.account.elb.describe_instance_health(LoadBalancerName=stack.infrastructure.classic)["InstanceStates"]
     return {state["InstanceId"]: state["State"] for state in states}
 
 
@@ -50,7 +39,7 @@ async def test_a_release_an_abort_and_a_rollback_behind_a_classic_balancer_lose_
         await handle.signal("approve_cutover", {"by": "ann"})
         # The balancer says InService of those that drain; only its description tells.
         await stack.until(lambda status: "2 still draining" in str(status["bullets"]))
-        told = elb(stack).describe_instance_health(LoadBalancerName=stack.infrastructure.classic, Instances=blue)["InstanceStates"]
+        told = stack.account.elb.describe_instance_health(LoadBalancerName=stack.infrastructure.classic, Instances=blue)["InstanceStates"]
         assert {(state["State"], state["Description"]) for state in told} == {
             ("InService", "Instance deregistration currently in progress.")
         }
@@ -81,7 +70,7 @@ async def test_a_release_an_abort_and_a_rollback_behind_a_classic_balancer_lose_
 async def test_a_classic_balancer_that_is_absent_or_would_cut_requests_is_refused(make_stack: MakeStack) -> None:
     stack = make_stack(balancer="classic")
     stack.repository.release("v1")
-    balancer = elb(stack)
+    balancer = stack.account.elb
     balancer.modify_load_balancer_attributes(
         LoadBalancerName=stack.infrastructure.classic, LoadBalancerAttributes={"ConnectionDraining": {"Enabled": False}}
     )

@@ -26,9 +26,8 @@ def patience(step: float = 1, soak: float = 0.5, hot: float = 0) -> str:
 
 
 def weights(stack: StackUnderTest) -> dict[str, int]:
-    actions = stack.account.elbv2.describe_listeners(ListenerArns=[stack.infrastructure.listener])["Listeners"][0]["DefaultActions"]
-    groups = actions[0]["ForwardConfig"]["TargetGroups"]
-    return {"one" if group["TargetGroupArn"] == stack.infrastructure.target_group_arn else "two": group["Weight"] for group in groups}
+    found = stack.account.weights(stack.infrastructure.listener)
+    return {"one" if arn == stack.infrastructure.target_group_arn else "two": weight for arn, weight in found.items()}
 
 
 def ask(stack: StackUnderTest, preview: bool = False) -> str:

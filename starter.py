@@ -18,7 +18,11 @@ from console import commands, render, tables
 from console.codes import FAILED, INTERRUPTED, REFUSED_CODE, Stop
 
 HERE = Path(__file__).parent
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Releases git tags to stacks of EC2 web servers; never repairs a nest.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Releases git tags to stacks of EC2 web servers; never repairs a nest.",
+)
 
 Stack = Annotated[str, typer.Argument(help="a stack of the stacks file")]
 Tag = Annotated[str, typer.Argument(help="a git tag of the application's repository")]
@@ -43,10 +47,18 @@ def release(
     stack: Stack,
     tag: Tag,
     force: Annotated[bool, typer.Option("--force", help="although the tag serves already")] = False,
-    urgent: Annotated[bool, typer.Option("--urgent", help="wait for no window and no freeze")] = False,
-    contraction: Annotated[bool, typer.Option("--contraction", help="it takes from the database what older versions need")] = False,
+    urgent: Annotated[
+        bool, typer.Option("--urgent", help="wait for no window and no freeze")
+    ] = False,
+    contraction: Annotated[
+        bool,
+        typer.Option("--contraction", help="it takes from the database what older versions need"),
+    ] = False,
     detach: Annotated[bool, typer.Option("--detach", help="return once accepted")] = False,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="await the approval, or exit with 20 when it is due")] = True,
+    wait: Annotated[
+        bool,
+        typer.Option("--wait/--no-wait", help="await the approval, or exit with 20 when it is due"),
+    ] = True,
     by: By = ME,
     reason: Reason = "",
     json: Json = False,
@@ -67,11 +79,21 @@ def release(
 @app.command()
 def rollback(
     stack: Stack,
-    to: Annotated[str | None, typer.Option("--to", help="a kept deployment or its tag; the previous one where left out")] = None,
-    show: Annotated[bool, typer.Option("--board", help="only show what there is to go back to")] = False,
-    force: Annotated[bool, typer.Option("--force", help="also behind a contraction of the database")] = False,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", help="a kept deployment or its tag; the previous one where left out"),
+    ] = None,
+    show: Annotated[
+        bool, typer.Option("--board", help="only show what there is to go back to")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="also behind a contraction of the database")
+    ] = False,
     detach: Annotated[bool, typer.Option("--detach", help="return once accepted")] = False,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="await the approval, or exit with 20 when it is due")] = True,
+    wait: Annotated[
+        bool,
+        typer.Option("--wait/--no-wait", help="await the approval, or exit with 20 when it is due"),
+    ] = True,
     by: By = ME,
     reason: Reason = "",
     json: Json = False,
@@ -83,7 +105,14 @@ def rollback(
         render.as_json(board) if json else tables.show_board(board)
         if show:
             return
-        to = typer.prompt("Roll back to (tag or deployment; nothing: the previous one)", default="", show_default=False) or None
+        to = (
+            typer.prompt(
+                "Roll back to (tag or deployment; nothing: the previous one)",
+                default="",
+                show_default=False,
+            )
+            or None
+        )
     request = {"stack": stack, "to": to, "requested_by": by, "reason": reason, "force": force}
     _finish(_run(commands.rollback(request, detach=detach, wait=wait, as_json=json), json), json)
 
@@ -91,11 +120,23 @@ def rollback(
 @app.command()
 def bake(
     stack: Stack,
-    tag: Annotated[str | None, typer.Argument(help="a git tag; with --if-stale it may be left out: what serves")] = None,
-    if_stale: Annotated[bool, typer.Option("--if-stale", help="what serves, where its base image or recipe has changed")] = False,
-    rebake: Annotated[bool, typer.Option("--rebake", help="although there is an image of exactly this")] = False,
-    every: Annotated[float | None, typer.Option("--every", min=1, help="with --if-stale, minutes: schedule it")] = None,
-    never: Annotated[bool, typer.Option("--never", help="with --if-stale: delete the schedule")] = False,
+    tag: Annotated[
+        str | None,
+        typer.Argument(help="a git tag; with --if-stale it may be left out: what serves"),
+    ] = None,
+    if_stale: Annotated[
+        bool,
+        typer.Option("--if-stale", help="what serves, where its base image or recipe has changed"),
+    ] = False,
+    rebake: Annotated[
+        bool, typer.Option("--rebake", help="although there is an image of exactly this")
+    ] = False,
+    every: Annotated[
+        float | None, typer.Option("--every", min=1, help="with --if-stale, minutes: schedule it")
+    ] = None,
+    never: Annotated[
+        bool, typer.Option("--never", help="with --if-stale: delete the schedule")
+    ] = False,
     detach: Annotated[bool, typer.Option("--detach", help="return once accepted")] = False,
     by: By = ME,
     reason: Reason = "",
@@ -116,22 +157,35 @@ def bake(
 @app.command()
 def adopt(
     stack: Stack,
-    group: Annotated[str, typer.Argument(help="an Auto Scaling group that serves the stack, made by hand")],
+    group: Annotated[
+        str, typer.Argument(help="an Auto Scaling group that serves the stack, made by hand")
+    ],
     tag: Annotated[str, typer.Argument(help="the git tag that it runs")],
     by: By = ME,
     reason: Reason = "",
     json: Json = False,
 ) -> None:
     """Make GROUP the stack's first deployment: it is tagged, and none of its instances is touched."""
-    made = _run(commands.adopt({"stack": stack, "group": group, "tag": tag, "requested_by": by, "reason": reason}), json)
-    render.as_json(made) if json else print(f"{stack} is served by {group}, which runs {tag} ({made['commit'][:12]})")
+    made = _run(
+        commands.adopt(
+            {"stack": stack, "group": group, "tag": tag, "requested_by": by, "reason": reason}
+        ),
+        json,
+    )
+    render.as_json(made) if json else print(
+        f"{stack} is served by {group}, which runs {tag} ({made['commit'][:12]})"
+    )
 
 
 @app.command()
 def sweep(
     stack: Annotated[str | None, typer.Argument(help="all stacks, where left out")] = None,
-    apply: Annotated[bool, typer.Option("--apply/--dry-run", help="clear what is found, or only show it")] = False,
-    every: Annotated[float | None, typer.Option("--every", min=1, help="minutes: schedule it for all stacks")] = None,
+    apply: Annotated[
+        bool, typer.Option("--apply/--dry-run", help="clear what is found, or only show it")
+    ] = False,
+    every: Annotated[
+        float | None, typer.Option("--every", min=1, help="minutes: schedule it for all stacks")
+    ] = None,
     never: Annotated[bool, typer.Option("--never", help="delete the schedule")] = False,
     json: Json = False,
 ) -> None:
@@ -147,7 +201,11 @@ def sweep(
 
 @app.command()
 def leftovers(
-    stack: Stack, run: Annotated[str | None, typer.Option("--run", help="a run id; the last one where left out")] = None, json: Json = False
+    stack: Stack,
+    run: Annotated[
+        str | None, typer.Option("--run", help="a run id; the last one where left out")
+    ] = None,
+    json: Json = False,
 ) -> None:
     """The ledger of a release: every resource that was intended, made, deleted."""
     ledger = _run(commands.leftovers(stack, run), json)
@@ -157,7 +215,12 @@ def leftovers(
 @app.command()
 def approve(
     stack: Stack,
-    at: Annotated[str, typer.Option("--at", help="cut over no earlier: 06:00 (the next, UTC), or 2026-11-25T06:00+01:00")] = "",
+    at: Annotated[
+        str,
+        typer.Option(
+            "--at", help="cut over no earlier: 06:00 (the next, UTC), or 2026-11-25T06:00+01:00"
+        ),
+    ] = "",
     by: By = ME,
     reason: Reason = "",
     json: Json = False,
@@ -197,7 +260,10 @@ def resume(stack: Stack, by: By = ME, reason: Reason = "", json: Json = False) -
 
 
 @app.command()
-def status(stack: Annotated[str | None, typer.Argument(help="all that runs, where left out")] = None, json: Json = False) -> None:
+def status(
+    stack: Annotated[str | None, typer.Argument(help="all that runs, where left out")] = None,
+    json: Json = False,
+) -> None:
     """How a release stands, or which ones run."""
     facts = _run(commands.status(stack, as_json=json), json)
     if json:
@@ -272,7 +338,10 @@ def _run(command: Coroutine[Any, Any, Any], json: bool) -> Any:
     except RPCError as error:
         _stop(Stop(FAILED, f"Temporal refused: {error.message}"), json)
     except KeyboardInterrupt:
-        print("\ninterrupted; what is under way on the workers goes on: ovenbird status shows it", file=sys.stderr)
+        print(
+            "\ninterrupted; what is under way on the workers goes on: ovenbird status shows it",
+            file=sys.stderr,
+        )
         _exit(INTERRUPTED)
 
 

@@ -15,7 +15,10 @@ from pathlib import Path
 import structlog
 from temporalio import activity, workflow
 from temporalio.api.enums.v1 import IndexedValueType
-from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.api.operatorservice.v1 import (
+    AddSearchAttributesRequest,
+    ListSearchAttributesRequest,
+)
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.envconfig import ClientConfig
@@ -51,17 +54,35 @@ from workflows.adopt import AdoptWorkflow
 from workflows.bake import BakeWorkflow
 from workflows.contract import DATA_CONVERTER, SEARCH_ATTRIBUTES, TASK_QUEUE
 from workflows.image import ImageWorkflow
-from workflows.reading import CandidatesWorkflow, DiffWorkflow, DoctorWorkflow, HistoryWorkflow, PlanWorkflow
+from workflows.reading import (
+    CandidatesWorkflow,
+    DiffWorkflow,
+    DoctorWorkflow,
+    HistoryWorkflow,
+    PlanWorkflow,
+)
 from workflows.release import ReleaseWorkflow
 from workflows.rollback import RollbackWorkflow
 from workflows.sweep import SweepStackWorkflow, SweepWorkflow
 
 HERE = Path(__file__).parent
 WORKFLOWS = [
-    ReleaseWorkflow, RollbackWorkflow, BakeWorkflow, ImageWorkflow, SweepWorkflow, SweepStackWorkflow, PlanWorkflow, HistoryWorkflow, CandidatesWorkflow, DoctorWorkflow,
-    DiffWorkflow, AdoptWorkflow,
-]  # fmt: skip
-SANDBOX = SandboxRestrictions.default.with_passthrough_modules("activities", "domain", "pydantic", "structlog")
+    ReleaseWorkflow,
+    RollbackWorkflow,
+    BakeWorkflow,
+    ImageWorkflow,
+    SweepWorkflow,
+    SweepStackWorkflow,
+    PlanWorkflow,
+    HistoryWorkflow,
+    CandidatesWorkflow,
+    DoctorWorkflow,
+    DiffWorkflow,
+    AdoptWorkflow,
+]
+SANDBOX = SandboxRestrictions.default.with_passthrough_modules(
+    "activities", "domain", "pydantic", "structlog"
+)
 # As many slots as threads: an activity that waits for a thread would run out of its time unseen.
 SLOTS = 50
 GRACE = timedelta(seconds=15)
@@ -73,12 +94,20 @@ log = structlog.get_logger("ovenbird.worker")
 class Settings:
     """From the environment; Temporal's own settings and AWS's credentials come the way those two always take them."""
 
-    stacks: Path = field(default_factory=lambda: Path(os.environ.get("OVENBIRD_STACKS", HERE / "deploy/stacks.toml")))
-    recipe: Path = field(default_factory=lambda: Path(os.environ.get("OVENBIRD_RECIPE", HERE / "packer")))
+    stacks: Path = field(
+        default_factory=lambda: Path(os.environ.get("OVENBIRD_STACKS", HERE / "deploy/stacks.toml"))
+    )
+    recipe: Path = field(
+        default_factory=lambda: Path(os.environ.get("OVENBIRD_RECIPE", HERE / "packer"))
+    )
     # Both or neither: with them the worker takes part in Temporal's worker versioning (CONTRIBUTING.md).
-    deployment: str | None = field(default_factory=lambda: os.environ.get("TEMPORAL_DEPLOYMENT_NAME"))
+    deployment: str | None = field(
+        default_factory=lambda: os.environ.get("TEMPORAL_DEPLOYMENT_NAME")
+    )
     build_id: str | None = field(default_factory=lambda: os.environ.get("TEMPORAL_WORKER_BUILD_ID"))
-    task_queue: str = field(default_factory=lambda: os.environ.get("OVENBIRD_TASK_QUEUE", TASK_QUEUE))
+    task_queue: str = field(
+        default_factory=lambda: os.environ.get("OVENBIRD_TASK_QUEUE", TASK_QUEUE)
+    )
 
 
 def versioning(settings: Settings) -> WorkerDeploymentConfig | None:
@@ -88,35 +117,65 @@ def versioning(settings: Settings) -> WorkerDeploymentConfig | None:
     Pinned to the version that began it, it would hang once that version's last worker is gone.
     """
     if bool(settings.deployment) != bool(settings.build_id):
-        sys.exit("TEMPORAL_DEPLOYMENT_NAME and TEMPORAL_WORKER_BUILD_ID go together: set both, or neither")
+        sys.exit(
+            "TEMPORAL_DEPLOYMENT_NAME and TEMPORAL_WORKER_BUILD_ID go together: set both, or neither"
+        )
     if not (settings.deployment and settings.build_id):
         return None
     return WorkerDeploymentConfig(
-        version=WorkerDeploymentVersion(settings.deployment, settings.build_id), use_worker_versioning=True,
+        version=WorkerDeploymentVersion(settings.deployment, settings.build_id),
+        use_worker_versioning=True,
         default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
-    )  # fmt: skip
+    )
 
 
 def make_worker(client: Client, settings: Settings) -> Worker:
     aws, recipe = Aws(), Recipe(settings.recipe)
     source, images = Source(aws, recipe.directory / "tools"), Images(aws)
     holders = [
-        Configuration(settings.stacks), source, images, Delivery(aws, images), Builders(aws), Provisioning(aws, recipe), Packer(aws, client, recipe),
-        Templates(aws), Groups(aws), Fleets(aws), Balancers(aws), Bakes(client), Censuses(aws, client), Checks(aws, source), Manifests(aws),
-        Rules(aws), Metrics(aws), Hooks(aws), Preflight(aws), Schedules(aws),
-    ]  # fmt: skip
+        Configuration(settings.stacks),
+        source,
+        images,
+        Delivery(aws, images),
+        Builders(aws),
+        Provisioning(aws, recipe),
+        Packer(aws, client, recipe),
+        Templates(aws),
+        Groups(aws),
+        Fleets(aws),
+        Balancers(aws),
+        Bakes(client),
+        Censuses(aws, client),
+        Checks(aws, source),
+        Manifests(aws),
+        Rules(aws),
+        Metrics(aws),
+        Hooks(aws),
+        Preflight(aws),
+        Schedules(aws),
+    ]
     activities = [
-        method for holder in holders for name in dir(holder) if hasattr(method := getattr(holder, name), "__temporal_activity_definition")
+        method
+        for holder in holders
+        for name in dir(holder)
+        if hasattr(method := getattr(holder, name), "__temporal_activity_definition")
     ]
     return Worker(
-        client, task_queue=settings.task_queue, workflows=WORKFLOWS, activities=activities, activity_executor=ThreadPoolExecutor(SLOTS),
-        max_concurrent_activities=SLOTS, interceptors=[HeartbeatInterceptor()], graceful_shutdown_timeout=GRACE,
+        client,
+        task_queue=settings.task_queue,
+        workflows=WORKFLOWS,
+        activities=activities,
+        activity_executor=ThreadPoolExecutor(SLOTS),
+        max_concurrent_activities=SLOTS,
+        interceptors=[HeartbeatInterceptor()],
+        graceful_shutdown_timeout=GRACE,
         deployment_config=versioning(settings),
         # After a kill, a workflow that was cached here waits this long before another worker may have it.
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),
-        max_heartbeat_throttle_interval=timedelta(seconds=1), default_heartbeat_throttle_interval=timedelta(seconds=1),
+        max_heartbeat_throttle_interval=timedelta(seconds=1),
+        default_heartbeat_throttle_interval=timedelta(seconds=1),
         workflow_runner=SandboxedWorkflowRunner(restrictions=SANDBOX),
-    )  # fmt: skip
+    )
 
 
 async def ensure_search_attributes(client: Client) -> None:
@@ -126,10 +185,13 @@ async def ensure_search_attributes(client: Client) -> None:
         known = await client.operator_service.list_search_attributes(
             ListSearchAttributesRequest(namespace=client.namespace), timeout=RPC_TIMEOUT
         )
-        missing = {name: kind for name, kind in wanted.items() if name not in known.custom_attributes}
+        missing = {
+            name: kind for name, kind in wanted.items() if name not in known.custom_attributes
+        }
         if missing:
             await client.operator_service.add_search_attributes(
-                AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing), timeout=RPC_TIMEOUT
+                AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing),
+                timeout=RPC_TIMEOUT,
             )
             log.info("added search attributes", names=sorted(missing))
     except RPCError as error:
@@ -148,37 +210,55 @@ async def run(settings: Settings) -> None:
     except InvalidConfiguration as error:
         sys.exit(str(error))
     try:
-        client = await Client.connect(**{"target_host": address} | connect, data_converter=DATA_CONVERTER)
+        client = await Client.connect(
+            **{"target_host": address} | connect, data_converter=DATA_CONVERTER
+        )
     except RuntimeError as error:
-        sys.exit(f"no Temporal server answers at {address}: {error}\nset TEMPORAL_ADDRESS or TEMPORAL_PROFILE, or start one")
+        sys.exit(
+            f"no Temporal server answers at {address}: {error}\nset TEMPORAL_ADDRESS or TEMPORAL_PROFILE, or start one"
+        )
     await ensure_search_attributes(client)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with make_worker(client, settings):
-        log.info("worker is up", temporal=address, task_queue=settings.task_queue, stacks=sorted(stacks))
+        log.info(
+            "worker is up", temporal=address, task_queue=settings.task_queue, stacks=sorted(stacks)
+        )
         await stop.wait()
-        log.info("worker is stopping: calls in flight end first", grace_seconds=GRACE.total_seconds())
+        log.info(
+            "worker is stopping: calls in flight end first", grace_seconds=GRACE.total_seconds()
+        )
 
 
 def configure_logging() -> None:
     """Structured lines on standard error: JSON where nobody looks, readable on a terminal; Temporal's own logs included."""
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer(ensure_ascii=False)
+        structlog.dev.ConsoleRenderer()
+        if sys.stderr.isatty()
+        else structlog.processors.JSONRenderer(ensure_ascii=False)
     )
     shared: list[structlog.typing.Processor] = [
-        structlog.processors.TimeStamper(fmt="iso", utc=True), structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name,
-        structlog.stdlib.ExtraAdder(allow=("temporal_workflow", "temporal_activity")), structlog.processors.format_exc_info,
-    ]  # fmt: skip
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(allow=("temporal_workflow", "temporal_activity")),
+        structlog.processors.format_exc_info,
+    ]
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared))
-    logging.basicConfig(handlers=[handler], level=os.environ.get("OVENBIRD_LOG", "INFO").upper(), force=True)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared)
+    )
+    logging.basicConfig(
+        handlers=[handler], level=os.environ.get("OVENBIRD_LOG", "INFO").upper(), force=True
+    )
     # The details are fields of the line already.
     workflow.logger.workflow_info_on_message = activity.logger.activity_info_on_message = False
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(), cache_logger_on_first_use=True,
-    )  # fmt: skip
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
 
 
 def main() -> None:

@@ -32,27 +32,51 @@ R = TypeVar("R")
 
 # Temporal retries durably, so botocore tries once; the read timeout bounds how long an abort waits for the call in flight.
 CONFIG = Config(
-    connect_timeout=5, read_timeout=10, max_pool_connections=64, retries={"mode": "standard", "total_max_attempts": 1},
-    s3={"addressing_style": "path"}, signature_version="v4",
-)  # fmt: skip
+    connect_timeout=5,
+    read_timeout=10,
+    max_pool_connections=64,
+    retries={"mode": "standard", "total_max_attempts": 1},
+    s3={"addressing_style": "path"},
+    signature_version="v4",
+)
 
 # Codes after which the same call may well succeed. All else that AWS answers with a 4xx is its verdict.
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
 # https://docs.aws.amazon.com/autoscaling/ec2/APIReference/CommonErrors.html
 HICCUPS = frozenset(
     {
-        "Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "RequestThrottled",
-        "RequestThrottledException", "TooManyRequestsException", "SlowDown", "PriorRequestNotComplete",
-        "InternalError", "InternalFailure", "InternalServerError", "ServiceUnavailable", "Unavailable", "RequestTimeout",
-        "RequestExpired", "ExpiredToken", "ExpiredTokenException",
-        "ResourceContention", "ResourceContentionFault", "ScalingActivityInProgress", "ScalingActivityInProgressFault",
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "TooManyRequestsException",
+        "SlowDown",
+        "PriorRequestNotComplete",
+        "InternalError",
+        "InternalFailure",
+        "InternalServerError",
+        "ServiceUnavailable",
+        "Unavailable",
+        "RequestTimeout",
+        "RequestExpired",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "ResourceContention",
+        "ResourceContentionFault",
+        "ScalingActivityInProgress",
+        "ScalingActivityInProgressFault",
         "InsufficientInstanceCapacity",
         # Snapshots of one volume, one after another; to have too many of all (SnapshotLimitExceeded) is a verdict.
-        "SnapshotCreationPerVolumeRateExceeded", "ConcurrentSnapshotLimitExceeded",
+        "SnapshotCreationPerVolumeRateExceeded",
+        "ConcurrentSnapshotLimitExceeded",
         # Eventual consistency: what was made a moment ago is not known everywhere yet.
-        "InvalidInstanceID.NotFound", "InvalidGroup.NotFound", "InvalidAMIID.NotFound",
+        "InvalidInstanceID.NotFound",
+        "InvalidGroup.NotFound",
+        "InvalidAMIID.NotFound",
     }
-)  # fmt: skip
+)
 # The same, where the code is ValidationError or InvalidParameterValue and only the sentence tells.
 HICCUP_SENTENCES = ("Invalid IAM Instance Profile name",)
 
@@ -128,7 +152,9 @@ def translated(function: Callable[P, R]) -> Callable[P, R]:
         except ClientError as error:
             raise translate(error) from None
         except NoCredentialsError:
-            raise AwsRefused("the worker has no AWS credentials: give it an instance profile or AWS_PROFILE") from None
+            raise AwsRefused(
+                "the worker has no AWS credentials: give it an instance profile or AWS_PROFILE"
+            ) from None
         except ParamValidationError as error:
             raise AwsRefused(f"AWS was not even asked: {error}") from None
         except BotoCoreError as error:
@@ -140,7 +166,11 @@ def translated(function: Callable[P, R]) -> Callable[P, R]:
 def translate(error: ClientError) -> Hiccup | AwsRefused:
     words = f"{error.operation_name}: {code(error)}: {sentence(error)}"
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
-    if status >= 500 or code(error) in HICCUPS or any(known in sentence(error) for known in HICCUP_SENTENCES):
+    if (
+        status >= 500
+        or code(error) in HICCUPS
+        or any(known in sentence(error) for known in HICCUP_SENTENCES)
+    ):
         return Hiccup(f"AWS will be asked again: {words}")
     return AwsRefused(f"AWS refused {words}")
 

@@ -50,11 +50,20 @@ class Bakes:
         anew: a bake looks for its image first.
         """
         handle = await self._client.start_workflow(
-            WORKFLOW, join.request, id=join.workflow_id, task_queue=join.task_queue, start_signal="join",
-            start_signal_args=[join.waiter], id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE, rpc_timeout=RPC_TIMEOUT,
-        )  # fmt: skip
-        return BakeRun(workflow_id=handle.id, run_id=handle.first_execution_run_id or handle.result_run_id or "")
+            WORKFLOW,
+            join.request,
+            id=join.workflow_id,
+            task_queue=join.task_queue,
+            start_signal="join",
+            start_signal_args=[join.waiter],
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            rpc_timeout=RPC_TIMEOUT,
+        )
+        return BakeRun(
+            workflow_id=handle.id,
+            run_id=handle.first_execution_run_id or handle.result_run_id or "",
+        )
 
     @activity.defn
     async def bake_finished(self, bake: BakeRun) -> Image:
@@ -69,14 +78,22 @@ class Bakes:
             return await handle.result(rpc_timeout=RPC_TIMEOUT)
         except WorkflowFailureError as error:
             if isinstance(error.cause, ApplicationError) and error.cause.type == ABANDONED:
-                raise BakeAbandoned(f"{bake.workflow_id} ended because nobody waited for it") from None
-            raise BakeFailed(error.cause.message if isinstance(error.cause, ApplicationError) else str(error.cause)) from None
+                raise BakeAbandoned(
+                    f"{bake.workflow_id} ended because nobody waited for it"
+                ) from None
+            raise BakeFailed(
+                error.cause.message
+                if isinstance(error.cause, ApplicationError)
+                else str(error.cause)
+            ) from None
 
     @activity.defn
     async def leave_bake(self, leave: LeaveBake) -> None:
         """The last to leave ends the bake. Content where it has ended."""
         try:
-            await self._client.get_workflow_handle(leave.workflow_id).signal("leave", leave.waiter, rpc_timeout=RPC_TIMEOUT)
+            await self._client.get_workflow_handle(leave.workflow_id).signal(
+                "leave", leave.waiter, rpc_timeout=RPC_TIMEOUT
+            )
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise

@@ -71,18 +71,26 @@ class Balancers:
                             f"not all target groups of the stack exist in {request.region}: {', '.join(names)} ({sentence(error)})"
                         ) from None
                     raise
-        if idle := [group["TargetGroupName"] for group in found if not group.get("LoadBalancerArns")]:
-            raise InvalidRequest(f"no listener uses {', '.join(idle)}: health checks would never run; add it to a listener first")
+        if idle := [
+            group["TargetGroupName"] for group in found if not group.get("LoadBalancerArns")
+        ]:
+            raise InvalidRequest(
+                f"no listener uses {', '.join(idle)}: health checks would never run; add it to a listener first"
+            )
         groups = {
             key: TargetGroup(
-                arn=group["TargetGroupArn"], name=group["TargetGroupName"], load_balancers=tuple(group.get("LoadBalancerArns", [])),
+                arn=group["TargetGroupArn"],
+                name=group["TargetGroupName"],
+                load_balancers=tuple(group.get("LoadBalancerArns", [])),
                 protocol=group.get("Protocol", "HTTP"),
             )
             for group in found
             for key in (group["TargetGroupArn"], group["TargetGroupName"])
-        }  # fmt: skip
+        }
         if classics:
-            groups |= {balancer.arn: balancer for balancer in self._classic.find(request.region, classics)}
+            groups |= {
+                balancer.arn: balancer for balancer in self._classic.find(request.region, classics)
+            }
         return [groups[name] for name in request.names]
 
     @activity.defn(no_thread_cancel_exception=True)
@@ -111,33 +119,52 @@ class Balancers:
     def observe(self, request: Observe) -> Observation:
         """One call for all groups and one for each target group, however many instances there are."""
         autoscaling, elb = self._aws.autoscaling(request.region), self._aws.elbv2(request.region)
-        described = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=list(request.groups))["AutoScalingGroups"]
-        groups = {group["AutoScalingGroupName"]: facts(group) for group in described if not group.get("Status")}
+        described = autoscaling.describe_auto_scaling_groups(
+            AutoScalingGroupNames=list(request.groups)
+        )["AutoScalingGroups"]
+        groups = {
+            group["AutoScalingGroupName"]: facts(group)
+            for group in described
+            if not group.get("Status")
+        }
         explained = groups.get(request.explain or "")
-        waiting = explained and any(instance.lifecycle != "InService" for instance in explained.instances)
+        waiting = explained and any(
+            instance.lifecycle != "InService" for instance in explained.instances
+        )
         targets: dict[str, dict[str, TargetState]] = {}
         incomplete = explained and (waiting or explained.units < explained.desired)
         if not (request.launching and incomplete):
             arns, classics = split(request.target_groups)
-            members = sorted({instance.id for group in groups.values() for instance in group.instances})
-            targets = {classic(name): self._classic.health(request.region, name, members) for name in classics}
+            members = sorted(
+                {instance.id for group in groups.values() for instance in group.instances}
+            )
+            targets = {
+                classic(name): self._classic.health(request.region, name, members)
+                for name in classics
+            }
             for arn in arns:
                 health = elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
                 targets[arn] = {
                     item["Target"]["Id"]: TargetState(
-                        state=item["TargetHealth"].get("State", ""), reason=item["TargetHealth"].get("Reason", ""),
+                        state=item["TargetHealth"].get("State", ""),
+                        reason=item["TargetHealth"].get("Reason", ""),
                         description=item["TargetHealth"].get("Description", ""),
                     )
                     for item in health
-                }  # fmt: skip
+                }
         if explained and explained.units < explained.desired:
-            groups[explained.name] = explained.model_copy(update={"failures": self._failures(request.region, explained.name)})
-        return Observation(groups={name: _with_targets(group, targets) for name, group in groups.items()}, targets=targets)
+            groups[explained.name] = explained.model_copy(
+                update={"failures": self._failures(request.region, explained.name)}
+            )
+        return Observation(
+            groups={name: _with_targets(group, targets) for name, group in groups.items()},
+            targets=targets,
+        )
 
     def _failures(self, region: str, group: str) -> tuple[str, ...]:
         activities = self._aws.autoscaling(region).describe_scaling_activities(
             AutoScalingGroupName=group, MaxRecords=FAILURES_SHOWN
-        )["Activities"]  # fmt: skip
+        )["Activities"]
         return tuple(
             activity.get("StatusMessage") or activity.get("Description", "")
             for activity in activities
@@ -150,7 +177,13 @@ def _with_targets(group: Group, targets: dict[str, dict[str, TargetState]]) -> G
         update={
             "instances": tuple(
                 instance.model_copy(
-                    update={"targets": {arn: states[instance.id] for arn, states in targets.items() if instance.id in states}}
+                    update={
+                        "targets": {
+                            arn: states[instance.id]
+                            for arn, states in targets.items()
+                            if instance.id in states
+                        }
+                    }
                 )
                 for instance in group.instances
             )

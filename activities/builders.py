@@ -71,12 +71,18 @@ class Builders:
             return known[0]
         try:
             made = self._aws.ec2(request.region).create_security_group(
-                GroupName=request.name, VpcId=request.vpc, Description="Ovenbird bake - temporary - its worker alone may get in",
-                TagSpecifications=[{"ResourceType": "security-group", "Tags": tag_list(request.tags)}],
-            )  # fmt: skip
+                GroupName=request.name,
+                VpcId=request.vpc,
+                Description="Ovenbird bake - temporary - its worker alone may get in",
+                TagSpecifications=[
+                    {"ResourceType": "security-group", "Tags": tag_list(request.tags)}
+                ],
+            )
         except ClientError as error:
             if code(error) == "InvalidGroup.Duplicate":
-                raise NotReady(f"AWS says that the security group {request.name} exists, and does not show it yet") from None
+                raise NotReady(
+                    f"AWS says that the security group {request.name} exists, and does not show it yet"
+                ) from None
             raise
         return made["GroupId"]
 
@@ -86,26 +92,40 @@ class Builders:
         """Its instance id, the same for the same token. Raises NoCapacity where AWS has none in that subnet."""
         more: Any = {"IamInstanceProfile": {"Name": request.profile}} if request.profile else {}
         if request.kms_key:
-            root = self._aws.ec2(request.region).describe_images(ImageIds=[request.image])["Images"][0]["RootDeviceName"]
-            more["BlockDeviceMappings"] = [{"DeviceName": root, "Ebs": {"Encrypted": True, "KmsKeyId": request.kms_key}}]
+            root = self._aws.ec2(request.region).describe_images(ImageIds=[request.image])[
+                "Images"
+            ][0]["RootDeviceName"]
+            more["BlockDeviceMappings"] = [
+                {"DeviceName": root, "Ebs": {"Encrypted": True, "KmsKeyId": request.kms_key}}
+            ]
         try:
             instance: str = self._run(request, more)["Instances"][0]["InstanceId"]
         except ClientError as error:
             if code(error) != "InsufficientInstanceCapacity":
                 raise
-            raise NoCapacity(f"AWS has no {request.type} for the builder in {request.subnet}: {sentence(error)}") from None
+            raise NoCapacity(
+                f"AWS has no {request.type} for the builder in {request.subnet}: {sentence(error)}"
+            ) from None
         return instance
 
     def _run(self, request: LaunchBuilder, more: Any) -> Any:
         return self._aws.ec2(request.region).run_instances(
-            ImageId=request.image, InstanceType=request.type, MinCount=1, MaxCount=1, SubnetId=request.subnet,  # type: ignore[arg-type]
-            SecurityGroupIds=[request.security_group], ClientToken=request.token,
+            ImageId=request.image,
+            InstanceType=request.type,
+            MinCount=1,
+            MaxCount=1,
+            SubnetId=request.subnet,  # type: ignore[arg-type]
+            SecurityGroupIds=[request.security_group],
+            ClientToken=request.token,
             MetadataOptions={"HttpTokens": "required", "HttpEndpoint": "enabled"},
             InstanceInitiatedShutdownBehavior="terminate",
             UserData=f"#!/bin/sh\nshutdown -h +{request.dead_man_minutes}\n{request.user_data}",
-            TagSpecifications=[{"ResourceType": kind, "Tags": tag_list(request.tags)} for kind in ("instance", "volume")],
+            TagSpecifications=[
+                {"ResourceType": kind, "Tags": tag_list(request.tags)}
+                for kind in ("instance", "volume")
+            ],
             **more,
-        )  # fmt: skip
+        )
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
@@ -113,12 +133,14 @@ class Builders:
         """Returns once its SSM agent answers. Raises NotReady until then, BakeFailed where the instance is gone."""
         known = self._aws.ssm(request.region).describe_instance_information(
             Filters=[{"Key": "InstanceIds", "Values": [request.id]}]
-        )["InstanceInformationList"]  # fmt: skip
+        )["InstanceInformationList"]
         if known and known[0].get("PingStatus") == "Online":
             return
         state = self._state(request)
         if state in _GOING:
-            raise BakeFailed(f"the builder {request.id} is {state}: it ended before its SSM agent answered")
+            raise BakeFailed(
+                f"the builder {request.id} is {state}: it ended before its SSM agent answered"
+            )
         raise NotReady(f"the builder {request.id} is {state}, its SSM agent does not answer yet")
 
     @activity.defn(no_thread_cancel_exception=True)
@@ -129,7 +151,9 @@ class Builders:
         if state == "stopped":
             return
         if state in _GOING:
-            raise BakeFailed(f"the builder {request.id} is {state}: it ended before its image was made")
+            raise BakeFailed(
+                f"the builder {request.id} is {state}: it ended before its image was made"
+            )
         if state == "running":
             self._aws.ec2(request.region).stop_instances(InstanceIds=[request.id])
         raise NotReady(f"the builder {request.id} is {state}")
@@ -159,7 +183,12 @@ class Builders:
         if left:
             raise NotReady(f"{', '.join(i['InstanceId'] for i in left)} still shutting down")
         if len(found) < request.launched:
-            nothing_there(f"all {request.launched} instances of the bake" if request.launched > 1 else "the builder", request.settled_at)
+            nothing_there(
+                f"all {request.launched} instances of the bake"
+                if request.launched > 1
+                else "the builder",
+                request.settled_at,
+            )
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
@@ -173,7 +202,9 @@ class Builders:
                 self._aws.ec2(request.region).delete_security_group(GroupId=group)
             except ClientError as error:
                 if code(error) == "DependencyViolation":
-                    raise NotReady(f"the security group {group} is still used by a network interface") from None
+                    raise NotReady(
+                        f"the security group {group} is still used by a network interface"
+                    ) from None
                 if code(error) != "InvalidGroup.NotFound":
                     raise
 
@@ -203,28 +234,48 @@ class Builders:
                 raise
 
     def _state(self, request: BuilderRef) -> str:
-        reservations = self._aws.ec2(request.region).describe_instances(InstanceIds=[request.id])["Reservations"]
+        reservations = self._aws.ec2(request.region).describe_instances(InstanceIds=[request.id])[
+            "Reservations"
+        ]
         return reservations[0]["Instances"][0]["State"]["Name"] if reservations else "unknown"
 
-    def _security_groups(self, region: str, key: str, value: str, vpc: str | None = None) -> list[str]:
-        filters: Any = [{"Name": key, "Values": [value]}] + ([{"Name": "vpc-id", "Values": [vpc]}] if vpc else [])
+    def _security_groups(
+        self, region: str, key: str, value: str, vpc: str | None = None
+    ) -> list[str]:
+        filters: Any = [{"Name": key, "Values": [value]}] + (
+            [{"Name": "vpc-id", "Values": [vpc]}] if vpc else []
+        )
         found = self._aws.ec2(region).describe_security_groups(Filters=filters)["SecurityGroups"]
         return [group["GroupId"] for group in found]
 
 
 def _ssh_from(addresses: Collection[str]) -> Any:
-    permission: Any = {"IpProtocol": "tcp", "FromPort": SSH, "ToPort": SSH, "IpRanges": [], "Ipv6Ranges": []}
+    permission: Any = {
+        "IpProtocol": "tcp",
+        "FromPort": SSH,
+        "ToPort": SSH,
+        "IpRanges": [],
+        "Ipv6Ranges": [],
+    }
     for address in sorted(addresses):
         if ":" in address:
-            permission["Ipv6Ranges"].append({"CidrIpv6": f"{address}/128", "Description": "Ovenbird's worker"})
+            permission["Ipv6Ranges"].append(
+                {"CidrIpv6": f"{address}/128", "Description": "Ovenbird's worker"}
+            )
         else:
-            permission["IpRanges"].append({"CidrIp": f"{address}/32", "Description": "Ovenbird's worker"})
+            permission["IpRanges"].append(
+                {"CidrIp": f"{address}/32", "Description": "Ovenbird's worker"}
+            )
     return permission
 
 
 def _admitted(permissions: Iterable[Any]) -> set[tuple[Any, Any, str]]:
     return {
-        (permission.get("FromPort"), permission.get("ToPort"), str(entry.get("CidrIp") or entry.get("CidrIpv6")))
+        (
+            permission.get("FromPort"),
+            permission.get("ToPort"),
+            str(entry.get("CidrIp") or entry.get("CidrIpv6")),
+        )
         for permission in permissions
         for entry in [*permission.get("IpRanges", []), *permission.get("Ipv6Ranges", [])]
     }

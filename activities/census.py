@@ -40,36 +40,64 @@ class Censuses:
         ec2 = self._aws.ec2(request.region)
         by_stack = {"Name": f"tag:{names.STACK}", "Values": [request.stack]}
         by_application = {"Name": f"tag:{names.APPLICATION}", "Values": [request.application]}
-        pages = self._aws.autoscaling(request.region).get_paginator("describe_auto_scaling_groups").paginate(Filters=[by_stack])  # type: ignore[list-item]
-        groups = [group for page in pages for group in page["AutoScalingGroups"] if not group.get("Status")]
+        pages = (
+            self._aws.autoscaling(request.region)
+            .get_paginator("describe_auto_scaling_groups")
+            .paginate(Filters=[by_stack])
+        )  # type: ignore[list-item]
+        groups = [
+            group
+            for page in pages
+            for group in page["AutoScalingGroups"]
+            if not group.get("Status")
+        ]
         owned = [
             Owned(
-                kind="launch template", id=t["LaunchTemplateId"], name=t["LaunchTemplateName"],
-                release=tag_dict(t.get("Tags")).get(names.RELEASE, ""), created_at=t["CreateTime"].isoformat(),
+                kind="launch template",
+                id=t["LaunchTemplateId"],
+                name=t["LaunchTemplateName"],
+                release=tag_dict(t.get("Tags")).get(names.RELEASE, ""),
+                created_at=t["CreateTime"].isoformat(),
             )
             for found in ec2.get_paginator("describe_launch_templates").paginate(Filters=[by_stack])  # type: ignore[list-item]
             for t in found["LaunchTemplates"]
-        ]  # fmt: skip
+        ]
         owned += [
             Owned(
-                kind="instance", id=i["InstanceId"], name=tag_dict(i.get("Tags")).get("Name", ""),
-                release=tag_dict(i.get("Tags")).get(names.RELEASE, ""), created_at=i["LaunchTime"].isoformat(),
+                kind="instance",
+                id=i["InstanceId"],
+                name=tag_dict(i.get("Tags")).get("Name", ""),
+                release=tag_dict(i.get("Tags")).get(names.RELEASE, ""),
+                created_at=i["LaunchTime"].isoformat(),
             )
-            for reservations in ec2.get_paginator("describe_instances").paginate(Filters=[by_application])  # type: ignore[list-item]
+            for reservations in ec2.get_paginator("describe_instances").paginate(
+                Filters=[by_application]
+            )  # type: ignore[list-item]
             for reservation in reservations["Reservations"]
             for i in reservation["Instances"]
-            if names.STACK not in tag_dict(i.get("Tags")) and i["State"]["Name"] not in ("terminated", "shutting-down")
-        ]  # fmt: skip
+            if names.STACK not in tag_dict(i.get("Tags"))
+            and i["State"]["Name"] not in ("terminated", "shutting-down")
+        ]
         owned += [
-            Owned(kind="security group", id=g["GroupId"], name=g["GroupName"], release=tag_dict(g.get("Tags")).get(names.RELEASE, ""))
-            for security_groups in ec2.get_paginator("describe_security_groups").paginate(Filters=[by_application])  # type: ignore[list-item]
+            Owned(
+                kind="security group",
+                id=g["GroupId"],
+                name=g["GroupName"],
+                release=tag_dict(g.get("Tags")).get(names.RELEASE, ""),
+            )
+            for security_groups in ec2.get_paginator("describe_security_groups").paginate(
+                Filters=[by_application]
+            )  # type: ignore[list-item]
             for g in security_groups["SecurityGroups"]
         ]
         return Census(
             deployments=tuple(deployment(facts(group)) for group in groups),
-            created_at={group["AutoScalingGroupName"]: group["CreatedTime"].isoformat() for group in groups},
-            owned=tuple(owned), target_groups=request.target_groups,
-        )  # fmt: skip
+            created_at={
+                group["AutoScalingGroupName"]: group["CreatedTime"].isoformat() for group in groups
+            },
+            owned=tuple(owned),
+            target_groups=request.target_groups,
+        )
 
     @activity.defn
     async def which_run(self, request: WhichRun) -> list[str]:
@@ -83,7 +111,9 @@ class Censuses:
         if not workflow_id:
             return True
         try:
-            found = await self._client.get_workflow_handle(workflow_id).describe(rpc_timeout=RPC_TIMEOUT)
+            found = await self._client.get_workflow_handle(workflow_id).describe(
+                rpc_timeout=RPC_TIMEOUT
+            )
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return False

@@ -35,10 +35,18 @@ class Checks:
     @activity.defn(no_thread_cancel_exception=True)
     def check_stack(self, stack: Stack) -> list[Check]:
         """In the order in which a release would need it. What cannot be found out is a problem too, in AWS's own words."""
-        asked: list[tuple[str, Callable[[Stack], str]]] = [("AWS account", self._account), ("repository", self._repository)]
+        asked: list[tuple[str, Callable[[Stack], str]]] = [
+            ("AWS account", self._account),
+            ("repository", self._repository),
+        ]
         if stack.bake.made_by:
             asked += [
-                ("images", lambda stack: f"made by {stack.bake.made_by}, copied to {stack.region}: ask the doctor about that stack too")
+                (
+                    "images",
+                    lambda stack: (
+                        f"made by {stack.bake.made_by}, copied to {stack.region}: ask the doctor about that stack too"
+                    ),
+                )
             ]
         else:
             asked += [
@@ -59,7 +67,11 @@ class Checks:
 
     def _resolved(self, stack: Stack) -> str:
         bake = stack.bake
-        return self._images.resolve_base_image(ResolveBaseImage(region=stack.region, base=bake.base_image, architecture=bake.architecture))
+        return self._images.resolve_base_image(
+            ResolveBaseImage(
+                region=stack.region, base=bake.base_image, architecture=bake.architecture
+            )
+        )
 
     def _base_image(self, stack: Stack) -> str:
         image = self._resolved(stack)
@@ -68,7 +80,9 @@ class Checks:
             raise InvalidRequest(f"{image} is not there, or not shared with this account")
         architecture = known[0].get("Architecture", stack.bake.architecture)
         if architecture != stack.bake.architecture:
-            raise InvalidRequest(f"{image} is for {architecture}, and bake.architecture says {stack.bake.architecture}")
+            raise InvalidRequest(
+                f"{image} is for {architecture}, and bake.architecture says {stack.bake.architecture}"
+            )
         return f"{image} ({known[0].get('Name', '')})"
 
     def _sharing(self, stack: Stack) -> str:
@@ -76,7 +90,11 @@ class Checks:
         if not bake.share_with:
             return "with no other account"
         base = self._resolved(stack)
-        self._delivery.refuse_unshareable(CheckSharing(region=stack.region, base_image=base, kms_key=bake.kms_key, copies=bake.copies))
+        self._delivery.refuse_unshareable(
+            CheckSharing(
+                region=stack.region, base_image=base, kms_key=bake.kms_key, copies=bake.copies
+            )
+        )
         return ", ".join(bake.share_with)
 
     def _bucket(self, stack: Stack) -> str:
@@ -88,20 +106,31 @@ class Checks:
         if stack.bake.builder == "native":
             return "native, over SSM"
         try:
-            done = subprocess.run(["packer", "version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=True)
+            done = subprocess.run(
+                ["packer", "version"],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=30,
+                check=True,
+            )
         except FileNotFoundError:
             raise InvalidRequest(MISSING) from None
         except subprocess.SubprocessError as error:
             raise InvalidRequest(f"packer version does not answer on the worker: {error}") from None
         first = (done.stdout.splitlines() or [""])[0]
         if not first.startswith("Packer v"):
-            raise InvalidRequest(f"the packer on the worker's PATH is another program: it says {first!r}")
+            raise InvalidRequest(
+                f"the packer on the worker's PATH is another program: it says {first!r}"
+            )
         return first
 
     def _network(self, stack: Stack) -> str:
         wanted = stack.network.subnets
         found = self._aws.ec2(stack.region).describe_subnets(SubnetIds=list(wanted))["Subnets"]
-        if strangers := [subnet["SubnetId"] for subnet in found if subnet["VpcId"] != stack.network.vpc]:
+        if strangers := [
+            subnet["SubnetId"] for subnet in found if subnet["VpcId"] != stack.network.vpc
+        ]:
             raise InvalidRequest(f"{', '.join(strangers)} are not in {stack.network.vpc}")
         free = sum(subnet["AvailableIpAddressCount"] for subnet in found)
         return f"{len(found)} subnets in {len({subnet['AvailabilityZone'] for subnet in found})} zones, {free} addresses free"

@@ -30,7 +30,9 @@ class Classic:
     def find(self, region: str, wanted: list[str]) -> list[TargetGroup]:
         """By name. Raises InvalidRequest naming those that do not exist."""
         try:
-            found = self._aws.elb(region).describe_load_balancers(LoadBalancerNames=wanted)["LoadBalancerDescriptions"]
+            found = self._aws.elb(region).describe_load_balancers(LoadBalancerNames=wanted)[
+                "LoadBalancerDescriptions"
+            ]
         except ClientError as error:
             if code(error) in ("LoadBalancerNotFound", "AccessPointNotFound"):
                 raise InvalidRequest(
@@ -39,13 +41,16 @@ class Classic:
             raise
         return [
             TargetGroup(
-                arn=names.classic(balancer["LoadBalancerName"]), name=balancer["LoadBalancerName"],
+                arn=names.classic(balancer["LoadBalancerName"]),
+                name=balancer["LoadBalancerName"],
                 # Where one listener carries connections, its metrics are not of requests.
-                protocol=next((p for p in _protocols(balancer) if not p.startswith("HTTP")), "HTTP"),
+                protocol=next(
+                    (p for p in _protocols(balancer) if not p.startswith("HTTP")), "HTTP"
+                ),
                 zones=tuple(balancer.get("AvailabilityZones", [])),
             )
             for balancer in found
-        ]  # fmt: skip
+        ]
 
     def health(self, region: str, name: str, instances: Iterable[str]) -> dict[str, TargetState]:
         """
@@ -58,13 +63,17 @@ class Classic:
             return {}
         elb = self._aws.elb(region)
         try:
-            states = elb.describe_instance_health(LoadBalancerName=name, Instances=asked)["InstanceStates"]  # type: ignore[arg-type]
+            states = elb.describe_instance_health(LoadBalancerName=name, Instances=asked)[
+                "InstanceStates"
+            ]  # type: ignore[arg-type]
         except ClientError as error:
             if code(error) not in GONE:
                 raise
             states = [state for one in asked for state in self._state(elb, name, one)]
         return {
-            state["InstanceId"]: classic_state(state.get("State", ""), state.get("ReasonCode", ""), state.get("Description", ""))
+            state["InstanceId"]: classic_state(
+                state.get("State", ""), state.get("ReasonCode", ""), state.get("Description", "")
+            )
             for state in states
         }
 
@@ -72,7 +81,9 @@ class Classic:
     def _state(elb: Any, name: str, instance: dict[str, str]) -> list[Any]:
         """None of one that has ended meanwhile, or that the balancer does not know yet: it serves nobody."""
         try:
-            found: list[Any] = elb.describe_instance_health(LoadBalancerName=name, Instances=[instance])["InstanceStates"]
+            found: list[Any] = elb.describe_instance_health(
+                LoadBalancerName=name, Instances=[instance]
+            )["InstanceStates"]
         except ClientError as error:
             if code(error) not in GONE:
                 raise
@@ -83,7 +94,9 @@ class Classic:
         """Raises InvalidRequest where a balancer would cut requests in flight, or drain for longer than the stack waits (seconds)."""
         told = []
         for name in balancers:
-            attributes = self._aws.elb(region).describe_load_balancer_attributes(LoadBalancerName=name)["LoadBalancerAttributes"]
+            attributes = self._aws.elb(region).describe_load_balancer_attributes(
+                LoadBalancerName=name
+            )["LoadBalancerAttributes"]
             draining = attributes.get("ConnectionDraining", {"Enabled": False})
             seconds = draining.get("Timeout", 300)
             if not draining["Enabled"]:
@@ -99,25 +112,36 @@ class Classic:
 
 
 def _protocols(balancer: Any) -> list[str]:
-    return [listener["Listener"]["Protocol"].upper() for listener in balancer.get("ListenerDescriptions", [])]
+    return [
+        listener["Listener"]["Protocol"].upper()
+        for listener in balancer.get("ListenerDescriptions", [])
+    ]
 
 
 def detach(aws: Aws, region: str, group: str, keys: Iterable[str]) -> None:
     """A group from target groups and classic balancers alike."""
     arns, balancers = names.split(keys)
     if arns:
-        aws.autoscaling(region).detach_load_balancer_target_groups(AutoScalingGroupName=group, TargetGroupARNs=arns)
+        aws.autoscaling(region).detach_load_balancer_target_groups(
+            AutoScalingGroupName=group, TargetGroupARNs=arns
+        )
     if balancers:
-        aws.autoscaling(region).detach_load_balancers(AutoScalingGroupName=group, LoadBalancerNames=balancers)
+        aws.autoscaling(region).detach_load_balancers(
+            AutoScalingGroupName=group, LoadBalancerNames=balancers
+        )
 
 
 def attach(aws: Aws, region: str, group: str, keys: Iterable[str]) -> None:
     """A group to target groups and classic balancers alike."""
     arns, balancers = names.split(keys)
     if arns:
-        aws.autoscaling(region).attach_load_balancer_target_groups(AutoScalingGroupName=group, TargetGroupARNs=arns)
+        aws.autoscaling(region).attach_load_balancer_target_groups(
+            AutoScalingGroupName=group, TargetGroupARNs=arns
+        )
     if balancers:
-        aws.autoscaling(region).attach_load_balancers(AutoScalingGroupName=group, LoadBalancerNames=balancers)
+        aws.autoscaling(region).attach_load_balancers(
+            AutoScalingGroupName=group, LoadBalancerNames=balancers
+        )
 
 
 def classic_state(state: str, reason: str, description: str) -> TargetState:

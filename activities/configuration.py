@@ -15,7 +15,9 @@ def read_stacks(path: Path) -> dict[str, Stack]:
     try:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidConfiguration(f"cannot read the stacks file {path}: {error}; set OVENBIRD_STACKS to where it is") from None
+        raise InvalidConfiguration(
+            f"cannot read the stacks file {path}: {error}; set OVENBIRD_STACKS to where it is"
+        ) from None
     return parse(text, str(path))
 
 

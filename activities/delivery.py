@@ -72,7 +72,9 @@ class Delivery:
         wrong = [request.region] if encrypted and self._is_managed(request.region, key) else []
         for copy in request.copies:
             by_default, default = self._default_encryption(copy.region)
-            if (copy.kms_key or encrypted or by_default) and self._is_managed(copy.region, copy.kms_key or default):
+            if (copy.kms_key or encrypted or by_default) and self._is_managed(
+                copy.region, copy.kms_key or default
+            ):
                 wrong.append(copy.region)
         if wrong:
             raise InvalidRequest(
@@ -95,12 +97,21 @@ class Delivery:
         if image.imds != IMDS_V2:
             ec2.modify_image_attribute(ImageId=image.id, ImdsSupport={"Value": IMDS_V2})
         if request.deprecate_after_days and not image.deprecated_at:
-            ec2.enable_image_deprecation(ImageId=image.id, DeprecateAt=_deprecation(image, request.deprecate_after_days))
+            ec2.enable_image_deprecation(
+                ImageId=image.id, DeprecateAt=_deprecation(image, request.deprecate_after_days)
+            )
         if request.share_with:
             ec2.modify_image_attribute(
-                ImageId=image.id, LaunchPermission={"Add": [{"UserId": account} for account in request.share_with]}
-            )  # fmt: skip
-        return image.model_copy(update={"imds": IMDS_V2, "verified": image.verified or request.verified, "shared_with": shared_with})
+                ImageId=image.id,
+                LaunchPermission={"Add": [{"UserId": account} for account in request.share_with]},
+            )
+        return image.model_copy(
+            update={
+                "imds": IMDS_V2,
+                "verified": image.verified or request.verified,
+                "shared_with": shared_with,
+            }
+        )
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
@@ -119,16 +130,23 @@ class Delivery:
         more: Any = {"Encrypted": True, "KmsKeyId": request.kms_key} if request.kms_key else {}
         try:
             made = self._aws.ec2(request.region).copy_image(
-                SourceRegion=request.source_region, SourceImageId=request.source, Name=request.name,
+                SourceRegion=request.source_region,
+                SourceImageId=request.source,
+                Name=request.name,
                 # The same token would be answered with what has failed and is gone.
                 ClientToken=names.token(request.token, known["ImageId"] if known else ""),
-                TagSpecifications=[{"ResourceType": kind, "Tags": tag_list(request.tags)} for kind in ("image", "snapshot")],
+                TagSpecifications=[
+                    {"ResourceType": kind, "Tags": tag_list(request.tags)}
+                    for kind in ("image", "snapshot")
+                ],
                 **more,
-            )  # fmt: skip
+            )
         except ClientError as error:
             if code(error) != "InvalidAMIName.Duplicate":
                 raise
-            raise NotReady(f"AWS says that {request.region} has an image {request.name}, and does not show it yet") from None
+            raise NotReady(
+                f"AWS says that {request.region} has an image {request.name}, and does not show it yet"
+            ) from None
         return made["ImageId"]
 
     @activity.defn(no_thread_cancel_exception=True)
@@ -146,17 +164,30 @@ class Delivery:
         by_default, key = self._default_encryption(request.region)
         if by_default:
             return True, key
-        base = self._aws.ec2(request.region).describe_images(ImageIds=[request.base_image])["Images"]
-        disks: list[Any] = [mapping["Ebs"] for image in base for mapping in image.get("BlockDeviceMappings", []) if "Ebs" in mapping]
+        base = self._aws.ec2(request.region).describe_images(ImageIds=[request.base_image])[
+            "Images"
+        ]
+        disks: list[Any] = [
+            mapping["Ebs"]
+            for image in base
+            for mapping in image.get("BlockDeviceMappings", [])
+            if "Ebs" in mapping
+        ]
         encrypted = [disk for disk in disks if disk.get("Encrypted")]
         return bool(encrypted), encrypted[0].get("KmsKeyId", key) if encrypted else key
 
     def _default_encryption(self, region: str) -> tuple[bool, str]:
         ec2 = self._aws.ec2(region)
-        return ec2.get_ebs_encryption_by_default()["EbsEncryptionByDefault"], ec2.get_ebs_default_kms_key_id()["KmsKeyId"]
+        return ec2.get_ebs_encryption_by_default()[
+            "EbsEncryptionByDefault"
+        ], ec2.get_ebs_default_kms_key_id()["KmsKeyId"]
 
     def _is_managed(self, region: str, key: str) -> bool:
-        return key == DEFAULT_KEY or self._aws.kms(region).describe_key(KeyId=key)["KeyMetadata"].get("KeyManager") == "AWS"
+        return (
+            key == DEFAULT_KEY
+            or self._aws.kms(region).describe_key(KeyId=key)["KeyMetadata"].get("KeyManager")
+            == "AWS"
+        )
 
 
 def _deprecation(image: Image, days: float) -> datetime:

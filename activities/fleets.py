@@ -45,26 +45,37 @@ class Fleets:
 
         https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_InstancesDistribution.html
         """
-        policy: Any = {"InstancesDistribution": distribution(request.mixed, on_demand=request.on_demand)}
-        self._aws.autoscaling(request.region).update_auto_scaling_group(AutoScalingGroupName=request.group, MixedInstancesPolicy=policy)
+        policy: Any = {
+            "InstancesDistribution": distribution(request.mixed, on_demand=request.on_demand)
+        }
+        self._aws.autoscaling(request.region).update_auto_scaling_group(
+            AutoScalingGroupName=request.group, MixedInstancesPolicy=policy
+        )
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def put_warm_pool(self, request: PutWarmPool) -> None:
         """The same again changes nothing."""
         pool = request.pool
-        most: Any = {} if pool.max_prepared is None else {"MaxGroupPreparedCapacity": pool.max_prepared}
+        most: Any = (
+            {} if pool.max_prepared is None else {"MaxGroupPreparedCapacity": pool.max_prepared}
+        )
         self._aws.autoscaling(request.region).put_warm_pool(
-            AutoScalingGroupName=request.group, MinSize=pool.min, PoolState=pool.state, InstanceReusePolicy={"ReuseOnScaleIn": pool.reuse},
+            AutoScalingGroupName=request.group,
+            MinSize=pool.min,
+            PoolState=pool.state,
+            InstanceReusePolicy={"ReuseOnScaleIn": pool.reuse},
             **most,
-        )  # fmt: skip
+        )
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def delete_warm_pool(self, request: DeleteWarmPool) -> None:
         """Content where there is none. ForceDelete ends what waits in the pool, which serves nobody; it is asked again until it is gone."""
         try:
-            self._aws.autoscaling(request.region).delete_warm_pool(AutoScalingGroupName=request.group, ForceDelete=True)
+            self._aws.autoscaling(request.region).delete_warm_pool(
+                AutoScalingGroupName=request.group, ForceDelete=True
+            )
         except ClientError as error:
             if "No warm pool found" not in sentence(error) and "not found" not in sentence(error):
                 raise
@@ -72,7 +83,10 @@ class Fleets:
 
 def mixed_policy(launch_template: dict[str, str], mixed: Mixed) -> dict[str, Any]:
     """For a group that is made: on demand alone until it serves alone."""
-    overrides = [{"InstanceType": kind, "WeightedCapacity": str(weight)} for kind, weight in mixed.types.items()]
+    overrides = [
+        {"InstanceType": kind, "WeightedCapacity": str(weight)}
+        for kind, weight in mixed.types.items()
+    ]
     return {
         "LaunchTemplate": {"LaunchTemplateSpecification": launch_template, "Overrides": overrides},
         "InstancesDistribution": distribution(mixed, on_demand=True),
@@ -81,7 +95,8 @@ def mixed_policy(launch_template: dict[str, str], mixed: Mixed) -> dict[str, Any
 
 def distribution(mixed: Mixed, *, on_demand: bool) -> dict[str, Any]:
     return {
-        "OnDemandAllocationStrategy": "prioritized", "OnDemandBaseCapacity": mixed.on_demand_base,
+        "OnDemandAllocationStrategy": "prioritized",
+        "OnDemandBaseCapacity": mixed.on_demand_base,
         "OnDemandPercentageAboveBaseCapacity": 100 if on_demand else mixed.on_demand_percentage,
         "SpotAllocationStrategy": mixed.spot_allocation,
-    }  # fmt: skip
+    }

@@ -133,10 +133,17 @@ class Groups:
     @translated
     def find_deployments(self, request: OfStack) -> list[Deployment]:
         """All deployments of the stack, by tag; groups that AWS is deleting already are left out."""
-        pages = self._aws.autoscaling(request.region).get_paginator("describe_auto_scaling_groups").paginate(
-            Filters=[{"Name": f"tag:{names.STACK}", "Values": [request.stack]}]
-        )  # fmt: skip
-        groups = [facts(group) for page in pages for group in page["AutoScalingGroups"] if not group.get("Status")]
+        pages = (
+            self._aws.autoscaling(request.region)
+            .get_paginator("describe_auto_scaling_groups")
+            .paginate(Filters=[{"Name": f"tag:{names.STACK}", "Values": [request.stack]}])
+        )
+        groups = [
+            facts(group)
+            for page in pages
+            for group in page["AutoScalingGroups"]
+            if not group.get("Status")
+        ]
         return [deployment(group) for group in groups]
 
     @activity.defn(no_thread_cancel_exception=True)
@@ -149,30 +156,51 @@ class Groups:
     def ensure_group(self, request: EnsureGroup) -> None:
         """Raises Conflict where the name is taken by a group of another release."""
         template = {"LaunchTemplateName": request.launch, "Version": VERSION}
-        launch: Any = {"LaunchConfigurationName": request.launch} if request.configuration else {"LaunchTemplate": template}
+        launch: Any = (
+            {"LaunchConfigurationName": request.launch}
+            if request.configuration
+            else {"LaunchTemplate": template}
+        )
         if request.mixed:
             launch = {"MixedInstancesPolicy": mixed_policy(template, request.mixed)}
         autoscaling = self._aws.autoscaling(request.region)
-        more: Any = {"LifecycleHookSpecificationList": [_hook(hook) for hook in request.lifecycle_hooks]} if request.lifecycle_hooks else {}
+        more: Any = (
+            {"LifecycleHookSpecificationList": [_hook(hook) for hook in request.lifecycle_hooks]}
+            if request.lifecycle_hooks
+            else {}
+        )
         more |= {"DefaultInstanceWarmup": request.warmup} if request.warmup is not None else {}
         try:
             autoscaling.create_auto_scaling_group(
-                AutoScalingGroupName=request.name, MinSize=request.min, MaxSize=request.max, DesiredCapacity=request.desired,
-                VPCZoneIdentifier=",".join(request.subnets), HealthCheckType="ELB", HealthCheckGracePeriod=request.health_check_grace,
+                AutoScalingGroupName=request.name,
+                MinSize=request.min,
+                MaxSize=request.max,
+                DesiredCapacity=request.desired,
+                VPCZoneIdentifier=",".join(request.subnets),
+                HealthCheckType="ELB",
+                HealthCheckGracePeriod=request.health_check_grace,
                 # Nobody's ForceDelete takes what serves or what a rollback goes back to.
                 DeletionProtection="prevent-force-deletion",
-                Tags=_tags(request.name, request.tags, propagate=request.configuration), **launch, **more,
-            )  # fmt: skip
+                Tags=_tags(request.name, request.tags, propagate=request.configuration),
+                **launch,
+                **more,
+            )
         except ClientError as error:
             if code(error) != "AlreadyExists":
                 raise
             known = self._group(request.region, request.name)
             if known is None:
-                raise NotReady(f"AWS says that the group {request.name} exists, and does not show it yet") from None
+                raise NotReady(
+                    f"AWS says that the group {request.name} exists, and does not show it yet"
+                ) from None
             if known.tags.get(names.RELEASE) != request.tags[names.RELEASE]:
-                raise Conflict(f"the Auto Scaling group {request.name} exists and another release made it") from None
+                raise Conflict(
+                    f"the Auto Scaling group {request.name} exists and another release made it"
+                ) from None
         if request.hold:
-            autoscaling.suspend_processes(AutoScalingGroupName=request.name, ScalingProcesses=[REBALANCE])
+            autoscaling.suspend_processes(
+                AutoScalingGroupName=request.name, ScalingProcesses=[REBALANCE]
+            )
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
@@ -184,10 +212,14 @@ class Groups:
                 metric["ResourceLabel"] = request.label
             try:
                 self._aws.autoscaling(request.region).put_scaling_policy(
-                    AutoScalingGroupName=request.group, PolicyName=names.scaling_policy(request.group, policy.metric),
+                    AutoScalingGroupName=request.group,
+                    PolicyName=names.scaling_policy(request.group, policy.metric),
                     PolicyType="TargetTrackingScaling",
-                    TargetTrackingConfiguration={"PredefinedMetricSpecification": metric, "TargetValue": policy.target},
-                )  # fmt: skip
+                    TargetTrackingConfiguration={
+                        "PredefinedMetricSpecification": metric,
+                        "TargetValue": policy.target,
+                    },
+                )
             except ClientError as error:
                 if "not found" in sentence(error):
                     nothing_there(f"the group {request.group}", request.settled_at)
@@ -197,16 +229,25 @@ class Groups:
     @translated
     def resize(self, request: Resize) -> None:
         """All bounds in one call: apart, each would move the desired size on its own."""
-        sizes: Any = {"MinSize": request.min, "MaxSize": request.max, "DesiredCapacity": request.desired}
+        sizes: Any = {
+            "MinSize": request.min,
+            "MaxSize": request.max,
+            "DesiredCapacity": request.desired,
+        }
         self._aws.autoscaling(request.region).update_auto_scaling_group(
-            AutoScalingGroupName=request.group, **{key: size for key, size in sizes.items() if size is not None}
+            AutoScalingGroupName=request.group,
+            **{key: size for key, size in sizes.items() if size is not None},
         )
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def mark(self, request: MarkGroups) -> None:
         """All groups' tags in one call."""
-        tags = [tag for group, values in request.tags.items() for tag in _tags(group, values, propagate=False)]
+        tags = [
+            tag
+            for group, values in request.tags.items()
+            for tag in _tags(group, values, propagate=False)
+        ]
         self._aws.autoscaling(request.region).create_or_update_tags(Tags=tags)
 
     @activity.defn(no_thread_cancel_exception=True)
@@ -218,18 +259,26 @@ class Groups:
         tags |= {names.RESTORE_REBALANCE: "true"} if request.hold else {}
         autoscaling.create_or_update_tags(Tags=_tags(request.group, tags, propagate=False))
         if request.minimum is not None:
-            autoscaling.update_auto_scaling_group(AutoScalingGroupName=request.group, MinSize=request.minimum)
+            autoscaling.update_auto_scaling_group(
+                AutoScalingGroupName=request.group, MinSize=request.minimum
+            )
         if request.hold:
-            autoscaling.suspend_processes(AutoScalingGroupName=request.group, ScalingProcesses=[REBALANCE])
+            autoscaling.suspend_processes(
+                AutoScalingGroupName=request.group, ScalingProcesses=[REBALANCE]
+            )
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def unpin_minimum(self, request: Unpin) -> None:
         autoscaling = self._aws.autoscaling(request.region)
         if request.original is not None:
-            autoscaling.update_auto_scaling_group(AutoScalingGroupName=request.group, MinSize=request.original)
+            autoscaling.update_auto_scaling_group(
+                AutoScalingGroupName=request.group, MinSize=request.original
+            )
         if request.let_go:
-            autoscaling.resume_processes(AutoScalingGroupName=request.group, ScalingProcesses=[REBALANCE])
+            autoscaling.resume_processes(
+                AutoScalingGroupName=request.group, ScalingProcesses=[REBALANCE]
+            )
         # Every group of ours has these tags from the start: empty is as it was before.
         tags = {names.RESTORE_MIN: ""} if request.original is not None else {}
         tags |= {names.RESTORE_REBALANCE: ""} if request.let_go else {}
@@ -240,7 +289,9 @@ class Groups:
     def let_rebalance(self, request: GroupsRef) -> None:
         """One call a group. Content where it never was suspended."""
         for name in request.names:
-            self._aws.autoscaling(request.region).resume_processes(AutoScalingGroupName=name, ScalingProcesses=[REBALANCE])
+            self._aws.autoscaling(request.region).resume_processes(
+                AutoScalingGroupName=name, ScalingProcesses=[REBALANCE]
+            )
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
@@ -266,14 +317,18 @@ class Groups:
         if group.tags.get(names.RELEASE) != request.release:
             raise Conflict(f"the Auto Scaling group {request.name} is of another release and stays")
         if group.desired or group.min:
-            autoscaling.update_auto_scaling_group(AutoScalingGroupName=request.name, MinSize=0, DesiredCapacity=0)
+            autoscaling.update_auto_scaling_group(
+                AutoScalingGroupName=request.name, MinSize=0, DesiredCapacity=0
+            )
         if group.instances:
             raise NotReady(f"the group {request.name} still has {len(group.instances)} instances")
         try:
             autoscaling.delete_auto_scaling_group(AutoScalingGroupName=request.name)
         except ClientError as error:
             if code(error).startswith(("ResourceInUse", "ScalingActivityInProgress")):
-                raise NotReady(f"the group {request.name} is not empty yet: {sentence(error)}") from None
+                raise NotReady(
+                    f"the group {request.name} is not empty yet: {sentence(error)}"
+                ) from None
             if "not found" not in sentence(error):
                 raise
 
@@ -286,7 +341,9 @@ class Groups:
         if group is None:
             return
         if group.desired or group.min or group.max:
-            autoscaling.update_auto_scaling_group(AutoScalingGroupName=request.name, MinSize=0, MaxSize=0, DesiredCapacity=0)
+            autoscaling.update_auto_scaling_group(
+                AutoScalingGroupName=request.name, MinSize=0, MaxSize=0, DesiredCapacity=0
+            )
         if group.instances:
             raise NotReady(f"the group {request.name} still has {len(group.instances)} instances")
         if group.target_groups:
@@ -297,69 +354,108 @@ class Groups:
     def delete_empty_group(self, request: GroupRef) -> None:
         """Content to find nothing. Raises Conflict where it has instances: somebody woke it, and prune scales nothing down."""
         try:
-            self._aws.autoscaling(request.region).delete_auto_scaling_group(AutoScalingGroupName=request.name)
+            self._aws.autoscaling(request.region).delete_auto_scaling_group(
+                AutoScalingGroupName=request.name
+            )
         except ClientError as error:
             if code(error).startswith("ResourceInUse"):
-                raise Conflict(f"the Auto Scaling group {request.name} has instances again, and stays: {sentence(error)}") from None
+                raise Conflict(
+                    f"the Auto Scaling group {request.name} has instances again, and stays: {sentence(error)}"
+                ) from None
             if "not found" not in sentence(error):
                 raise
 
     def _group(self, region: str, name: str) -> Group | None:
-        found = self._aws.autoscaling(region).describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
+        found = self._aws.autoscaling(region).describe_auto_scaling_groups(
+            AutoScalingGroupNames=[name]
+        )["AutoScalingGroups"]
         return facts(found[0]) if found and not found[0].get("Status") else None
 
 
 def facts(group: AutoScalingGroupTypeDef) -> Group:
     """The group as AWS describes it; what its targets say is added by who asks the balancer."""
-    template = group.get("LaunchTemplate") or group.get("MixedInstancesPolicy", {}).get("LaunchTemplate", {}).get(
-        "LaunchTemplateSpecification", {}
-    )
+    template = group.get("LaunchTemplate") or group.get("MixedInstancesPolicy", {}).get(
+        "LaunchTemplate", {}
+    ).get("LaunchTemplateSpecification", {})
     return Group(
-        name=group["AutoScalingGroupName"], min=group["MinSize"], max=group["MaxSize"], desired=group["DesiredCapacity"],
+        name=group["AutoScalingGroupName"],
+        min=group["MinSize"],
+        max=group["MaxSize"],
+        desired=group["DesiredCapacity"],
         instances=tuple(
             Instance(
-                id=instance["InstanceId"], lifecycle=instance["LifecycleState"], healthy=instance["HealthStatus"].lower() == "healthy",
-                zone=instance["AvailabilityZone"], protected=instance.get("ProtectedFromScaleIn", False),
+                id=instance["InstanceId"],
+                lifecycle=instance["LifecycleState"],
+                healthy=instance["HealthStatus"].lower() == "healthy",
+                zone=instance["AvailabilityZone"],
+                protected=instance.get("ProtectedFromScaleIn", False),
                 weight=int(instance.get("WeightedCapacity") or 1),
             )
-            for instance in sorted(group.get("Instances", []), key=lambda instance: instance["InstanceId"])
+            for instance in sorted(
+                group.get("Instances", []), key=lambda instance: instance["InstanceId"]
+            )
             # A warm pool's serve nobody: https://docs.aws.amazon.com/autoscaling/ec2/userguide/warm-pool-instance-lifecycle.html.
             if not instance["LifecycleState"].startswith("Warmed")
         ),
-        target_groups=(*group.get("TargetGroupARNs", []), *map(names.classic, group.get("LoadBalancerNames", []))),
-        suspended=tuple(sorted(process["ProcessName"] for process in group.get("SuspendedProcesses", []))),
+        target_groups=(
+            *group.get("TargetGroupARNs", []),
+            *map(names.classic, group.get("LoadBalancerNames", [])),
+        ),
+        suspended=tuple(
+            sorted(process["ProcessName"] for process in group.get("SuspendedProcesses", []))
+        ),
         tags=tag_dict(group.get("Tags")),
         launch_template=template.get("LaunchTemplateName"),
         launch_configuration=group.get("LaunchConfigurationName"),
-        mixed="MixedInstancesPolicy" in group, weights=_weights(group), warm_pool="WarmPoolConfiguration" in group,
-    )  # fmt: skip
+        mixed="MixedInstancesPolicy" in group,
+        weights=_weights(group),
+        warm_pool="WarmPoolConfiguration" in group,
+    )
 
 
 def _weights(group: AutoScalingGroupTypeDef) -> dict[str, int]:
     overrides = group.get("MixedInstancesPolicy", {}).get("LaunchTemplate", {}).get("Overrides", [])
-    return {o["InstanceType"]: int(o.get("WeightedCapacity") or 1) for o in overrides if "InstanceType" in o}
+    return {
+        o["InstanceType"]: int(o.get("WeightedCapacity") or 1)
+        for o in overrides
+        if "InstanceType" in o
+    }
 
 
 def deployment(group: Group) -> Deployment:
     tags = group.tags
     return Deployment(
-        name=group.name, tag=tags.get(names.TAG, ""), commit=tags.get(names.COMMIT, ""), release=tags.get(names.RELEASE, ""),
+        name=group.name,
+        tag=tags.get(names.TAG, ""),
+        commit=tags.get(names.COMMIT, ""),
+        release=tags.get(names.RELEASE, ""),
         state=State(tags[names.STATE]) if tags.get(names.STATE) in list(State) else None,
-        served_at=tags.get(names.SERVED_AT, ""), group=group,
-    )  # fmt: skip
+        served_at=tags.get(names.SERVED_AT, ""),
+        group=group,
+    )
 
 
 def _hook(hook: LifecycleHook) -> Any:
     specification = {
-        "LifecycleHookName": hook.name, "LifecycleTransition": f"autoscaling:EC2_INSTANCE_{hook.transition.upper()}",
-        "HeartbeatTimeout": hook.timeout, "DefaultResult": hook.default, "NotificationMetadata": hook.metadata,
-        "NotificationTargetARN": hook.notify, "RoleARN": hook.role,
-    }  # fmt: skip
+        "LifecycleHookName": hook.name,
+        "LifecycleTransition": f"autoscaling:EC2_INSTANCE_{hook.transition.upper()}",
+        "HeartbeatTimeout": hook.timeout,
+        "DefaultResult": hook.default,
+        "NotificationMetadata": hook.metadata,
+        "NotificationTargetARN": hook.notify,
+        "RoleARN": hook.role,
+    }
     return {key: value for key, value in specification.items() if value is not None}
 
 
 def _tags(group: str, tags: dict[str, str], *, propagate: bool) -> list[Any]:
     return [
-        {"ResourceId": group, "ResourceType": KIND, "Key": key, "Value": value, "PropagateAtLaunch": propagate}
+        {
+            "ResourceId": group,
+            "ResourceType": KIND,
+            "Key": key,
+            "Value": value,
+            "PropagateAtLaunch": propagate,
+        }
         for key, value in tags.items()
     ]

@@ -51,20 +51,31 @@ class Hooks:
 
     def _call(self, request: RunHook) -> str:
         hook = request.hook
-        body = json.dumps({"hook": hook.name, "when": hook.when, "delivery": request.delivery} | request.about, sort_keys=True).encode()
+        body = json.dumps(
+            {"hook": hook.name, "when": hook.when, "delivery": request.delivery} | request.about,
+            sort_keys=True,
+        ).encode()
         headers = {"Content-Type": "application/json", "X-Ovenbird-Delivery": request.delivery}
         if hook.secret:
-            key = fetch_credential(self._aws, request.region, hook.secret, f"the secret of the hook {hook.name}").encode()
-            headers["X-Ovenbird-Signature"] = "sha256=" + hmac.new(key, body, hashlib.sha256).hexdigest()
+            key = fetch_credential(
+                self._aws, request.region, hook.secret, f"the secret of the hook {hook.name}"
+            ).encode()
+            headers["X-Ovenbird-Signature"] = (
+                "sha256=" + hmac.new(key, body, hashlib.sha256).hexdigest()
+            )
         assert hook.url
         try:
             # The scheme is the configuration's, which takes http and https alone.
-            with _OPENER.open(urllib.request.Request(hook.url, body, headers, method="POST"), timeout=TRY) as answer:
+            with _OPENER.open(
+                urllib.request.Request(hook.url, body, headers, method="POST"), timeout=TRY
+            ) as answer:
                 status, words = answer.status, _words(answer)
         except urllib.error.HTTPError as error:
             status, words = error.code, _words(error)
         except OSError as error:
-            raise NotReady(f"the hook {hook.name} cannot be reached at {hook.url}: {error}") from None
+            raise NotReady(
+                f"the hook {hook.name} cannot be reached at {hook.url}: {error}"
+            ) from None
         if status in (ACCEPTED, TOO_EARLY, TOO_MANY) or status >= 500:
             raise NotReady(f"the hook {hook.name} answers {status}: {words}")
         if not 200 <= status < 300:
@@ -86,9 +97,14 @@ class Hooks:
         if not sent:
             try:
                 ssm.send_command(
-                    InstanceIds=[instance], DocumentName="AWS-RunShellScript", Comment=comment,
-                    Parameters={"commands": [str(hook.command)], "executionTimeout": [str(max(1, int(hook.timeout)))]},
-                )  # fmt: skip
+                    InstanceIds=[instance],
+                    DocumentName="AWS-RunShellScript",
+                    Comment=comment,
+                    Parameters={
+                        "commands": [str(hook.command)],
+                        "executionTimeout": [str(max(1, int(hook.timeout)))],
+                    },
+                )
             except ClientError as error:
                 if code(error) == "InvalidInstanceId":
                     raise NotReady(
@@ -104,7 +120,9 @@ class Hooks:
             raise
         if found["Status"] in _WAITING:
             raise NotReady(f"the hook {hook.name} is running on {instance}")
-        words = (found.get("StandardOutputContent") or found.get("StandardErrorContent") or "").strip()[-SHOWN:]
+        words = (
+            found.get("StandardOutputContent") or found.get("StandardErrorContent") or ""
+        ).strip()[-SHOWN:]
         if found["Status"] != "Success":
             raise HookRefused(
                 f"the hook {hook.name} says no on {instance} ({found['Status']}, exit code {found.get('ResponseCode')}): {words}"

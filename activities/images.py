@@ -76,10 +76,16 @@ class Images:
     @translated
     def find_images(self, request: FindImages) -> list[Image]:
         """All images of the application in this account, in whatever state."""
-        pages = self._aws.ec2(request.region).get_paginator("describe_images").paginate(
-            # A prune that was cut short leaves an image disabled, which AWS hides unless asked.
-            IncludeDisabled=True, Owners=["self"], Filters=[{"Name": f"tag:{names.APPLICATION}", "Values": [request.application]}]
-        )  # fmt: skip
+        pages = (
+            self._aws.ec2(request.region)
+            .get_paginator("describe_images")
+            .paginate(
+                # A prune that was cut short leaves an image disabled, which AWS hides unless asked.
+                IncludeDisabled=True,
+                Owners=["self"],
+                Filters=[{"Name": f"tag:{names.APPLICATION}", "Values": [request.application]}],
+            )
+        )
         return [_image(image) for page in pages for image in page["Images"]]
 
     @activity.defn(no_thread_cancel_exception=True)
@@ -94,17 +100,28 @@ class Images:
             try:
                 return ssm.get_parameter(Name=base.parameter)["Parameter"]["Value"]
             except ssm.exceptions.ParameterNotFound:
-                raise InvalidRequest(f"the base image's SSM parameter {base.parameter} does not exist in {request.region}") from None
+                raise InvalidRequest(
+                    f"the base image's SSM parameter {base.parameter} does not exist in {request.region}"
+                ) from None
         assert base.name
         assert base.owner
-        filters = {"name": base.name, "state": "available"} | ({"architecture": request.architecture} if request.architecture else {})
-        pages = self._aws.ec2(request.region).get_paginator("describe_images").paginate(
-            Owners=[base.owner], Filters=[{"Name": name, "Values": [value]} for name, value in filters.items()]
-        )  # fmt: skip
+        filters = {"name": base.name, "state": "available"} | (
+            {"architecture": request.architecture} if request.architecture else {}
+        )
+        pages = (
+            self._aws.ec2(request.region)
+            .get_paginator("describe_images")
+            .paginate(
+                Owners=[base.owner],
+                Filters=[{"Name": name, "Values": [value]} for name, value in filters.items()],
+            )
+        )
         found = [image for page in pages for image in page["Images"]]
         if not found:
             raise InvalidRequest(
-                f"no {request.architecture} image of {base.owner} in {request.region} is called {base.name}".replace("  ", " ")
+                f"no {request.architecture} image of {base.owner} in {request.region} is called {base.name}".replace(
+                    "  ", " "
+                )
             )
         return max(found, key=lambda image: image.get("CreationDate", ""))["ImageId"]
 
@@ -125,15 +142,22 @@ class Images:
             return self.adopt(known, request.name, request.tags)
         try:
             made = ec2.create_image(
-                InstanceId=request.instance, Name=request.name, NoReboot=True,
-                TagSpecifications=[{"ResourceType": kind, "Tags": tag_list(request.tags)} for kind in ("image", "snapshot")],
-            )  # fmt: skip
+                InstanceId=request.instance,
+                Name=request.name,
+                NoReboot=True,
+                TagSpecifications=[
+                    {"ResourceType": kind, "Tags": tag_list(request.tags)}
+                    for kind in ("image", "snapshot")
+                ],
+            )
         except ClientError as error:
             if code(error) != "InvalidAMIName.Duplicate":
                 raise
             known = self.named(request.region, request.name)
             if known is None:
-                raise NotReady(f"AWS says that the name {request.name} is taken, and does not show by what yet") from None
+                raise NotReady(
+                    f"AWS says that the name {request.name} is taken, and does not show by what yet"
+                ) from None
             return self.adopt(known, request.name, request.tags)
         return made["ImageId"]
 
@@ -168,7 +192,10 @@ class Images:
         source = image.get("SourceInstanceId")
         if not source or names.RELEASE in tag_dict(image.get("Tags")):
             return False
-        wanted: Any = [{"Name": f"tag:{names.RELEASE}", "Values": [release]}, {"Name": "instance-id", "Values": [source]}]
+        wanted: Any = [
+            {"Name": f"tag:{names.RELEASE}", "Values": [release]},
+            {"Name": "instance-id", "Values": [source]},
+        ]
         return bool(self._aws.ec2(region).describe_instances(Filters=wanted)["Reservations"])
 
     @activity.defn(no_thread_cancel_exception=True)
@@ -218,14 +245,20 @@ class Images:
             for instance in (i for r in reservations["Reservations"] for i in r["Instances"]):
                 if instance["State"]["Name"] not in ("terminated", "shutting-down"):
                     users[instance["ImageId"]].append(f"instance {instance['InstanceId']}")
-        for versions in ec2.get_paginator("describe_launch_template_versions").paginate(Versions=["$Latest", "$Default"], Filters=by_image):
+        for versions in ec2.get_paginator("describe_launch_template_versions").paginate(
+            Versions=["$Latest", "$Default"], Filters=by_image
+        ):
             for version in versions["LaunchTemplateVersions"]:
-                users[version["LaunchTemplateData"]["ImageId"]].append(f"launch template {version['LaunchTemplateName']}")
+                users[version["LaunchTemplateData"]["ImageId"]].append(
+                    f"launch template {version['LaunchTemplateName']}"
+                )
         autoscaling = self._aws.autoscaling(request.region)
         for page in autoscaling.get_paginator("describe_launch_configurations").paginate():
             for config in page["LaunchConfigurations"]:
                 if config["ImageId"] in users:
-                    users[config["ImageId"]].append(f"launch configuration {config['LaunchConfigurationName']}")
+                    users[config["ImageId"]].append(
+                        f"launch configuration {config['LaunchConfigurationName']}"
+                    )
         return users
 
     @activity.defn(no_thread_cancel_exception=True)
@@ -234,7 +267,9 @@ class Images:
         """Disabled first, so that nothing launches it between the two calls; then deregistered with its snapshots."""
         try:
             if request.unprotect:
-                self._aws.ec2(request.region).disable_image_deregistration_protection(ImageId=request.id)
+                self._aws.ec2(request.region).disable_image_deregistration_protection(
+                    ImageId=request.id
+                )
             self._aws.ec2(request.region).disable_image(ImageId=request.id)
         except ClientError as error:
             if code(error) in _GONE:
@@ -250,16 +285,19 @@ class Images:
                 raise
 
     def named(self, region: str, name: str) -> ImageTypeDef | None:
-        images = self._aws.ec2(region).describe_images(IncludeDisabled=True, Owners=["self"], Filters=[{"Name": "name", "Values": [name]}])[
-            "Images"
-        ]
+        images = self._aws.ec2(region).describe_images(
+            IncludeDisabled=True, Owners=["self"], Filters=[{"Name": "name", "Values": [name]}]
+        )["Images"]
         return images[0] if images else None
 
     @staticmethod
     def adopt(image: ImageTypeDef, name: str, wanted: dict[str, str]) -> str:
         """By what it is, not by who made it: a bake that was terminated may have left a good one under this name."""
         tags = tag_dict(image.get("Tags"))
-        if any(tags.get(key) != wanted[key] for key in (names.APPLICATION, names.COMMIT, names.RECIPE, names.BASE_IMAGE)):
+        if any(
+            tags.get(key) != wanted[key]
+            for key in (names.APPLICATION, names.COMMIT, names.RECIPE, names.BASE_IMAGE)
+        ):
             raise Conflict(
                 f"the image name {name} is taken by {image['ImageId']}, which another bake made; deregister it if it is of no use"
             )
@@ -269,12 +307,24 @@ class Images:
 def _image(image: ImageTypeDef) -> Image:
     tags = tag_dict(image.get("Tags"))
     return Image(
-        id=image["ImageId"], name=image.get("Name", ""), state=image.get("State", ""), tag=tags.get(names.TAG, ""),
-        commit=tags.get(names.COMMIT, ""), recipe=tags.get(names.RECIPE, ""), base_image=tags.get(names.BASE_IMAGE, ""),
-        created_at=image.get("CreationDate", ""), verified=names.VERIFIED in tags, imds=image.get("ImdsSupport", ""),
-        deprecated_at=image.get("DeprecationTime", ""), shared_with=tuple(tags.get(names.SHARED_WITH, "").split()),
-        protection=("ours" if names.PROTECTED in tags else "foreign") if image.get("DeregistrationProtection", "").startswith("enabled") else "",
+        id=image["ImageId"],
+        name=image.get("Name", ""),
+        state=image.get("State", ""),
+        tag=tags.get(names.TAG, ""),
+        commit=tags.get(names.COMMIT, ""),
+        recipe=tags.get(names.RECIPE, ""),
+        base_image=tags.get(names.BASE_IMAGE, ""),
+        created_at=image.get("CreationDate", ""),
+        verified=names.VERIFIED in tags,
+        imds=image.get("ImdsSupport", ""),
+        deprecated_at=image.get("DeprecationTime", ""),
+        shared_with=tuple(tags.get(names.SHARED_WITH, "").split()),
+        protection=("ours" if names.PROTECTED in tags else "foreign")
+        if image.get("DeregistrationProtection", "").startswith("enabled")
+        else "",
         snapshots=tuple(
-            mapping["Ebs"]["SnapshotId"] for mapping in image.get("BlockDeviceMappings", []) if mapping.get("Ebs", {}).get("SnapshotId")
+            mapping["Ebs"]["SnapshotId"]
+            for mapping in image.get("BlockDeviceMappings", [])
+            if mapping.get("Ebs", {}).get("SnapshotId")
         ),
-    )  # fmt: skip
+    )

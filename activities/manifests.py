@@ -35,7 +35,11 @@ class Manifests:
     def _read(self, request: CompareImages, image: str) -> Manifest:
         key = names.manifest(image)
         try:
-            text = self._aws.s3(request.region).get_object(Bucket=request.bucket, Key=key)["Body"].read()
+            text = (
+                self._aws.s3(request.region)
+                .get_object(Bucket=request.bucket, Key=key)["Body"]
+                .read()
+            )
         except ClientError as error:
             # Without s3:ListBucket, S3 says AccessDenied of what is not there.
             if code(error) not in ("NoSuchKey", "404", "AccessDenied"):

@@ -46,11 +46,15 @@ class Metrics:
         end = datetime.now(UTC)
         if end - start < timedelta(seconds=period):
             return Watched(alarms=alarms, blue=Counted() if request.blue else None)
-        queries = [query for side, group in sides.items() for query in _queries(side, group, request.watch)]
+        queries = [
+            query for side, group in sides.items() for query in _queries(side, group, request.watch)
+        ]
         found: dict[str, list[float]] = {}
-        pages = self._aws.cloudwatch(request.region).get_paginator("get_metric_data").paginate(
-            MetricDataQueries=queries, StartTime=start, EndTime=end
-        )  # fmt: skip
+        pages = (
+            self._aws.cloudwatch(request.region)
+            .get_paginator("get_metric_data")
+            .paginate(MetricDataQueries=queries, StartTime=start, EndTime=end)
+        )
         for page in pages:
             for result in page["MetricDataResults"]:
                 found.setdefault(result["Id"], []).extend(result["Values"])
@@ -62,8 +66,11 @@ class Metrics:
         for names_ in chunks(request.watch.alarms, MOST_ALARMS):
             described: Any = self._aws.cloudwatch(request.region).describe_alarms(
                 AlarmNames=names_, AlarmTypes=["MetricAlarm", "CompositeAlarm"]
-            )  # fmt: skip
-            for alarm in (*described.get("MetricAlarms", []), *described.get("CompositeAlarms", [])):
+            )
+            for alarm in (
+                *described.get("MetricAlarms", []),
+                *described.get("CompositeAlarms", []),
+            ):
                 found[alarm["AlarmName"]] = alarm["StateValue"]
         return found
 
@@ -75,7 +82,11 @@ def _queries(side: str, group: TargetGroup, watch: Watch) -> Iterable[Any]:
         namespace, errors, latency = "AWS/ELB", "HTTPCode_Backend_5XX", "Latency"
         dimensions = [{"Name": "LoadBalancerName", "Value": group.name}]
     else:
-        namespace, errors, latency = "AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", "TargetResponseTime"
+        namespace, errors, latency = (
+            "AWS/ApplicationELB",
+            "HTTPCode_Target_5XX_Count",
+            "TargetResponseTime",
+        )
         dimensions = [
             {"Name": "TargetGroup", "Value": group.arn.rsplit(":", maxsplit=1)[-1]},
             {"Name": "LoadBalancer", "Value": names.balancer_label(group.load_balancers[0])},
@@ -87,12 +98,17 @@ def _queries(side: str, group: TargetGroup, watch: Watch) -> Iterable[Any]:
     ):
         yield {
             "Id": f"{side}_{name}",
-            "MetricStat": {"Metric": {"Namespace": namespace, "MetricName": metric, "Dimensions": dimensions}, "Period": watch.period, "Stat": stat},
-        }  # fmt: skip
+            "MetricStat": {
+                "Metric": {"Namespace": namespace, "MetricName": metric, "Dimensions": dimensions},
+                "Period": watch.period,
+                "Stat": stat,
+            },
+        }
 
 
 def _counted(found: dict[str, list[float]], side: str) -> Counted:
     return Counted(
-        requests=int(sum(found.get(f"{side}_requests", []))), errors=int(sum(found.get(f"{side}_errors", []))),
+        requests=int(sum(found.get(f"{side}_requests", []))),
+        errors=int(sum(found.get(f"{side}_errors", []))),
         latency=max(found.get(f"{side}_latency", []), default=None),
-    )  # fmt: skip
+    )

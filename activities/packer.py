@@ -88,15 +88,22 @@ class Packer:
         with _Directory(self._recipe, request) as directory:
             try:
                 done = subprocess.run(
-                    directory.command("validate"), cwd=directory.path, env=directory.environment(), capture_output=True, text=True,
-                    timeout=60, check=False,
-                )  # fmt: skip
+                    directory.command("validate"),
+                    cwd=directory.path,
+                    env=directory.environment(),
+                    capture_output=True,
+                    text=True,
+                    timeout=60,
+                    check=False,
+                )
             except FileNotFoundError:
                 raise InvalidRequest(MISSING) from None
             except subprocess.TimeoutExpired:
                 raise Hiccup("packer validate did not end within 60 s") from None
         if done.returncode:
-            raise InvalidRequest(f"packer validate refuses {directory.template}: {' '.join((done.stdout + done.stderr).split())}")
+            raise InvalidRequest(
+                f"packer validate refuses {directory.template}: {' '.join((done.stdout + done.stderr).split())}"
+            )
 
     @activity.defn
     async def run_packer(self, request: PackerBuild) -> str:
@@ -106,7 +113,9 @@ class Packer:
         Raises BakeFailed with Packer's own error lines, NoCapacity, NotReady while a dead run's instance still ends, and Hiccup
         where Packer was killed or met what passes. Cancelled, it kills Packer at once: what that made is found by tag and name.
         """
-        if image := await asyncio.to_thread(self._take_over, request, first=activity.info().attempt == 1):
+        if image := await asyncio.to_thread(
+            self._take_over, request, first=activity.info().attempt == 1
+        ):
             return image
         mine = hash_with_template(self._recipe, request.made_of, request.settings)
         if mine != request.recipe:
@@ -123,10 +132,17 @@ class Packer:
         if packer is None:
             raise BakeFailed(MISSING)
         running = await asyncio.create_subprocess_exec(
-            sys.executable, str(Path(__file__).with_name("leash.py")), packer, *directory.command("build")[1:], cwd=directory.path,
-            env=directory.environment(), limit=LINE_LIMIT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            sys.executable,
+            str(Path(__file__).with_name("leash.py")),
+            packer,
+            *directory.command("build")[1:],
+            cwd=directory.path,
+            env=directory.environment(),
+            limit=LINE_LIMIT,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
+        )
         assert running.stdin
         assert running.stdout
         build, log = Build(), bytearray()
@@ -144,7 +160,9 @@ class Packer:
                     await self._keep_log(request, bytes(log))
                 if build.stage is Stage.IMAGING and directory.manifest.exists():
                     # Before the image is made: whoever takes it over finds its manifest.
-                    await asyncio.to_thread(self._keep, request, request.manifest, directory.manifest.read_bytes())
+                    await asyncio.to_thread(
+                        self._keep, request, request.manifest, directory.manifest.read_bytes()
+                    )
                     directory.manifest.unlink()
             return build, await running.wait()
         finally:
@@ -157,7 +175,9 @@ class Packer:
         me = activity.info()
         assert me.workflow_id
         try:
-            await self._client.get_workflow_handle(me.workflow_id, run_id=me.workflow_run_id).signal(SIGNAL, int(stage))
+            await self._client.get_workflow_handle(
+                me.workflow_id, run_id=me.workflow_run_id
+            ).signal(SIGNAL, int(stage))
         except RPCError as error:
             activity.logger.warning("could not tell how far Packer is: %s", error)
 
@@ -168,11 +188,19 @@ class Packer:
 
         Else whatever it left goes, so that this run begins from nothing. Raises NotReady until it is gone.
         """
-        wanted = EnsureImage(region=request.region, name=request.image_name, instance="", release=request.release, tags=request.tags)
+        wanted = EnsureImage(
+            region=request.region,
+            name=request.image_name,
+            instance="",
+            release=request.release,
+            tags=request.tags,
+        )
         if image := self._images.take_over(wanted):
             return image
         if not first:
-            self._builders.destroy_builders(OfRelease(region=request.region, release=request.release))
+            self._builders.destroy_builders(
+                OfRelease(region=request.region, release=request.release)
+            )
             self._builders.delete_key_pair(BuilderRef(region=request.region, id=request.key_pair))
         return None
 
@@ -184,9 +212,15 @@ class Packer:
         elif request.settings.reach == "public":
             addresses = {_public_address()}
         else:
-            subnet = self._aws.ec2(request.region).describe_subnets(SubnetIds=[request.subnet])["Subnets"][0]
+            subnet = self._aws.ec2(request.region).describe_subnets(SubnetIds=[request.subnet])[
+                "Subnets"
+            ][0]
             blocks = [subnet["CidrBlock"]]
-            blocks += [block["Ipv6CidrBlock"] for block in subnet.get("Ipv6CidrBlockAssociationSet", []) if block.get("Ipv6CidrBlock")]
+            blocks += [
+                block["Ipv6CidrBlock"]
+                for block in subnet.get("Ipv6CidrBlockAssociationSet", [])
+                if block.get("Ipv6CidrBlock")
+            ]
             addresses = {address for block in blocks if (address := _address_towards(block))}
         if not addresses:
             raise BakeFailed(
@@ -213,7 +247,9 @@ class Packer:
 
 def hash_with_template(recipe: Recipe, made_of: RecipeOf, settings: PackerSettings) -> str:
     """The recipe's hash where Packer is the builder: its template is part of it."""
-    return recipe.hash(made_of.model_copy(update={"also": (*made_of.also, _digest(recipe, settings))}))
+    return recipe.hash(
+        made_of.model_copy(update={"also": (*made_of.also, _digest(recipe, settings))})
+    )
 
 
 def _digest(recipe: Recipe, settings: PackerSettings) -> str:
@@ -221,7 +257,9 @@ def _digest(recipe: Recipe, settings: PackerSettings) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise InvalidRequest(f"the Packer template {path} cannot be read on this worker: {error.strerror}") from None
+        raise InvalidRequest(
+            f"the Packer template {path} cannot be read on this worker: {error.strerror}"
+        ) from None
 
 
 def _template(recipe: Recipe, settings: PackerSettings) -> Path:
@@ -249,7 +287,9 @@ class _Directory:
 
     def command(self, verb: str) -> list[str]:
         """A template in JSON takes variables that it does not declare from a file, one in HCL from the environment."""
-        given = [f"-var-file={self.path / 'variables.json'}"] if self.template.suffix == ".json" else []
+        given = (
+            [f"-var-file={self.path / 'variables.json'}"] if self.template.suffix == ".json" else []
+        )
         watched = ["-machine-readable"] if verb == "build" else []
         return ["packer", verb, *watched, *given, str(self.template)]
 
@@ -257,7 +297,10 @@ class _Directory:
         request = self._request
         # Packer waits for the image by itself, in whole seconds.
         pause = max(1, math.ceil(request.poll))
-        waiting = {"AWS_POLL_DELAY_SECONDS": str(pause), "AWS_MAX_ATTEMPTS": str(math.ceil(request.patience / pause))}
+        waiting = {
+            "AWS_POLL_DELAY_SECONDS": str(pause),
+            "AWS_MAX_ATTEMPTS": str(math.ceil(request.patience / pause)),
+        }
         # So that AWS's own records tell whose calls these are, as they do for ours.
         if application := os.environ.get("AWS_SDK_UA_APP_ID"):
             waiting["AWS_EXECUTION_ENV"] = application
@@ -266,10 +309,17 @@ class _Directory:
 
     def _variables(self) -> dict[str, str]:
         request, settings = self._request, self._request.settings
-        known: dict[str, Any] = {name: getattr(request, name) for name in type(request).model_fields} | {
-            "bundle": str(self.path / "recipe.tar.gz"), "manifest": str(self.manifest), "ssh_user": settings.user, "ssh_interface": f"{settings.reach}_ip",
-            "endpoint": os.environ.get("AWS_ENDPOINT_URL_EC2") or os.environ.get("AWS_ENDPOINT_URL") or "",
-        }  # fmt: skip
+        known: dict[str, Any] = {
+            name: getattr(request, name) for name in type(request).model_fields
+        } | {
+            "bundle": str(self.path / "recipe.tar.gz"),
+            "manifest": str(self.manifest),
+            "ssh_user": settings.user,
+            "ssh_interface": f"{settings.reach}_ip",
+            "endpoint": os.environ.get("AWS_ENDPOINT_URL_EC2")
+            or os.environ.get("AWS_ENDPOINT_URL")
+            or "",
+        }
         return variables(known, more=settings.variables)
 
 
@@ -290,4 +340,6 @@ def _public_address() -> str:
         with urllib.request.urlopen(ADDRESS_SERVICE, timeout=10) as reply:
             return str(ipaddress.ip_address(reply.read().decode().strip()))
     except (OSError, ValueError) as error:
-        raise Hiccup(f"{ADDRESS_SERVICE} does not say this server's public address: {error}") from None
+        raise Hiccup(
+            f"{ADDRESS_SERVICE} does not say this server's public address: {error}"
+        ) from None

@@ -76,13 +76,22 @@ class Provisioning:
         """What the image would be, from everything that decides it. The account is asked for once in a worker's life."""
         stack = request.stack
         if stack.region not in self._accounts:
-            self._accounts[stack.region] = self._aws.sts(stack.region).get_caller_identity()["Account"]
+            self._accounts[stack.region] = self._aws.sts(stack.region).get_caller_identity()[
+                "Account"
+            ]
         return BakeIdentity(
-            application=stack.application.name, tag=request.tag, commit=request.commit, base_image=request.base_image,
-            recipe=self._hash(stack), builder=stack.bake.builder,
-            architecture=stack.bake.architecture, account=self._accounts[stack.region], region=stack.region, stack=stack.name,
+            application=stack.application.name,
+            tag=request.tag,
+            commit=request.commit,
+            base_image=request.base_image,
+            recipe=self._hash(stack),
+            builder=stack.bake.builder,
+            architecture=stack.bake.architecture,
+            account=self._accounts[stack.region],
+            region=stack.region,
+            stack=stack.name,
             verified=stack.verifies,
-        )  # fmt: skip
+        )
 
     def _hash(self, stack: Stack) -> str:
         if stack.bake.builder == "packer":
@@ -104,22 +113,38 @@ class Provisioning:
                     return command["CommandId"]
         mine = self._recipe.hash(request.made_of)
         if request.recipe and mine != request.recipe:
-            raise BakeFailed(f"the recipe changed while it was used: it was {request.recipe}, this worker has {mine}; release again")
+            raise BakeFailed(
+                f"the recipe changed while it was used: it was {request.recipe}, this worker has {mine}; release again"
+            )
         bundle = f"recipes/{mine}.tar.gz"
         s3.put_object(Bucket=request.bucket, Key=bundle, Body=self._recipe.bundle(request.made_of))
-        source = s3.generate_presigned_url("get_object", Params={"Bucket": request.bucket, "Key": bundle}, ExpiresIn=ADDRESS_LIFETIME)
+        source = s3.generate_presigned_url(
+            "get_object",
+            Params={"Bucket": request.bucket, "Key": bundle},
+            ExpiresIn=ADDRESS_LIFETIME,
+        )
         log, manifest = (
-            s3.generate_presigned_url("put_object", Params={"Bucket": request.bucket, "Key": key}, ExpiresIn=ADDRESS_LIFETIME)
+            s3.generate_presigned_url(
+                "put_object",
+                Params={"Bucket": request.bucket, "Key": key},
+                ExpiresIn=ADDRESS_LIFETIME,
+            )
             if key
             else ""
             for key in (request.log, request.manifest)
         )
         try:
             sent = ssm.send_command(
-                InstanceIds=[request.instance], DocumentName="AWS-RunShellScript", Comment=request.token,
-                Parameters={"commands": _script(request, source, log, manifest), "executionTimeout": [str(int(request.timeout))]},
-                OutputS3BucketName=request.bucket, OutputS3KeyPrefix=request.log.rpartition("/")[0],
-            )  # fmt: skip
+                InstanceIds=[request.instance],
+                DocumentName="AWS-RunShellScript",
+                Comment=request.token,
+                Parameters={
+                    "commands": _script(request, source, log, manifest),
+                    "executionTimeout": [str(int(request.timeout))],
+                },
+                OutputS3BucketName=request.bucket,
+                OutputS3KeyPrefix=request.log.rpartition("/")[0],
+            )
         except ClientError as error:
             if code(error) == "InvalidInstanceId":
                 raise NotReady(f"the SSM agent of {request.instance} does not answer yet") from None
@@ -131,7 +156,9 @@ class Provisioning:
     def phase_finished(self, request: CommandRef) -> None:
         """Returns once the command has succeeded. Raises NotReady until it ends, BakeFailed with its last lines."""
         try:
-            found = self._aws.ssm(request.region).get_command_invocation(CommandId=request.id, InstanceId=request.instance)
+            found = self._aws.ssm(request.region).get_command_invocation(
+                CommandId=request.id, InstanceId=request.instance
+            )
         except ClientError as error:
             if code(error) == "InvocationDoesNotExist":
                 raise NotReady("the command has not reached the builder yet") from None
@@ -140,7 +167,12 @@ class Provisioning:
             raise NotReady(f"the {request.phase} scripts are running")
         if found["Status"] == "Success":
             return
-        tail = self._tail(request) or found.get("StandardErrorContent") or found.get("StandardOutputContent") or ""
+        tail = (
+            self._tail(request)
+            or found.get("StandardErrorContent")
+            or found.get("StandardOutputContent")
+            or ""
+        )
         lines = "\n".join(f"  {line}" for line in tail.splitlines()[-TAIL_LINES:])
         raise BakeFailed(
             f"the {request.phase} scripts ended as {found['Status']} (exit code {found.get('ResponseCode')}) on {request.instance}; "
@@ -162,12 +194,22 @@ class Provisioning:
 def made_of(stack: Stack) -> RecipeOf:
     """What decides the outcome beside the recipe's own files; with Packer its template comes to it."""
     bake, packer = stack.bake, stack.bake.packer
-    also = (packer.user, *(f"{name}={value}" for name, value in sorted(packer.variables.items()))) if bake.builder == "packer" else ()
-    return RecipeOf(application=stack.application.name, values=bake.values, also=(bake.builder, bake.architecture, *also))
+    also = (
+        (packer.user, *(f"{name}={value}" for name, value in sorted(packer.variables.items())))
+        if bake.builder == "packer"
+        else ()
+    )
+    return RecipeOf(
+        application=stack.application.name,
+        values=bake.values,
+        also=(bake.builder, bake.architecture, *also),
+    )
 
 
 def _script(request: StartPhase, source: str, log: str, manifest: str) -> list[str]:
-    exports = [f"export {name}={shlex.quote(value)}" for name, value in sorted(request.variables.items())]
+    exports = [
+        f"export {name}={shlex.quote(value)}" for name, value in sorted(request.variables.items())
+    ]
     return [
         "set -eu",
         'export DESTDIR="${DESTDIR:-}"',

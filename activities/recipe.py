@@ -49,7 +49,10 @@ class Recipe:
         """
         total = hashlib.sha256("\x00".join(recipe.also).encode())
         for part in self.parts(recipe):
-            total.update(f"{part.path}\x00{part.executable}\x00{len(part.content)}\x00".encode() + part.content)
+            total.update(
+                f"{part.path}\x00{part.executable}\x00{len(part.content)}\x00".encode()
+                + part.content
+            )
         return total.hexdigest()[:16]
 
     def bundle(self, recipe: RecipeOf) -> bytes:
@@ -64,15 +67,26 @@ class Recipe:
 
     def parts(self, recipe: RecipeOf) -> list[Part]:
         """In the order of their paths; what ends with .j2 is rendered, and loses that ending."""
-        laid = {part.path: part for root in (self.directory, self.directory / APPLICATIONS / recipe.application) for part in _read(root)}
-        rendered = [self._rendered(part, recipe) if part.path.endswith(TEMPLATE) else part for part in laid.values()]
+        laid = {
+            part.path: part
+            for root in (self.directory, self.directory / APPLICATIONS / recipe.application)
+            for part in _read(root)
+        }
+        rendered = [
+            self._rendered(part, recipe) if part.path.endswith(TEMPLATE) else part
+            for part in laid.values()
+        ]
         return sorted(rendered, key=lambda part: part.path)
 
     @staticmethod
     def _rendered(part: Part, recipe: RecipeOf) -> Part:
-        environment = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)
+        environment = SandboxedEnvironment(
+            undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
+        )
         try:
-            text = environment.from_string(part.content.decode()).render(recipe.values | {"application": recipe.application})
+            text = environment.from_string(part.content.decode()).render(
+                recipe.values | {"application": recipe.application}
+            )
         except (TemplateError, UnicodeDecodeError) as error:
             known = json.dumps(sorted({"application", *recipe.values}))
             raise InvalidRequest(
@@ -84,4 +98,6 @@ class Recipe:
 def _read(root: Path) -> Iterator[Part]:
     for path in (path for part in PARTS for path in [root / part, *(root / part).rglob("*")]):
         if path.is_file() and "__pycache__" not in path.parts:
-            yield Part(str(path.relative_to(root)), path.read_bytes(), path.stat().st_mode & 0o111 != 0)
+            yield Part(
+                str(path.relative_to(root)), path.read_bytes(), path.stat().st_mode & 0o111 != 0
+            )

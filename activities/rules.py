@@ -42,7 +42,9 @@ class Rules:
         """Every rule, default ones included, of the target groups' balancers that forwards to any of these target groups."""
         elb = self._aws.elbv2(request.region)
         wanted = {group.arn for group in request.target_groups}
-        balancers = list(dict.fromkeys(arn for group in request.target_groups for arn in group.load_balancers))
+        balancers = list(
+            dict.fromkeys(arn for group in request.target_groups for arn in group.load_balancers)
+        )
         listeners = [
             listener["ListenerArn"]
             for balancer in balancers
@@ -61,7 +63,10 @@ class Rules:
             actions = self._actions(elb, rule)
             forward = next(action for action in actions if action["Type"] == "forward")
             groups = forward["ForwardConfig"]["TargetGroups"]
-            if all(group["Weight"] == request.weights.get(group["TargetGroupArn"], group["Weight"]) for group in groups):
+            if all(
+                group["Weight"] == request.weights.get(group["TargetGroupArn"], group["Weight"])
+                for group in groups
+            ):
                 continue
             for group in groups:
                 group["Weight"] = request.weights.get(group["TargetGroupArn"], group["Weight"])
@@ -77,7 +82,9 @@ class Rules:
     def point_rules(self, request: PointRules) -> None:
         elb = self._aws.elbv2(request.region)
         for arn in request.rules:
-            elb.modify_rule(RuleArn=arn, Actions=[{"Type": "forward", "TargetGroupArn": request.target_group}])
+            elb.modify_rule(
+                RuleArn=arn, Actions=[{"Type": "forward", "TargetGroupArn": request.target_group}]
+            )
 
     @staticmethod
     def _rules_of(elb: Any, listener: str) -> list[Rule]:
@@ -88,19 +95,27 @@ class Rules:
     def _actions(elb: Any, rule: Rule) -> list[Any]:
         """As they are now: somebody may have changed what is not ours."""
         if rule.default:
-            actions: list[Any] = elb.describe_listeners(ListenerArns=[rule.listener])["Listeners"][0]["DefaultActions"]
+            actions: list[Any] = elb.describe_listeners(ListenerArns=[rule.listener])["Listeners"][
+                0
+            ]["DefaultActions"]
         else:
             actions = elb.describe_rules(RuleArns=[rule.arn])["Rules"][0]["Actions"]
         return actions
 
 
 def _rule(listener: str, rule: Any) -> Rule:
-    forward: dict[str, Any] = next((action for action in rule["Actions"] if action["Type"] == "forward"), {})
+    forward: dict[str, Any] = next(
+        (action for action in rule["Actions"] if action["Type"] == "forward"), {}
+    )
     config = forward.get("ForwardConfig", {})
-    groups = config.get("TargetGroups") or ([{"TargetGroupArn": forward["TargetGroupArn"]}] if "TargetGroupArn" in forward else [])
+    groups = config.get("TargetGroups") or (
+        [{"TargetGroupArn": forward["TargetGroupArn"]}] if "TargetGroupArn" in forward else []
+    )
     sticky = config.get("TargetGroupStickinessConfig", {})
     return Rule(
-        arn=rule["RuleArn"], listener=listener, default=rule.get("IsDefault", False),
+        arn=rule["RuleArn"],
+        listener=listener,
+        default=rule.get("IsDefault", False),
         weights={group["TargetGroupArn"]: int(group.get("Weight", 1)) for group in groups},
         sticky=float(sticky.get("DurationSeconds", 0)) if sticky.get("Enabled") else 0,
-    )  # fmt: skip
+    )

@@ -39,7 +39,9 @@ class Schedules:
         What would only have been once, and is over, is left out: AWS takes no start in the past.
         """
         autoscaling = self._aws.autoscaling(request.region)
-        pages = autoscaling.get_paginator("describe_scheduled_actions").paginate(AutoScalingGroupName=request.source)
+        pages = autoscaling.get_paginator("describe_scheduled_actions").paginate(
+            AutoScalingGroupName=request.source
+        )
         known = [action for page in pages for action in page["ScheduledUpdateGroupActions"]]
         wanted = [action for action in map(_upcoming, known) if action]
         for some in chunks(wanted, MOST):
@@ -47,18 +49,33 @@ class Schedules:
                 AutoScalingGroupName=request.target, ScheduledUpdateGroupActions=some
             )
             if failed := answer.get("FailedScheduledUpdateGroupActions"):
-                told = "; ".join(f"{one['ScheduledActionName']}: {one.get('ErrorMessage', '')}" for one in failed)
-                raise AwsRefused(f"AWS does not take the scheduled actions of {request.source} for {request.target}: {told}")
+                told = "; ".join(
+                    f"{one['ScheduledActionName']}: {one.get('ErrorMessage', '')}" for one in failed
+                )
+                raise AwsRefused(
+                    f"AWS does not take the scheduled actions of {request.source} for {request.target}: {told}"
+                )
         moved = [action["ScheduledActionName"] for action in known]
         for names_ in chunks(moved, MOST):
-            autoscaling.batch_delete_scheduled_action(AutoScalingGroupName=request.source, ScheduledActionNames=names_)
+            autoscaling.batch_delete_scheduled_action(
+                AutoScalingGroupName=request.source, ScheduledActionNames=names_
+            )
         return moved
 
 
 def _upcoming(action: ScheduledUpdateGroupActionTypeDef) -> Any:
     """As it is put again; None where nothing of it is to come."""
     now = datetime.now(UTC)
-    kept = ("ScheduledActionName", "EndTime", "Recurrence", "MinSize", "MaxSize", "DesiredCapacity", "TimeZone", "StartTime")
+    kept = (
+        "ScheduledActionName",
+        "EndTime",
+        "Recurrence",
+        "MinSize",
+        "MaxSize",
+        "DesiredCapacity",
+        "TimeZone",
+        "StartTime",
+    )
     found: dict[str, Any] = {key: action[key] for key in kept if action.get(key) not in (None, "")}  # type: ignore[literal-required]
     if "EndTime" in found and found["EndTime"] <= now:
         return None

@@ -27,8 +27,18 @@ FETCH_TIMEOUT = 100
 COMMITS_SHOWN = 500
 # What credential.py ends with where it may work later.
 TRY_AGAIN = 75
-_HOPELESS = ("not found", "does not exist", "does not appear to be a git repository", "Authentication failed",
-             "could not read Username", "Permission denied", "access denied", "Repository not found", "bad object", "unknown revision")  # fmt: skip
+_HOPELESS = (
+    "not found",
+    "does not exist",
+    "does not appear to be a git repository",
+    "Authentication failed",
+    "could not read Username",
+    "Permission denied",
+    "access denied",
+    "Repository not found",
+    "bad object",
+    "unknown revision",
+)
 
 
 class ResolveTag(Model):
@@ -66,11 +76,23 @@ class Source:
         """
         ref = f"refs/tags/{request.tag}"
         with self._access(request.region, request.credential) as access:
-            listed = _git(access, "ls-remote", "--", request.repository, ref, ref + "^{}", repository=request.repository)
-        lines = {ref: commit for commit, _, ref in (line.partition("\t") for line in listed.splitlines())}
+            listed = _git(
+                access,
+                "ls-remote",
+                "--",
+                request.repository,
+                ref,
+                ref + "^{}",
+                repository=request.repository,
+            )
+        lines = {
+            ref: commit for commit, _, ref in (line.partition("\t") for line in listed.splitlines())
+        }
         commit = lines.get(ref + "^{}") or lines.get(ref)
         if commit is None:
-            raise UnknownTag(f"{request.repository} has no tag {request.tag!r}; push it with git push origin {request.tag}")
+            raise UnknownTag(
+                f"{request.repository} has no tag {request.tag!r}; push it with git push origin {request.tag}"
+            )
         return commit
 
     @activity.defn(no_thread_cancel_exception=True)
@@ -81,7 +103,14 @@ class Source:
             here = ("-C", directory)
             _git(_Access(), "init", "--quiet", "--bare", directory, repository=request.repository)
             tags = [f"refs/tags/{tag}:refs/tags/{tag}" for tag in (request.was, request.now)]
-            fetch = ("fetch", "--quiet", "--no-tags", "--filter=blob:none", "--", request.repository)
+            fetch = (
+                "fetch",
+                "--quiet",
+                "--no-tags",
+                "--filter=blob:none",
+                "--",
+                request.repository,
+            )
             _git(access, *here, *fetch, *tags, repository=request.repository, timeout=FETCH_TIMEOUT)
             listing = ("log", "--left-right", "--format=%m%h %s", f"--max-count={COMMITS_SHOWN}")
             between = f"{request.was_commit}...{request.now_commit}"
@@ -91,7 +120,14 @@ class Source:
     def reach(self, application: Application, region: str) -> None:
         """Raises as `resolve_tag` does where the repository cannot be read at all."""
         with self._access(region, application.credential) as access:
-            _git(access, "ls-remote", "--", application.repository, "HEAD", repository=application.repository)
+            _git(
+                access,
+                "ls-remote",
+                "--",
+                application.repository,
+                "HEAD",
+                repository=application.repository,
+            )
 
     @contextmanager
     def _access(self, region: str, credential: Credential | None) -> Iterator[_Access]:
@@ -102,14 +138,25 @@ class Source:
         if "PRIVATE KEY-----" in secret and not secret.lstrip().startswith("{"):
             options = "ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=accept-new"
             agent = ("ssh-agent", "sh", "-c", 'ssh-add -q - && exec git "$@"', "git")
-            yield _Access(command=agent, environment={"GIT_SSH_COMMAND": options}, stdin=secret.strip() + "\n")
+            yield _Access(
+                command=agent, environment={"GIT_SSH_COMMAND": options}, stdin=secret.strip() + "\n"
+            )
             return
-        with tempfile.TemporaryDirectory(prefix="ovenbird-git-") as directory, _pipe_with(self._token(secret.strip())) as pipe:
+        with (
+            tempfile.TemporaryDirectory(prefix="ovenbird-git-") as directory,
+            _pipe_with(self._token(secret.strip())) as pipe,
+        ):
             askpass = Path(directory) / "askpass"
-            askpass.write_text(f'#!/bin/sh\ncase "$1" in Username*) echo x-access-token;; *) cat /dev/fd/{pipe};; esac\n')
+            askpass.write_text(
+                f'#!/bin/sh\ncase "$1" in Username*) echo x-access-token;; *) cat /dev/fd/{pipe};; esac\n'
+            )
             askpass.chmod(0o700)
             # No helper may keep what is only lent.
-            yield _Access(("git", "-c", "credential.helper="), environment={"GIT_ASKPASS": str(askpass)}, pipes=(pipe,))
+            yield _Access(
+                ("git", "-c", "credential.helper="),
+                environment={"GIT_ASKPASS": str(askpass)},
+                pipes=(pipe,),
+            )
 
     def _token(self, secret: str) -> str:
         """As it stands, or what GitHub gives an App for its key."""
@@ -117,30 +164,44 @@ class Source:
             return secret
         command = [sys.executable, str(self._tools / "credential.py"), "token"]
         try:
-            done = subprocess.run(command, input=secret, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+            done = subprocess.run(
+                command, input=secret, capture_output=True, text=True, timeout=TIMEOUT, check=False
+            )
         except subprocess.TimeoutExpired:
             raise Hiccup(f"GitHub gives no token within {TIMEOUT} s") from None
         if done.returncode == TRY_AGAIN:
             raise Hiccup(f"GitHub gives no token now: {done.stderr.strip()}")
         if done.returncode:
-            raise SourceUnreadable(f"GitHub gives no token for the App in the credential: {done.stderr.strip()}")
+            raise SourceUnreadable(
+                f"GitHub gives no token for the App in the credential: {done.stderr.strip()}"
+            )
         return done.stdout.strip()
 
 
-def fetch_credential(aws: Aws, region: str, credential: Credential, what: str = "application.credential") -> str:
+def fetch_credential(
+    aws: Aws, region: str, credential: Credential, what: str = "application.credential"
+) -> str:
     """What lies there. Raises SourceUnreadable, with the words of AWS, where the worker may not read it."""
     try:
         if credential.parameter:
-            return aws.ssm(region).get_parameter(Name=credential.parameter, WithDecryption=True)["Parameter"]["Value"]
+            return aws.ssm(region).get_parameter(Name=credential.parameter, WithDecryption=True)[
+                "Parameter"
+            ]["Value"]
         assert credential.secret
-        return aws.secretsmanager(region).get_secret_value(SecretId=credential.secret)["SecretString"]
+        return aws.secretsmanager(region).get_secret_value(SecretId=credential.secret)[
+            "SecretString"
+        ]
     except KeyError:
-        raise SourceUnreadable(f"the secret {credential.secret} in {region} is binary: put the key or token there as a string") from None
+        raise SourceUnreadable(
+            f"the secret {credential.secret} in {region} is binary: put the key or token there as a string"
+        ) from None
     except ClientError as error:
         if isinstance(translate(error), Hiccup):
             raise
         where = json.dumps(credential.model_dump(exclude_none=True))
-        raise SourceUnreadable(f"the worker cannot read {what} {where} in {region}: {sentence(error)}") from None
+        raise SourceUnreadable(
+            f"the worker cannot read {what} {where} in {region}: {sentence(error)}"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -167,12 +228,20 @@ def _pipe_with(text: str) -> Iterator[int]:
 
 def _git(access: _Access, *arguments: str, repository: str, timeout: float = TIMEOUT) -> str:
     environment = os.environ | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"} | access.environment
-    given: dict[str, Any] = {"stdin": subprocess.DEVNULL} if access.stdin is None else {"input": access.stdin}
+    given: dict[str, Any] = (
+        {"stdin": subprocess.DEVNULL} if access.stdin is None else {"input": access.stdin}
+    )
     try:
         done: subprocess.CompletedProcess[str] = subprocess.run(
-            [*access.command, *arguments], capture_output=True, text=True, timeout=timeout, check=False, env=environment,
-            pass_fds=access.pipes, **given,
-        )  # fmt: skip
+            [*access.command, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            env=environment,
+            pass_fds=access.pipes,
+            **given,
+        )
     except subprocess.TimeoutExpired:
         raise Hiccup(f"{repository} did not answer within {timeout} s") from None
     except FileNotFoundError:
@@ -181,5 +250,7 @@ def _git(access: _Access, *arguments: str, repository: str, timeout: float = TIM
         return done.stdout
     words = " ".join(done.stderr.split())
     if any(hopeless in words for hopeless in _HOPELESS):
-        raise SourceUnreadable(f"cannot read {repository}: {words}; check the address and the worker's read credential")
+        raise SourceUnreadable(
+            f"cannot read {repository}: {words}; check the address and the worker's read credential"
+        )
     raise Hiccup(f"cannot read {repository}: {words}")

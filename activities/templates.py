@@ -52,7 +52,10 @@ class Templates:
             "InstanceType": instance.type,
             "SecurityGroupIds": list(instance.security_groups),
             "MetadataOptions": _METADATA,
-            "TagSpecifications": [{"ResourceType": kind, "Tags": tag_list(request.tags)} for kind in ("instance", "volume")],
+            "TagSpecifications": [
+                {"ResourceType": kind, "Tags": tag_list(request.tags)}
+                for kind in ("instance", "volume")
+            ],
         }
         if instance.profile:
             data["IamInstanceProfile"] = {"Name": instance.profile}
@@ -61,16 +64,24 @@ class Templates:
         ec2 = self._aws.ec2(request.region)
         try:
             ec2.create_launch_template(
-                LaunchTemplateName=request.name, ClientToken=request.token, LaunchTemplateData=data,
-                TagSpecifications=[{"ResourceType": "launch-template", "Tags": tag_list(request.tags)}],
-            )  # fmt: skip
+                LaunchTemplateName=request.name,
+                ClientToken=request.token,
+                LaunchTemplateData=data,
+                TagSpecifications=[
+                    {"ResourceType": "launch-template", "Tags": tag_list(request.tags)}
+                ],
+            )
         except ClientError as error:
             if code(error) != "InvalidLaunchTemplateName.AlreadyExistsException":
                 raise
-            known = ec2.describe_launch_template_versions(LaunchTemplateName=request.name, Versions=[VERSION])
+            known = ec2.describe_launch_template_versions(
+                LaunchTemplateName=request.name, Versions=[VERSION]
+            )
             image = known["LaunchTemplateVersions"][0]["LaunchTemplateData"].get("ImageId")
             if image != request.image:
-                raise Conflict(f"the launch template {request.name} exists and launches {image}, not {request.image}") from None
+                raise Conflict(
+                    f"the launch template {request.name} exists and launches {image}, not {request.image}"
+                ) from None
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
@@ -94,24 +105,36 @@ class Templates:
         autoscaling = self._aws.autoscaling(request.region)
         try:
             autoscaling.create_launch_configuration(
-                LaunchConfigurationName=request.name, ImageId=request.image, InstanceType=instance.type,
-                SecurityGroups=list(instance.security_groups), MetadataOptions=_METADATA, **more,
-            )  # fmt: skip
+                LaunchConfigurationName=request.name,
+                ImageId=request.image,
+                InstanceType=instance.type,
+                SecurityGroups=list(instance.security_groups),
+                MetadataOptions=_METADATA,
+                **more,
+            )
         except ClientError as error:
             if code(error) != "AlreadyExists":
                 raise
-            known = autoscaling.describe_launch_configurations(LaunchConfigurationNames=[request.name])["LaunchConfigurations"]
+            known = autoscaling.describe_launch_configurations(
+                LaunchConfigurationNames=[request.name]
+            )["LaunchConfigurations"]
             if not known:
-                raise NotReady(f"AWS says that the launch configuration {request.name} exists, and does not show it yet") from None
+                raise NotReady(
+                    f"AWS says that the launch configuration {request.name} exists, and does not show it yet"
+                ) from None
             if known[0]["ImageId"] != request.image:
-                raise Conflict(f"the launch configuration {request.name} exists and does not launch {request.image}") from None
+                raise Conflict(
+                    f"the launch configuration {request.name} exists and does not launch {request.image}"
+                ) from None
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def delete_launch_configuration(self, request: TemplateRef) -> None:
         """Content to find nothing."""
         try:
-            self._aws.autoscaling(request.region).delete_launch_configuration(LaunchConfigurationName=request.name)
+            self._aws.autoscaling(request.region).delete_launch_configuration(
+                LaunchConfigurationName=request.name
+            )
         except ClientError as error:
             if code(error) != "ValidationError" or "not found" not in sentence(error):
                 raise

@@ -41,7 +41,12 @@ def main() -> None:
     for builder, rounds in asyncio.run(measure()).items():
         calls = sorted(rounds, key=lambda one: len(one[1]))[len(rounds) // 2][1]
         which = ", ".join(f"{action} {count}" for action, count in Counter(calls).most_common())
-        table.add_row(builder, f"{statistics.median(seconds for seconds, _ in rounds):.2f}", str(len(calls)), which)
+        table.add_row(
+            builder,
+            f"{statistics.median(seconds for seconds, _ in rounds):.2f}",
+            str(len(calls)),
+            which,
+        )
     Console(width=160).print(table)
 
 
@@ -54,12 +59,14 @@ async def measure() -> dict[str, list[Cost]]:
         repository = Repository(home / "repository")
         text = "\n".join(
             built.stack(
-                builder, repository.url, application=builder,
+                builder,
+                repository.url,
+                application=builder,
                 bake="verify = false\n" + infrastructure.built_with(builder, stage.environment),
                 patience="first_look = 0.1\npoll = 0.2\nconfirm = 0.1\nhealthy = 60\nsoak = 0.1\ndrain = 60",
             )
             for builder in ("native", "packer")
-        )  # fmt: skip
+        )
         (home / "stacks.toml").write_text(text)
         stage.start_worker()
         client = await Client.connect(stage.temporal_address)
@@ -74,7 +81,10 @@ async def measure() -> dict[str, list[Cost]]:
                     await asyncio.to_thread(plain, stage, built, repository, tag)
                 else:
                     handle = await client.start_workflow(
-                        "ImageWorkflow", {"stack": builder, "tag": tag}, id=f"image-{builder}-{tag}", task_queue="ovenbird"
+                        "ImageWorkflow",
+                        {"stack": builder, "tag": tag},
+                        id=f"image-{builder}-{tag}",
+                        task_queue="ovenbird",
                     )
                     await handle.result()
                 if number:
@@ -85,22 +95,47 @@ async def measure() -> dict[str, list[Cost]]:
 def plain(stage: Stage, built: Infrastructure, repository: Repository, tag: str) -> None:
     environment = stage.environment
     template = stage.home / f"plain-{tag}.json"
-    template.write_text(json.dumps({
-        "builders": [{
-            "type": "amazon-ebs", "region": built.region, "custom_endpoint_ec2": environment["AWS_ENDPOINT_URL"],
-            "skip_region_validation": True, "skip_metadata_api_check": True, "source_ami": built.base_image, "instance_type": "t3.micro",
-            "subnet_id": built.subnets[0], "vpc_id": built.vpc, "ami_name": f"plain-{tag}", "ssh_username": "ec2-user",
-            "ssh_interface": "private_ip", "ssh_port": environment["LOCALCLOUD_SSH_PORT"],
-        }],
-        "provisioners": [{
-            "type": "shell", "remote_folder": ".", "inline": [f"git clone --quiet --depth 1 --branch {tag} {repository.url} $DESTDIR/srv/app"],
-        }],
-    }))  # fmt: skip
+    template.write_text(
+        json.dumps(
+            {
+                "builders": [
+                    {
+                        "type": "amazon-ebs",
+                        "region": built.region,
+                        "custom_endpoint_ec2": environment["AWS_ENDPOINT_URL"],
+                        "skip_region_validation": True,
+                        "skip_metadata_api_check": True,
+                        "source_ami": built.base_image,
+                        "instance_type": "t3.micro",
+                        "subnet_id": built.subnets[0],
+                        "vpc_id": built.vpc,
+                        "ami_name": f"plain-{tag}",
+                        "ssh_username": "ec2-user",
+                        "ssh_interface": "private_ip",
+                        "ssh_port": environment["LOCALCLOUD_SSH_PORT"],
+                    }
+                ],
+                "provisioners": [
+                    {
+                        "type": "shell",
+                        "remote_folder": ".",
+                        "inline": [
+                            f"git clone --quiet --depth 1 --branch {tag} {repository.url} $DESTDIR/srv/app"
+                        ],
+                    }
+                ],
+            }
+        )
+    )
     # As Ovenbird has it: Packer looks at the image once a second.
     quick = {"CHECKPOINT_DISABLE": "1", "AWS_POLL_DELAY_SECONDS": "1", "AWS_MAX_ATTEMPTS": "300"}
     done = subprocess.run(
-        ["packer", "build", str(template)], env=os.environ | environment | quick, capture_output=True, text=True, check=False
-    )  # fmt: skip
+        ["packer", "build", str(template)],
+        env=os.environ | environment | quick,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         sys.exit(f"plain Packer failed:\n{done.stdout}{done.stderr}")
 

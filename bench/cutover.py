@@ -64,7 +64,9 @@ class Play:
         return max(0, min(max(at) for at in spans.values()) - max(min(at) for at in spans.values()))
 
     def latency(self, percent: int) -> float:
-        ordered = sorted(answer.seconds for answer in self.answers if not answer.slow and not answer.problem)
+        ordered = sorted(
+            answer.seconds for answer in self.answers if not answer.slow and not answer.problem
+        )
         return ordered[len(ordered) * percent // 100] if ordered else 0
 
 
@@ -80,7 +82,12 @@ class Theatre:
     serving: str = "v1"
 
     async def play(
-        self, name: str, new: str, start: Callable[[], Any], until: Callable[[Any, Play], Any] | None = None, wait: float = 3
+        self,
+        name: str,
+        new: str,
+        start: Callable[[], Any],
+        until: Callable[[Any, Play], Any] | None = None,
+        wait: float = 3,
     ) -> Play:
         """`until` may speak to the workflow while it runs. Some seconds before and after belong to it: they show what is usual."""
         play = Play(self.strategy, name, self.load.now, old=self.serving, new=new)
@@ -107,18 +114,30 @@ class Theatre:
         seen: tuple[str, Any] = ("", None)
         while True:
             status = await handle.query("status")
-            now = (status["phase"], status["weights"].get("green") if self.strategy == "weighted" else None)
+            now = (
+                status["phase"],
+                status["weights"].get("green") if self.strategy == "weighted" else None,
+            )
             if now != seen and now[0] in ("shifting", "watching", "draining", "parking"):
-                play.marks.append((self.load.now, f"{now[1]} %" if now[1] is not None and now[0] == "shifting" else now[0]))
+                play.marks.append(
+                    (
+                        self.load.now,
+                        f"{now[1]} %" if now[1] is not None and now[0] == "shifting" else now[0],
+                    )
+                )
             seen = now
             await asyncio.sleep(LOOK)
 
     async def release(self, tag: str) -> WorkflowHandle[Any, Any]:
         request = {"stack": "demo", "tag": tag}
-        return await self.client.start_workflow("ReleaseWorkflow", request, id="release-demo", task_queue="ovenbird")
+        return await self.client.start_workflow(
+            "ReleaseWorkflow", request, id="release-demo", task_queue="ovenbird"
+        )
 
     async def rollback(self) -> WorkflowHandle[Any, Any]:
-        return await self.client.start_workflow("RollbackWorkflow", {"stack": "demo"}, id="release-demo", task_queue="ovenbird")
+        return await self.client.start_workflow(
+            "RollbackWorkflow", {"stack": "demo"}, id="release-demo", task_queue="ovenbird"
+        )
 
     async def abort_when_it_serves(self, handle: WorkflowHandle[Any, Any], play: Play) -> None:
         """Some seconds after the new version got traffic."""
@@ -138,9 +157,11 @@ async def theatre(strategy: str, rate: float, step: float, soak: float) -> Async
         built = infrastructure.BALANCERS[strategy](stage.environment, base, "demo", port=8000)
         repository = Repository(home / "repository")
         settings = {
-            "capacity": f"min = {SIZE}\nmax = {SIZE * 3}", "patience": PATIENCE.format(step=step, soak=soak), "watch": WATCH,
+            "capacity": f"min = {SIZE}\nmax = {SIZE * 3}",
+            "patience": PATIENCE.format(step=step, soak=soak),
+            "watch": WATCH,
             "load_balancer": "steps = [10, 50, 100]\n" if strategy == "weighted" else "",
-        }  # fmt: skip
+        }
         (home / "stacks.toml").write_text(built.stack("demo", repository.url, **settings))
         for tag, errors in (("v1", "0"), ("v2", "0"), ("v3", "0"), ("v4", "0.2")):
             repository.release(tag, ERRORS=errors)
@@ -153,17 +174,23 @@ async def theatre(strategy: str, rate: float, step: float, soak: float) -> Async
             yield made
 
 
-async def perform(strategy: str, rate: float, step: float, soak: float) -> tuple[list[Play], list[Answer]]:
+async def perform(
+    strategy: str, rate: float, step: float, soak: float
+) -> tuple[list[Play], list[Answer]]:
     async with theatre(strategy, rate, step, soak) as stage:
         plays = [
             await stage.play("release", "v2", lambda: stage.release("v2")),
             await stage.play("rollback", "v1", stage.rollback),
-            await stage.play("abort", "v3", lambda: stage.release("v3"), stage.abort_when_it_serves),
+            await stage.play(
+                "abort", "v3", lambda: stage.release("v3"), stage.abort_when_it_serves
+            ),
             await stage.play("sick release", "v4", lambda: stage.release("v4")),
             await stage.play("release again", "v3", lambda: stage.release("v3")),
         ]
     for play in plays:
-        play.answers = [answer for answer in stage.load.answers if play.began <= answer.at < play.ended]
+        play.answers = [
+            answer for answer in stage.load.answers if play.began <= answer.at < play.ended
+        ]
         of_new = [answer.at for answer in play.answers if answer.version == play.new]
         said = next((at for at, what in play.marks if what == ABORT), None)
         if play.name == "sick release":
@@ -178,33 +205,62 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=300, help="requests a second")
     parser.add_argument("--step", type=float, default=12, help="seconds of each step of weights")
     parser.add_argument("--soak", type=float, default=15, help="seconds of the watch")
-    parser.add_argument("--strategy", choices=STRATEGIES, action="append", help="all where left out")
+    parser.add_argument(
+        "--strategy", choices=STRATEGIES, action="append", help="all where left out"
+    )
     parser.add_argument("--picture", type=Path, default=PICTURE)
     chosen = parser.parse_args()
     console = Console(width=150, highlight=False)
-    table = Table(title=f"{chosen.rate:g} requests a second, {SIZE} instances, against the local cloud", title_justify="left")
-    for heading in ("strategy", "play", "requests", "failed", "latency p50, p95, p99 (ms)", "both serve (s)", "reaction (s)"):
-        table.add_column(heading, justify="right" if heading not in ("strategy", "play") else "left")
+    table = Table(
+        title=f"{chosen.rate:g} requests a second, {SIZE} instances, against the local cloud",
+        title_justify="left",
+    )
+    for heading in (
+        "strategy",
+        "play",
+        "requests",
+        "failed",
+        "latency p50, p95, p99 (ms)",
+        "both serve (s)",
+        "reaction (s)",
+    ):
+        table.add_column(
+            heading, justify="right" if heading not in ("strategy", "play") else "left"
+        )
     kept, sent, drawn = True, 0, {}
     for strategy in chosen.strategy or STRATEGIES:
         plays, answers = asyncio.run(perform(strategy, chosen.rate, chosen.step, chosen.soak))
         drawn[strategy] = (plays, answers)
         sent += len(answers)
         outside = [
-            answer for answer in answers if answer.problem and not any(p.name == "sick release" and answer in p.failed for p in plays)
+            answer
+            for answer in answers
+            if answer.problem
+            and not any(p.name == "sick release" and answer in p.failed for p in plays)
         ]
         kept &= not outside
         for play in plays:
             latency = ", ".join(f"{play.latency(percent) * 1000:.0f}" for percent in (50, 95, 99))
-            share = f" ({len(play.failed) / len(play.answers):.2%})" if play.name == "sick release" else ""
+            share = (
+                f" ({len(play.failed) / len(play.answers):.2%})"
+                if play.name == "sick release"
+                else ""
+            )
             table.add_row(
-                strategy, play.name, str(len(play.answers)), f"{len(play.failed)}{share}", latency, f"{play.mixed:.1f}",
+                strategy,
+                play.name,
+                str(len(play.answers)),
+                f"{len(play.failed)}{share}",
+                latency,
+                f"{play.mixed:.1f}",
                 f"{play.reaction:.1f}" if play.reaction is not None else "",
-            )  # fmt: skip
+            )
         for answer in outside[:5]:
             console.print(f"[bold red]failed[/] {strategy} at {answer.at:.2f} s: {answer.problem}")
     console.print(table)
-    console.print(f"requests: {sent}; but for the sick version's own errors failed: {0 if kept else 'SOME'}")
+    console.print(
+        f"requests: {sent}; but for the sick version's own errors failed: {0 if kept else 'SOME'}"
+    )
     draw(drawn, chosen.picture)
     console.print(f"picture: {chosen.picture}")
     raise SystemExit(0 if kept else 1)

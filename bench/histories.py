@@ -35,7 +35,10 @@ async def record(home: Path) -> None:
         await lane.ending(handle)
         await _save(lane, "rollback", handle.id)
         lane.set_soak(60)
-        for name, ready in (("watched-then-aborted", _alone), ("paused", lambda status: status.get("phase") == "waiting_healthy")):
+        for name, ready in (
+            ("watched-then-aborted", _alone),
+            ("paused", lambda status: status.get("phase") == "waiting_healthy"),
+        ):
             handle = await lane.release(lane.new_tag())
             await _until(lane, handle, ready)
             if name == "paused":
@@ -51,7 +54,12 @@ async def record(home: Path) -> None:
         await _until(lane, handle, lambda status: bool(status.get("waiting_for")))
         await _save(lane, "waits-for-approval", handle.id)
         await handle.terminate()
-        sweep = await lane.client.start_workflow("SweepWorkflow", {"dry_run": False, "stack": lane.name}, id="sweep", task_queue=lane.name)
+        sweep = await lane.client.start_workflow(
+            "SweepWorkflow",
+            {"dry_run": False, "stack": lane.name},
+            id="sweep",
+            task_queue=lane.name,
+        )
         await sweep.result()
         await _save(lane, "sweep", "sweep")
         await _save(lane, "sweep-of-a-stack", f"release-{lane.name}")
@@ -61,7 +69,9 @@ async def record(home: Path) -> None:
 
 
 def _alone(status: dict[str, Any]) -> bool:
-    return status.get("phase") == "watching" and (status.get("blue") or {}).get("in_balancer") is False
+    return (
+        status.get("phase") == "watching" and (status.get("blue") or {}).get("in_balancer") is False
+    )
 
 
 async def _until(lane: Lane, handle: Any, ready: Any) -> None:
@@ -80,14 +90,19 @@ async def _save(lane: Lane, name: str, workflow_id: str) -> None:
     history = await lane.client.get_workflow_handle(workflow_id).fetch_history()
     path = TARGET / f"{name}.json.gz"
     # Without a time in the archive, the same history is the same file.
-    path.write_bytes(gzip.compress(json.dumps(_anonymous(json.loads(history.to_json()))).encode(), mtime=0))
+    path.write_bytes(
+        gzip.compress(json.dumps(_anonymous(json.loads(history.to_json()))).encode(), mtime=0)
+    )
     print(f"{path.relative_to(ROOT)}: {len(history.events)} events")
 
 
 def _anonymous(value: Any) -> Any:
     """A replay needs neither where the code lay nor which process ran it; a repository should not have it."""
     if isinstance(value, dict):
-        return {key: "" if key in ("stackTrace", "identity") else _anonymous(inner) for key, inner in value.items()}
+        return {
+            key: "" if key in ("stackTrace", "identity") else _anonymous(inner)
+            for key, inner in value.items()
+        }
     return [_anonymous(inner) for inner in value] if isinstance(value, list) else value
 
 

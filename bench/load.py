@@ -69,7 +69,9 @@ class Load:
                         await asyncio.wait_for(stop.wait(), wait)
                 if stop.is_set():
                     break
-                task = asyncio.create_task(self._ask(one if number % 2 else two, slow=number % SLOW_EVERY == 0))
+                task = asyncio.create_task(
+                    self._ask(one if number % 2 else two, slow=number % SLOW_EVERY == 0)
+                )
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
             await asyncio.gather(*tasks)
@@ -78,7 +80,9 @@ class Load:
         at, started = self.now, time.monotonic()
         version = problem = ""
         try:
-            async with session.get(f"{self.address}/?pause={SLOW}" if slow else self.address) as answer:
+            async with session.get(
+                f"{self.address}/?pause={SLOW}" if slow else self.address
+            ) as answer:
                 body = await answer.read()
                 if answer.ok:
                     version = answer.headers.get("X-Version", "?")

@@ -23,7 +23,12 @@ CLOSE = 0.006
 
 def draw(performed: Mapping[str, tuple[Sequence[Play], Sequence[Answer]]], target: Path) -> None:
     figure, rows = plt.subplots(
-        2 * len(performed), 1, figsize=(15, 4.6 * len(performed)), sharex=False, height_ratios=[3, 1] * len(performed), layout="constrained"
+        2 * len(performed),
+        1,
+        figsize=(15, 4.6 * len(performed)),
+        sharex=False,
+        height_ratios=[3, 1] * len(performed),
+        layout="constrained",
     )
     for number, (strategy, (plays, answers)) in enumerate(performed.items()):
         _shares(rows[2 * number], strategy, plays, answers)
@@ -39,7 +44,9 @@ def _shares(axes: Any, strategy: str, plays: Sequence[Play], answers: Sequence[A
         if answer.version in counts:
             counts[answer.version][int(answer.at)] += 1
     total = [max(1, sum(counts[version][second] for version in counts)) for second in seconds]
-    shares = [[100 * counts[version][second] / total[second] for second in seconds] for version in counts]
+    shares = [
+        [100 * counts[version][second] / total[second] for second in seconds] for version in counts
+    ]
     axes.stackplot(seconds, shares, labels=list(counts), colors=list(COLORS.values()), alpha=0.85)
     axes.set_ylabel("answers, %")
     axes.set_ylim(0, 100)
@@ -49,13 +56,22 @@ def _shares(axes: Any, strategy: str, plays: Sequence[Play], answers: Sequence[A
         for at, what in _apart(play.marks, len(seconds) * CLOSE):
             axes.axvline(at, color="black", linewidth=0.6, linestyle=":")
             axes.text(at, 101, what, rotation=55, fontsize=7, ha="left", va="bottom")
-    axes.set_title(f"strategy {strategy}: {len(answers):,} requests, every second", loc="left", pad=52, fontweight="bold")
+    axes.set_title(
+        f"strategy {strategy}: {len(answers):,} requests, every second",
+        loc="left",
+        pad=52,
+        fontweight="bold",
+    )
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
 def _apart(marks: Sequence[tuple[float, str]], seconds: float) -> list[tuple[float, str]]:
     """Of what happened at the same moment only the last is written, or nobody could read any of it."""
-    return [mark for mark, after in zip(marks, [*marks[1:], (float("inf"), "")], strict=True) if after[0] - mark[0] > seconds]
+    return [
+        mark
+        for mark, after in zip(marks, [*marks[1:], (float("inf"), "")], strict=True)
+        if after[0] - mark[0] > seconds
+    ]
 
 
 def _quality(axes: Any, answers: Sequence[Answer]) -> None:
@@ -64,13 +80,18 @@ def _quality(axes: Any, answers: Sequence[Answer]) -> None:
     for answer in answers:
         of_second[int(answer.at)].append(answer)
     failed = [100 * sum(bool(a.problem) for a in them) / max(1, len(them)) for them in of_second]
-    slowest = [sorted(a.seconds for a in them if not a.slow)[-max(1, len(them) // 20) :] for them in of_second]
+    slowest = [
+        sorted(a.seconds for a in them if not a.slow)[-max(1, len(them) // 20) :]
+        for them in of_second
+    ]
     axes.bar(seconds, failed, width=1, color=FAILED, label="failed, %")
     axes.set_ylabel("failed, %", color=FAILED)
     axes.set_ylim(0, max(10, *failed))
     axes.set_xlim(0, len(seconds) - 1)
     latency = axes.twinx()
-    latency.plot(seconds, [1000 * them[0] if them else 0 for them in slowest], color="#37474f", linewidth=1)
+    latency.plot(
+        seconds, [1000 * them[0] if them else 0 for them in slowest], color="#37474f", linewidth=1
+    )
     latency.set_ylabel("p95, ms")
     latency.set_ylim(0)
     axes.set_xlabel("seconds")

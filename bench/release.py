@@ -38,8 +38,19 @@ BUDGET_CALLS, BUDGET_SECONDS = {"attach": 58, "weighted": 72, "classic": 60}, 2.
 
 
 def main() -> None:
-    table = Table(title="One release: image baked, one deployment pruned with its image, no delays", title_justify="left")
-    for heading in ("strategy", "instances", "API calls", "seconds", "of these the cloud's own", "over the cloud", "per call: most"):
+    table = Table(
+        title="One release: image baked, one deployment pruned with its image, no delays",
+        title_justify="left",
+    )
+    for heading in (
+        "strategy",
+        "instances",
+        "API calls",
+        "seconds",
+        "of these the cloud's own",
+        "over the cloud",
+        "per call: most",
+    ):
         table.add_column(heading)
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[2, 20], help="instances")
@@ -51,7 +62,9 @@ def main() -> None:
         over = seconds - own
         kept &= size > LARGEST or (calls <= BUDGET_CALLS[strategy] and over <= BUDGET_SECONDS)
         most = ", ".join(f"{action} {count}" for action, count in actions.most_common(3))
-        table.add_row(strategy, str(size), str(calls), f"{seconds:.2f}", f"{own:.2f}", f"{over:.2f}", most)
+        table.add_row(
+            strategy, str(size), str(calls), f"{seconds:.2f}", f"{own:.2f}", f"{over:.2f}", most
+        )
     console = Console(width=150)
     console.print(table)
     console.print(
@@ -67,9 +80,17 @@ async def measure(strategy: str, size: int, count: int) -> tuple[int, float, flo
         account = Account(stage.environment)
         base = infrastructure.build(stage.environment)
         build = infrastructure.BALANCERS[strategy]
-        built = base if strategy == "attach" else build(stage.environment, base, f"demo-{strategy}", port=8002)
+        built = (
+            base
+            if strategy == "attach"
+            else build(stage.environment, base, f"demo-{strategy}", port=8002)
+        )
         repository = Repository(home / "repository")
-        settings = {"capacity": f"min = {size}\nmax = {size * 2}", "patience": PATIENCE, "retention": "deployments = 2"}
+        settings = {
+            "capacity": f"min = {size}\nmax = {size * 2}",
+            "patience": PATIENCE,
+            "retention": "deployments = 2",
+        }
         # A classic balancer has no requests per target.
         requests = "" if strategy == "classic" else ', { metric = "requests", target = 1000 }'
         settings["top"] = f'scaling = [{{ metric = "cpu", target = 50 }}{requests}]'
@@ -106,7 +127,12 @@ async def measure(strategy: str, size: int, count: int) -> tuple[int, float, flo
             rounds.append((seconds, actions))
             if os.environ.get("BENCH_VERBOSE"):
                 print(
-                    actions, [(b["text"][:30], b["started"][14:23], (b["ended"] or "")[14:23]) for b in status["bullets"] if b["started"]]
+                    actions,
+                    [
+                        (b["text"][:30], b["started"][14:23], (b["ended"] or "")[14:23])
+                        for b in status["bullets"]
+                        if b["started"]
+                    ],
                 )
             own.append(bare_launch(account, base, size, number))
         seconds, actions = sorted(rounds)[count // 2]
@@ -115,14 +141,21 @@ async def measure(strategy: str, size: int, count: int) -> tuple[int, float, flo
 
 async def release(client: Client, tag: str) -> Any:
     request = {"stack": "demo", "tag": tag}
-    handle = await client.start_workflow("ReleaseWorkflow", request, id="release-demo", task_queue="ovenbird")
+    handle = await client.start_workflow(
+        "ReleaseWorkflow", request, id="release-demo", task_queue="ovenbird"
+    )
     await handle.result()
     return await handle.query("status")
 
 
 async def bake(client: Client, tag: str) -> None:
     """Another stack of the application bakes the image, and never serves it: its release is aborted at the approval."""
-    handle = await client.start_workflow("ReleaseWorkflow", {"stack": "bakery", "tag": tag}, id="release-bakery", task_queue="ovenbird")
+    handle = await client.start_workflow(
+        "ReleaseWorkflow",
+        {"stack": "bakery", "tag": tag},
+        id="release-bakery",
+        task_queue="ovenbird",
+    )
     while not (await handle.query("status"))["waiting_for"]:
         await asyncio.sleep(0.1)
     await handle.signal("abort_and_roll_back")
@@ -136,12 +169,20 @@ def bare_launch(account: Account, built: Infrastructure, size: int, number: int)
     template = account.ec2.describe_launch_templates()["LaunchTemplates"][0]["LaunchTemplateName"]
     started = time.monotonic()
     account.autoscaling.create_auto_scaling_group(
-        AutoScalingGroupName=group, LaunchTemplate={"LaunchTemplateName": template, "Version": "1"}, MinSize=size, MaxSize=size,
-        DesiredCapacity=size, VPCZoneIdentifier=",".join(built.subnets), TargetGroupARNs=[arn], HealthCheckType="ELB",
+        AutoScalingGroupName=group,
+        LaunchTemplate={"LaunchTemplateName": template, "Version": "1"},
+        MinSize=size,
+        MaxSize=size,
+        DesiredCapacity=size,
+        VPCZoneIdentifier=",".join(built.subnets),
+        TargetGroupARNs=[arn],
+        HealthCheckType="ELB",
         HealthCheckGracePeriod=60,
-    )  # fmt: skip
+    )
     until(lambda: healthy(account, arn, group) == size)
-    account.autoscaling.update_auto_scaling_group(AutoScalingGroupName=group, MinSize=0, DesiredCapacity=0)
+    account.autoscaling.update_auto_scaling_group(
+        AutoScalingGroupName=group, MinSize=0, DesiredCapacity=0
+    )
     until(lambda: not account.groups(group)[0]["Instances"])
     seconds = time.monotonic() - started
     account.autoscaling.delete_auto_scaling_group(AutoScalingGroupName=group)
@@ -151,7 +192,9 @@ def bare_launch(account: Account, built: Infrastructure, size: int, number: int)
 def healthy(account: Account, arn: str, group: str) -> int:
     members = {instance["InstanceId"] for instance in account.groups(group)[0]["Instances"]}
     targets = account.elbv2.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
-    return sum(t["TargetHealth"]["State"] == "healthy" and t["Target"]["Id"] in members for t in targets)
+    return sum(
+        t["TargetHealth"]["State"] == "healthy" and t["Target"]["Id"] in members for t in targets
+    )
 
 
 def until(check: Any) -> None:

@@ -18,7 +18,7 @@ from temporalio.client import (
     WorkflowExecutionDescription,
     WorkflowExecutionStatus,
     WorkflowFailureError,
-)  # fmt: skip
+)
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
@@ -47,33 +47,55 @@ from workflows.contract import PHASE, STACK, TAG, release_id
 SWEEP_SCHEDULE = "ovenbird-sweep"
 
 
-async def release(request: dict[str, Any], *, detach: bool, wait: bool, as_json: bool) -> dict[str, Any]:
+async def release(
+    request: dict[str, Any], *, detach: bool, wait: bool, as_json: bool
+) -> dict[str, Any]:
     client = await connect()
     stack, tag = request["stack"], request["tag"]
     try:
         handle = await client.start_workflow(
-            "ReleaseWorkflow", request, id=release_id(stack), task_queue=task_queue(), rpc_timeout=RPC_TIMEOUT,
-            id_conflict_policy=WorkflowIDConflictPolicy.FAIL, static_summary=f"{tag} → {stack}",
-        )  # fmt: skip
+            "ReleaseWorkflow",
+            request,
+            id=release_id(stack),
+            task_queue=task_queue(),
+            rpc_timeout=RPC_TIMEOUT,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+            static_summary=f"{tag} → {stack}",
+        )
     except WorkflowAlreadyStartedError:
         raise await _locked(client, stack) from None
     if detach:
-        return {"accepted": handle.id, "run": handle.first_execution_run_id, "follow": f"ovenbird watch {stack}"}
+        return {
+            "accepted": handle.id,
+            "run": handle.first_execution_run_id,
+            "follow": f"ovenbird watch {stack}",
+        }
     return await follow(client, handle, render.choose_view(as_json=as_json), wait_for_approval=wait)
 
 
-async def rollback(request: dict[str, Any], *, detach: bool, wait: bool, as_json: bool) -> dict[str, Any]:
+async def rollback(
+    request: dict[str, Any], *, detach: bool, wait: bool, as_json: bool
+) -> dict[str, Any]:
     client = await connect()
     stack = request["stack"]
     try:
         handle = await client.start_workflow(
-            "RollbackWorkflow", request, id=release_id(stack), task_queue=task_queue(), rpc_timeout=RPC_TIMEOUT,
-            id_conflict_policy=WorkflowIDConflictPolicy.FAIL, static_summary=f"{stack} back to {request.get('to') or 'the previous one'}",
-        )  # fmt: skip
+            "RollbackWorkflow",
+            request,
+            id=release_id(stack),
+            task_queue=task_queue(),
+            rpc_timeout=RPC_TIMEOUT,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+            static_summary=f"{stack} back to {request.get('to') or 'the previous one'}",
+        )
     except WorkflowAlreadyStartedError:
         raise await _locked(client, stack) from None
     if detach:
-        return {"accepted": handle.id, "run": handle.first_execution_run_id, "follow": f"ovenbird watch {stack}"}
+        return {
+            "accepted": handle.id,
+            "run": handle.first_execution_run_id,
+            "follow": f"ovenbird watch {stack}",
+        }
     return await follow(client, handle, render.choose_view(as_json=as_json), wait_for_approval=wait)
 
 
@@ -82,9 +104,14 @@ async def adopt(request: dict[str, Any]) -> dict[str, Any]:
     client = await connect()
     try:
         handle = await client.start_workflow(
-            "AdoptWorkflow", request, id=release_id(request["stack"]), task_queue=task_queue(), rpc_timeout=RPC_TIMEOUT,
-            id_conflict_policy=WorkflowIDConflictPolicy.FAIL, static_summary=f"{request['stack']} adopts {request['group']}",
-        )  # fmt: skip
+            "AdoptWorkflow",
+            request,
+            id=release_id(request["stack"]),
+            task_queue=task_queue(),
+            rpc_timeout=RPC_TIMEOUT,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+            static_summary=f"{request['stack']} adopts {request['group']}",
+        )
     except WorkflowAlreadyStartedError:
         raise await _locked(client, request["stack"]) from None
     try:
@@ -100,22 +127,35 @@ async def bake(request: dict[str, Any], *, detach: bool, as_json: bool) -> dict[
     stack = request["stack"]
     what = request.get("tag") or "what serves"
     handle = await client.start_workflow(
-        "ImageWorkflow", request, id=f"image-{stack}-{uuid.uuid4()}", task_queue=task_queue(), rpc_timeout=RPC_TIMEOUT,
+        "ImageWorkflow",
+        request,
+        id=f"image-{stack}-{uuid.uuid4()}",
+        task_queue=task_queue(),
+        rpc_timeout=RPC_TIMEOUT,
         static_summary=f"an image of {what} for {stack}",
-    )  # fmt: skip
+    )
     if detach:
-        return {"accepted": handle.id, "run": handle.first_execution_run_id, "follow": f"temporal workflow show -w {handle.id} --follow"}
+        return {
+            "accepted": handle.id,
+            "run": handle.first_execution_run_id,
+            "follow": f"temporal workflow show -w {handle.id} --follow",
+        }
     return await follow(client, handle, render.choose_view(as_json=as_json))
 
 
 async def schedule_bake(stack: str, minutes: float | None) -> dict[str, Any]:
     """Creates, replaces or (None) deletes the schedule that keeps the image of what serves as new as its base."""
     client = await connect()
-    action = ScheduleActionStartWorkflow("ImageWorkflow", {"stack": stack}, id=f"image-{stack}", task_queue=task_queue())
+    action = ScheduleActionStartWorkflow(
+        "ImageWorkflow", {"stack": stack}, id=f"image-{stack}", task_queue=task_queue()
+    )
     await _schedule(client, f"ovenbird-bake-{stack}", action, minutes)
     if minutes is None:
         return {"stack": stack, "answer": "no bake is scheduled any more"}
-    return {"stack": stack, "answer": f"what serves is baked anew where its base image or recipe has changed, every {minutes:g} minutes"}
+    return {
+        "stack": stack,
+        "answer": f"what serves is baked anew where its base image or recipe has changed, every {minutes:g} minutes",
+    }
 
 
 async def board(stack: str) -> list[dict[str, Any]]:
@@ -126,7 +166,10 @@ async def board(stack: str) -> list[dict[str, Any]]:
     query = f"WorkflowId = '{release_id(stack)}' AND WorkflowType = 'RollbackWorkflow' AND ExecutionStatus = 'Completed'"
     async for run in client.list_workflows(query):
         if run.close_time:
-            took.setdefault(run.typed_search_attributes.get(TAG), (run.close_time - run.start_time).total_seconds())
+            took.setdefault(
+                run.typed_search_attributes.get(TAG),
+                (run.close_time - run.start_time).total_seconds(),
+            )
     return [candidate | {"seconds_last_time": took.get(candidate["tag"])} for candidate in found]
 
 
@@ -134,7 +177,10 @@ async def sweep(stack: str | None, *, apply: bool) -> list[dict[str, Any]]:
     """What was found in each stack, and what of it was cleared."""
     client = await connect()
     found: list[dict[str, Any]] = await ask(
-        client, "SweepWorkflow", {"stack": stack, "dry_run": not apply}, limit=None if apply else READ_ONLY_LIMIT
+        client,
+        "SweepWorkflow",
+        {"stack": stack, "dry_run": not apply},
+        limit=None if apply else READ_ONLY_LIMIT,
     )
     return found
 
@@ -142,14 +188,21 @@ async def sweep(stack: str | None, *, apply: bool) -> list[dict[str, Any]]:
 async def schedule_sweep(minutes: float | None, *, apply: bool) -> dict[str, Any]:
     """Creates, replaces or (None) deletes the schedule."""
     client = await connect()
-    action = ScheduleActionStartWorkflow("SweepWorkflow", {"dry_run": not apply}, id="sweep", task_queue=task_queue())
+    action = ScheduleActionStartWorkflow(
+        "SweepWorkflow", {"dry_run": not apply}, id="sweep", task_queue=task_queue()
+    )
     await _schedule(client, SWEEP_SCHEDULE, action, minutes)
     if minutes is None:
         return {"stack": "all stacks", "answer": "no sweep is scheduled any more"}
-    return {"stack": "all stacks", "answer": f"swept every {minutes:g} minutes" + ("" if apply else ", as a dry run")}
+    return {
+        "stack": "all stacks",
+        "answer": f"swept every {minutes:g} minutes" + ("" if apply else ", as a dry run"),
+    }
 
 
-async def _schedule(client: Client, name: str, action: ScheduleActionStartWorkflow, minutes: float | None) -> None:
+async def _schedule(
+    client: Client, name: str, action: ScheduleActionStartWorkflow, minutes: float | None
+) -> None:
     """In place of the one that there may be; none at all for None."""
     try:
         await client.get_schedule_handle(name).delete(rpc_timeout=RPC_TIMEOUT)
@@ -160,7 +213,9 @@ async def _schedule(client: Client, name: str, action: ScheduleActionStartWorkfl
         return
     spec = ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=minutes))])
     policy = SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP)
-    await client.create_schedule(name, Schedule(action=action, spec=spec, policy=policy), rpc_timeout=RPC_TIMEOUT)
+    await client.create_schedule(
+        name, Schedule(action=action, spec=spec, policy=policy), rpc_timeout=RPC_TIMEOUT
+    )
 
 
 async def leftovers(stack: str, run_id: str | None) -> dict[str, Any]:
@@ -172,8 +227,13 @@ async def leftovers(stack: str, run_id: str | None) -> dict[str, Any]:
     except RPCError as error:
         if error.status not in (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT):
             raise
-        raise Stop(REFUSED_CODE, f"{stack} has no such run; its last one is shown by `ovenbird status {stack}`") from None
-    known = await query_status(client.get_workflow_handle(description.id, run_id=description.run_id))
+        raise Stop(
+            REFUSED_CODE,
+            f"{stack} has no such run; its last one is shown by `ovenbird status {stack}`",
+        ) from None
+    known = await query_status(
+        client.get_workflow_handle(description.id, run_id=description.run_id)
+    )
     if known is None:
         raise no_worker("The ledger is kept by the run itself.")
     entries = [entry.model_dump() | {"of": known.workflow} for entry in known.ledger]
@@ -181,14 +241,22 @@ async def leftovers(stack: str, run_id: str | None) -> dict[str, Any]:
         bake = await query_status(client.get_workflow_handle(known.bake.workflow_id))
         entries += [entry.model_dump() | {"of": "bake"} for entry in bake.ledger] if bake else []
     ended = description.status.name.lower() if description.status else ""
-    return {"stack": stack, "tag": known.tag, "run": description.run_id, "ended": ended, "ledger": entries}
+    return {
+        "stack": stack,
+        "tag": known.tag,
+        "run": description.run_id,
+        "ended": ended,
+        "ledger": entries,
+    }
 
 
 async def watch(stack: str, *, as_json: bool) -> dict[str, Any]:
     client = await connect()
     if await describe(client, release_id(stack)) is None:
         raise Stop(REFUSED_CODE, f"nothing was ever released to {stack}")
-    return await follow(client, client.get_workflow_handle(release_id(stack)), render.choose_view(as_json=as_json))
+    return await follow(
+        client, client.get_workflow_handle(release_id(stack)), render.choose_view(as_json=as_json)
+    )
 
 
 async def say(stack: str, word: str, by: str, reason: str, at: str = "") -> dict[str, Any]:
@@ -204,7 +272,10 @@ async def status(stack: str | None, *, as_json: bool) -> dict[str, Any] | list[d
         raise Stop(REFUSED_CODE, f"nothing was ever released to {stack}")
     handle = client.get_workflow_handle(description.id, run_id=description.run_id)
     known = await query_status(handle)
-    facts = _facts(description) | {"trying_again": trying_again(description), "stuck": await stuck(handle, description)}
+    facts = _facts(description) | {
+        "trying_again": trying_again(description),
+        "stuck": await stuck(handle, description),
+    }
     if known is not None:
         facts |= known.model_dump()
     elif description.status is not WorkflowExecutionStatus.RUNNING:
@@ -223,17 +294,25 @@ async def doctor(stack: str) -> list[dict[str, Any]]:
     """Temporal and a worker answer where this returns at all; the rest is what the worker found."""
     client = await connect()
     found: list[dict[str, Any]] = await ask(client, "DoctorWorkflow", {"stack": stack})
-    answers = {"what": "Temporal", "found": f"{client.service_client.config.target_host}, namespace {client.namespace}", "problem": ""}
+    answers = {
+        "what": "Temporal",
+        "found": f"{client.service_client.config.target_host}, namespace {client.namespace}",
+        "problem": "",
+    }
     return [answers, {"what": "worker", "found": f"polls {task_queue()}", "problem": ""}, *found]
 
 
 async def diff(stack: str, was: str, now: str) -> dict[str, Any]:
-    found: dict[str, Any] = await ask(await connect(), "DiffWorkflow", {"stack": stack, "was": was, "now": now})
+    found: dict[str, Any] = await ask(
+        await connect(), "DiffWorkflow", {"stack": stack, "was": was, "now": now}
+    )
     return found
 
 
 async def history(stack: str) -> list[dict[str, Any]]:
-    deployments: list[dict[str, Any]] = await ask(await connect(), "HistoryWorkflow", {"stack": stack})
+    deployments: list[dict[str, Any]] = await ask(
+        await connect(), "HistoryWorkflow", {"stack": stack}
+    )
     return deployments
 
 
@@ -242,7 +321,10 @@ def stacks(path: Path) -> list[dict[str, Any]]:
     try:
         found = parse(path.read_text(), str(path))
     except (OSError, UnicodeDecodeError) as error:
-        raise Stop(REFUSED_CODE, f"cannot read {path}: {error}; set OVENBIRD_STACKS to where the stacks file is") from None
+        raise Stop(
+            REFUSED_CODE,
+            f"cannot read {path}: {error}; set OVENBIRD_STACKS to where the stacks file is",
+        ) from None
     except InvalidConfiguration as error:
         raise Stop(REFUSED_CODE, str(error)) from None
     return [stack.model_dump(mode="json") for stack in found.values()]
@@ -265,14 +347,18 @@ async def _locked(client: Client, stack: str) -> Stop:
 
 
 async def _all_running(client: Client, *, as_json: bool) -> list[dict[str, Any]]:
-    query = "WorkflowType IN ('ReleaseWorkflow', 'RollbackWorkflow') AND ExecutionStatus = 'Running'"
+    query = (
+        "WorkflowType IN ('ReleaseWorkflow', 'RollbackWorkflow') AND ExecutionStatus = 'Running'"
+    )
     rows = [
         {
-            "stack": found.typed_search_attributes.get(STACK), "tag": found.typed_search_attributes.get(TAG),
-            "phase": found.typed_search_attributes.get(PHASE), "since": found.start_time.isoformat(timespec="seconds"),
+            "stack": found.typed_search_attributes.get(STACK),
+            "tag": found.typed_search_attributes.get(TAG),
+            "phase": found.typed_search_attributes.get(PHASE),
+            "since": found.start_time.isoformat(timespec="seconds"),
         }
         async for found in client.list_workflows(query)
-    ]  # fmt: skip
+    ]
     if not as_json:
         if not rows:
             print("nothing is being released")
@@ -285,10 +371,14 @@ def _facts(description: WorkflowExecutionDescription) -> dict[str, Any]:
     """As far as Temporal's own description goes: it needs no worker."""
     attributes = description.typed_search_attributes
     return {
-        "workflow_id": description.id, "run_id": description.run_id, "stack": attributes.get(STACK), "tag": attributes.get(TAG),
-        "phase": attributes.get(PHASE), "temporal_status": description.status.name if description.status else "",
+        "workflow_id": description.id,
+        "run_id": description.run_id,
+        "stack": attributes.get(STACK),
+        "tag": attributes.get(TAG),
+        "phase": attributes.get(PHASE),
+        "temporal_status": description.status.name if description.status else "",
         "started": description.start_time.isoformat(timespec="seconds"),
-    }  # fmt: skip
+    }
 
 
 async def _outcome(handle: Any) -> dict[str, Any]:

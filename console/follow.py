@@ -11,13 +11,24 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from console.codes import WAITING_FOR_APPROVAL, Stop
 from console.render import View
-from console.temporal import PATIENCE_WITHOUT_WORKER, RPC_TIMEOUT, ended_badly, no_worker, picked_up, query_status, stuck, trying_again
+from console.temporal import (
+    PATIENCE_WITHOUT_WORKER,
+    RPC_TIMEOUT,
+    ended_badly,
+    no_worker,
+    picked_up,
+    query_status,
+    stuck,
+    trying_again,
+)
 from domain.status import Status
 
 LOOK_EVERY = 0.4
 
 
-async def follow(client: Client, handle: WorkflowHandle[Any, Any], view: View, *, wait_for_approval: bool = True) -> dict[str, Any]:
+async def follow(
+    client: Client, handle: WorkflowHandle[Any, Any], view: View, *, wait_for_approval: bool = True
+) -> dict[str, Any]:
     """
     The result of a release that ended well.
 
@@ -63,7 +74,9 @@ async def _status(handle: WorkflowHandle[Any, Any]) -> Status | None:
         raise
 
 
-async def _show(client: Client, handle: WorkflowHandle[Any, Any], view: View, status: Status) -> None:
+async def _show(
+    client: Client, handle: WorkflowHandle[Any, Any], view: View, status: Status
+) -> None:
     description = await handle.describe(rpc_timeout=RPC_TIMEOUT)
     bake = None
     if status.bake and status.phase == "baking":

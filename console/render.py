@@ -16,7 +16,13 @@ from rich.text import Text
 
 from domain.status import SYMBOLS, Bullet, Side, Status
 
-COLOURS = {"to do": "dim", "doing": "bold yellow", "done": "green", "skipped": "dim", "failed": "bold red"}
+COLOURS = {
+    "to do": "dim",
+    "doing": "bold yellow",
+    "done": "green",
+    "skipped": "dim",
+    "failed": "bold red",
+}
 BAR = 24
 
 
@@ -24,7 +30,12 @@ class View(Protocol):
     """Shows a release while it is followed. `extra` is the bake's status, and what is being tried again."""
 
     def __enter__(self) -> Self: ...
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
     def show(self, status: Status, bake: Status | None, trying: str) -> None: ...
     def say(self, words: str) -> None: ...
 
@@ -39,7 +50,12 @@ class _NoContext:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         pass
 
 
@@ -53,13 +69,22 @@ class PlainView(_NoContext):
     def show(self, status: Status, bake: Status | None, trying: str) -> None:
         self._bullets(bake.bullets if bake else (), "  bake: ")
         self._bullets(status.bullets, "")
-        sides = " · ".join(f"{role} {_side(side)}" for role, side in (("blue", status.blue), ("green", status.green)) if side)
+        sides = " · ".join(
+            f"{role} {_side(side)}"
+            for role, side in (("blue", status.blue), ("green", status.green))
+            if side
+        )
         if status.weights:
-            sides += " · traffic " + ", ".join(f"{role} {share} %" for role, share in status.weights.items())
+            sides += " · traffic " + ", ".join(
+                f"{role} {share} %" for role, share in status.weights.items()
+            )
         for key, line in (
             ("sides", sides),
             ("waiting", f"waiting for: {status.waiting_for}" if status.waiting_for else ""),
-            ("paused", f"paused by {status.paused.by}: {status.paused.reason}" if status.paused else ""),
+            (
+                "paused",
+                f"paused by {status.paused.by}: {status.paused.reason}" if status.paused else "",
+            ),
             ("trying", trying),
             *((note, f"note: {note}") for note in status.notes),
         ):
@@ -76,7 +101,10 @@ class PlainView(_NoContext):
             shown = (bullet.mark, bullet.note)
             if bullet.mark != "to do" and self._seen.get(indent + bullet.text) != shown:
                 self._seen[indent + bullet.text] = shown
-                self.say(f"{indent}{SYMBOLS[bullet.mark]} {bullet.text}" + (f" ({bullet.note})" if bullet.note else ""))
+                self.say(
+                    f"{indent}{SYMBOLS[bullet.mark]} {bullet.text}"
+                    + (f" ({bullet.note})" if bullet.note else "")
+                )
 
 
 class JsonView(_NoContext):
@@ -104,7 +132,12 @@ class LiveView:
         self._live.__enter__()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._live.__exit__(kind, error, trace)
 
     def show(self, status: Status, bake: Status | None, trying: str) -> None:
@@ -127,7 +160,9 @@ def picture(status: Status, bake: Status | None = None, trying: str = "") -> Ren
                 table.add_row(*_row(part, "  "))
     lines: list[RenderableType] = [
         Text.assemble(
-            (f"{status.tag} → {status.stack}", "bold"), f"  {status.phase.replace('_', ' ')}", (f"  {status.commit[:12]}", "dim")
+            (f"{status.tag} → {status.stack}", "bold"),
+            f"  {status.phase.replace('_', ' ')}",
+            (f"  {status.commit[:12]}", "dim"),
         ),
         table,
     ]
@@ -155,7 +190,10 @@ def picture(status: Status, bake: Status | None = None, trying: str = "") -> Ren
         )
     if status.paused:
         lines.append(
-            Text(f"      paused by {status.paused.by}: {status.paused.reason} · ovenbird resume {status.stack}", style="bold magenta")
+            Text(
+                f"      paused by {status.paused.by}: {status.paused.reason} · ovenbird resume {status.stack}",
+                style="bold magenta",
+            )
         )
     lines += [Text(f"      {note}", style="cyan") for note in status.notes]
     if status.outcome:
@@ -193,7 +231,9 @@ def show_status(status: Status | None, facts: dict[str, Any]) -> None:
     if facts.get("stuck"):
         print(f"STUCK: {facts['stuck']}")
     if status is not None and status.bullets:
-        Console(width=None if sys.stdout.isatty() else 160).print(picture(status, None, facts.get("trying_again", "")))
+        Console(width=None if sys.stdout.isatty() else 160).print(
+            picture(status, None, facts.get("trying_again", ""))
+        )
         return
     if status is None:
         print("no worker answers; what Temporal itself knows:")
@@ -210,9 +250,16 @@ def show_result(result: dict[str, Any]) -> None:
         print(f"accepted as {result['accepted']}; follow it with `{result['follow']}`")
     elif "baked" in result:
         image = result["image"]
-        print(f"{image['id']} is {image['name']}, {'baked now' if result['baked'] else 'baked before: nothing has changed since'}")
+        print(
+            f"{image['id']} is {image['name']}, {'baked now' if result['baked'] else 'baked before: nothing has changed since'}"
+        )
     else:
         parked = f"; {result['parked']} is parked" if result.get("parked") else ""
-        print(f"{result['stack']} serves {result['tag']} ({result['commit'][:12]}) as {result['deployment']}{parked}")
-        for line in (*(f"pruned: {name}" for name in result["pruned"]), *(f"note: {note}" for note in result["notes"])):
+        print(
+            f"{result['stack']} serves {result['tag']} ({result['commit'][:12]}) as {result['deployment']}{parked}"
+        )
+        for line in (
+            *(f"pruned: {name}" for name in result["pruned"]),
+            *(f"note: {note}" for note in result["notes"]),
+        ):
             print(f"  {line}")

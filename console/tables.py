@@ -27,7 +27,9 @@ def table(headings: list[str], rows: Iterable[Iterable[Any]]) -> None:
 
 def show_diff(found: dict[str, Any]) -> None:
     was, now = found["was"], found["now"]
-    print(f"{was['tag']} ({was['commit'][:12]}, {was['id']}) → {now['tag']} ({now['commit'][:12]}, {now['id']})")
+    print(
+        f"{was['tag']} ({was['commit'][:12]}, {was['id']}) → {now['tag']} ({now['commit'][:12]}, {now['id']})"
+    )
     if was["base_image"] != now["base_image"]:
         print(f"base image: {was['base_image']} → {now['base_image']}")
     if was["recipe"] != now["recipe"]:
@@ -37,7 +39,9 @@ def show_diff(found: dict[str, Any]) -> None:
     for what, changes in (("package", found["packages"]), ("file", found["files"])):
         for change in changes:
             if not change["was"] or not change["now"]:
-                print(f"{what}: {'-' if change['was'] else '+'} {change['name']} {change['was'] or change['now']}")
+                print(
+                    f"{what}: {'-' if change['was'] else '+'} {change['name']} {change['was'] or change['now']}"
+                )
             else:
                 print(f"{what}: {change['name']} {change['was']} → {change['now']}")
     if found["more"]:
@@ -45,15 +49,27 @@ def show_diff(found: dict[str, Any]) -> None:
 
 
 def show_checks(found: list[dict[str, Any]]) -> None:
-    table(["", "what", "found"], [["✗" if one["problem"] else "✓", one["what"], one["problem"] or one["found"]] for one in found])
+    table(
+        ["", "what", "found"],
+        [
+            ["✗" if one["problem"] else "✓", one["what"], one["problem"] or one["found"]]
+            for one in found
+        ],
+    )
 
 
 def show_plan(plan: dict[str, Any]) -> None:
     """In the words of the checklist."""
     image = f"reuse {plan['image']}" if plan["image"] else f"bake it ({plan['bake']})"
-    beside = f"beside {plan['blue']} ({plan['blue_tag']})" if plan["blue"] else "as the first deployment"
+    beside = (
+        f"beside {plan['blue']} ({plan['blue_tag']})" if plan["blue"] else "as the first deployment"
+    )
     print(f"A release of {plan['tag']} ({plan['commit'][:12]}) to {plan['stack']} would:")
-    moves = "wait for an approval before the cutover" if plan["approval"] else "cut over without an approval"
+    moves = (
+        "wait for an approval before the cutover"
+        if plan["approval"]
+        else "cut over without an approval"
+    )
     if plan["strategy"] == "weighted":
         moves += ", step by step, by the weights of its listener rules"
     for line in (
@@ -61,7 +77,9 @@ def show_plan(plan: dict[str, Any]) -> None:
         f"create a launch {plan['launch']} and an Auto Scaling group of {plan['size']} {beside}",
         f"attach it to {', '.join(plan['target_groups'])}",
         moves,
-        f"watch it for {plan['soak']:g} s, then drain and park the old one" if plan["blue"] else f"watch it for {plan['soak']:g} s",
+        f"watch it for {plan['soak']:g} s, then drain and park the old one"
+        if plan["blue"]
+        else f"watch it for {plan['soak']:g} s",
         f"prune {', '.join(plan['prune'])}" if plan["prune"] else "prune nothing",
     ):
         print(f"  - {line}")
@@ -127,7 +145,15 @@ def show_ledger(ledger: dict[str, Any]) -> None:
         print("nothing was intended")
         return
     rows = (
-        (e["of"], e["kind"], e["name"], _clock(e["intended"]), _clock(e["made"]), _clock(e["gone"]), "" if e["gone"] else "there")
+        (
+            e["of"],
+            e["kind"],
+            e["name"],
+            _clock(e["intended"]),
+            _clock(e["made"]),
+            _clock(e["gone"]),
+            "" if e["gone"] else "there",
+        )
         for e in ledger["ledger"]
     )
     table(["of", "kind", "name", "intended", "made", "deleted", ""], rows)
@@ -144,7 +170,8 @@ def show_sweep(stacks: list[dict[str, Any]]) -> None:
             done = "cleared" if found["name"] in swept["cleared"] else "found"
             left = swept["left"].get(found["name"])
             print(
-                f"{swept['stack']}: {done}: {found['action']} {found['name']}: {found['why']}" + (f"; not cleared: {left}" if left else "")
+                f"{swept['stack']}: {done}: {found['action']} {found['name']}: {found['why']}"
+                + (f"; not cleared: {left}" if left else "")
             )
     if any(s["findings"] and s["dry_run"] for s in stacks):
         print("This was a dry run; --apply clears it.")

@@ -43,10 +43,14 @@ async def connect() -> Client:
     try:
         config = ClientConfig.load_client_connect_config()
     except RuntimeError as error:
-        raise Stop(FAILED, f"Temporal's environment configuration cannot be used: {error}") from None
+        raise Stop(
+            FAILED, f"Temporal's environment configuration cannot be used: {error}"
+        ) from None
     address = config.get("target_host") or "localhost:7233"
     try:
-        connecting = Client.connect(**{"target_host": address} | config, data_converter=DATA_CONVERTER)
+        connecting = Client.connect(
+            **{"target_host": address} | config, data_converter=DATA_CONVERTER
+        )
         return await asyncio.wait_for(connecting, PATIENCE_WITHOUT_WORKER)
     except (RuntimeError, ValueError, TimeoutError):
         raise Stop(
@@ -61,7 +65,11 @@ async def picked_up(handle: WorkflowHandle[Any, Any]) -> bool:
 
 
 def no_worker(what: str) -> Stop:
-    return Stop(FAILED, f"no worker polls the task queue {task_queue()!r}. {what}\nStart one: python worker.py", reason="no worker")
+    return Stop(
+        FAILED,
+        f"no worker polls the task queue {task_queue()!r}. {what}\nStart one: python worker.py",
+        reason="no worker",
+    )
 
 
 async def query_status(handle: WorkflowHandle[Any, Any]) -> Status | None:
@@ -86,7 +94,8 @@ async def describe(client: Client, workflow_id: str) -> WorkflowExecutionDescrip
         raise
     except ValueError:
         raise Stop(
-            FAILED, f"{workflow_id} is paused by the Temporal server itself; unpause it: temporal workflow unpause -w {workflow_id}"
+            FAILED,
+            f"{workflow_id} is paused by the Temporal server itself; unpause it: temporal workflow unpause -w {workflow_id}",
         ) from None
 
 
@@ -112,14 +121,26 @@ async def stuck(handle: WorkflowHandle[Any, Any], description: WorkflowExecution
     return message
 
 
-async def ask(client: Client, workflow: str, request: dict[str, Any], limit: timedelta | None = READ_ONLY_LIMIT) -> Any:
+async def ask(
+    client: Client,
+    workflow: str,
+    request: dict[str, Any],
+    limit: timedelta | None = READ_ONLY_LIMIT,
+) -> Any:
     """Run a workflow that answers on a worker, within `limit`. Stops with what it was refused for, or after 10 s without a worker."""
     workflow_id = f"{workflow.removesuffix('Workflow').lower()}-{request.get('stack') or 'all'}-{uuid.uuid4()}"
     handle: WorkflowHandle[Any, Any] = await client.start_workflow(
-        workflow, request, id=workflow_id, task_queue=task_queue(), execution_timeout=limit, rpc_timeout=RPC_TIMEOUT
+        workflow,
+        request,
+        id=workflow_id,
+        task_queue=task_queue(),
+        execution_timeout=limit,
+        rpc_timeout=RPC_TIMEOUT,
     )
     result = asyncio.create_task(handle.result())
-    if not (await asyncio.wait([result], timeout=PATIENCE_WITHOUT_WORKER))[0] and not await picked_up(handle):
+    if not (await asyncio.wait([result], timeout=PATIENCE_WITHOUT_WORKER))[
+        0
+    ] and not await picked_up(handle):
         result.cancel()
         await handle.terminate("nobody could answer", rpc_timeout=RPC_TIMEOUT)
         raise no_worker("The question was withdrawn.")
@@ -135,7 +156,12 @@ def ended_badly(error: WorkflowFailureError) -> Stop:
     """Exit code and words of a workflow that failed."""
     cause = error.cause
     if isinstance(cause, ApplicationError):
-        return Stop(BY_TYPE.get(cause.type or "", FAILED), cause.message, outcome=cause.type, details=list(cause.details))
+        return Stop(
+            BY_TYPE.get(cause.type or "", FAILED),
+            cause.message,
+            outcome=cause.type,
+            details=list(cause.details),
+        )
     return Stop(
         FAILED,
         f"it was ended from outside ({cause}): what it made may be left; `ovenbird sweep` shows it, and clears it with --apply",
@@ -155,7 +181,11 @@ async def tell(client: Client, stack: str, word: str, by: str, reason: str, at: 
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             raise Stop(REFUSED_CODE, f"nothing is under way for {stack}") from None
-        if error.status not in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.UNAVAILABLE, RPCStatusCode.CANCELLED):
+        if error.status not in (
+            RPCStatusCode.DEADLINE_EXCEEDED,
+            RPCStatusCode.UNAVAILABLE,
+            RPCStatusCode.CANCELLED,
+        ):
             raise
     await handle.signal(word, message, rpc_timeout=RPC_TIMEOUT)
     return "kept: no worker answered within 10 s; it takes effect as soon as one does (python worker.py)"

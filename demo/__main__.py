@@ -41,10 +41,14 @@ console = Console(highlight=False)
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="leave all running until Ctrl-C")
-    parser.add_argument("--repo", help="a repository of your own, with an ovenbird.env; an address or a path")
+    parser.add_argument(
+        "--repo", help="a repository of your own, with an ovenbird.env; an address or a path"
+    )
     parser.add_argument("--tag", help="its tag to release")
     parser.add_argument("--from", dest="earlier", help="an earlier tag to release first")
-    parser.add_argument("--builder", choices=("native", "packer"), default="native", help="what bakes")
+    parser.add_argument(
+        "--builder", choices=("native", "packer"), default="native", help="what bakes"
+    )
     chosen = parser.parse_args()
     if chosen.builder == "packer" and not shutil.which("packer"):
         parser.error("there is no packer on the PATH; Debian has it: apt-get install packer")
@@ -61,7 +65,11 @@ def main() -> None:
     # A cancelled pipeline sends SIGTERM: what was started ends with us.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
-        application = read(chosen.repo, chosen.tag, chosen.earlier) if chosen.repo else example(Repository(home / "shop"))
+        application = (
+            read(chosen.repo, chosen.tag, chosen.earlier)
+            if chosen.repo
+            else example(Repository(home / "shop"))
+        )
         sys.exit(asyncio.run(play(home, application, keep=chosen.keep, builder=chosen.builder)))
     except (RuntimeError, subprocess.CalledProcessError) as error:
         sys.exit(f"demo: {getattr(error, 'stderr', None) or error}")
@@ -71,9 +79,13 @@ def main() -> None:
 
 async def play(home: Path, application: Application, *, keep: bool, builder: str) -> int:
     with Stage(home, ui=True, cloud=("--scale", "0.1")) as stage:
-        say(f"Temporal is up, its UI at http://127.0.0.1:{stage.ui_port}; the local cloud is at {stage.environment['AWS_ENDPOINT_URL']}")
+        say(
+            f"Temporal is up, its UI at http://127.0.0.1:{stage.ui_port}; the local cloud is at {stage.environment['AWS_ENDPOINT_URL']}"
+        )
         account = Account(stage.environment)
-        built = infrastructure.build(stage.environment, stack=STACK, health=application.health, app_port=application.port)
+        built = infrastructure.build(
+            stage.environment, stack=STACK, health=application.health, app_port=application.port
+        )
         (home / "stacks.toml").write_text(
             built.stack(
                 STACK,
@@ -83,7 +95,9 @@ async def play(home: Path, application: Application, *, keep: bool, builder: str
                 **SETTINGS,
             )
         )
-        (home / "environment").write_text("".join(f"export {key}='{value}'\n" for key, value in stage.environment.items()))
+        (home / "environment").write_text(
+            "".join(f"export {key}='{value}'\n" for key, value in stage.environment.items())
+        )
         seed(account, built, stack=STACK, application=application.name, tags=SEEDED)
         say(f"six older deployments are parked in the stack {STACK}: {', '.join(SEEDED)}")
         stage.start_worker()
@@ -94,11 +108,15 @@ async def play(home: Path, application: Application, *, keep: bool, builder: str
         if keep:
             await go_on_playing(stage, built, application)
         else:
-            console.print(f"\nTo go on playing: make demo KEEP=1. Logs of this run: {home.relative_to(ROOT)}/*.log")
+            console.print(
+                f"\nTo go on playing: make demo KEEP=1. Logs of this run: {home.relative_to(ROOT)}/*.log"
+            )
         return 1 if outcome.problems() else 0
 
 
-async def releases(stage: Stage, client: Client, account: Account, built: Infrastructure, application: Application) -> report.Outcome:
+async def releases(
+    stage: Stage, client: Client, account: Account, built: Infrastructure, application: Application
+) -> report.Outcome:
     *earlier, last = application.tags
     seconds = {}
     for tag in earlier:
@@ -129,9 +147,16 @@ async def releases(stage: Stage, client: Client, account: Account, built: Infras
             seconds[f"rollback to {last}"] = await run(stage, "rollback", STACK, "--to", last)
             back = traffic.stop()
     return report.Outcome(
-        back=back, tally=tally, result=result, calls=calls, left=account.snapshot(), keep=KEEP, seconds=seconds, least_requests=LEAST_REQUESTS,
+        back=back,
+        tally=tally,
+        result=result,
+        calls=calls,
+        left=account.snapshot(),
+        keep=KEEP,
+        seconds=seconds,
+        least_requests=LEAST_REQUESTS,
         wanted_versions=set(application.tags) if application.tells_its_version else set(),
-    )  # fmt: skip
+    )
 
 
 async def release(stage: Stage, client: Client, tag: str) -> float:
@@ -147,7 +172,9 @@ async def run(stage: Stage, *arguments: str) -> float:
     command = [sys.executable, str(ROOT / "starter.py"), *arguments, "--by", "demo"]
     following = await asyncio.create_subprocess_exec(*command, env=os.environ | stage.environment)
     if code := await following.wait():
-        raise RuntimeError(f"`ovenbird {' '.join(arguments)}` ended with exit code {code}; see {stage.home}/*.log")
+        raise RuntimeError(
+            f"`ovenbird {' '.join(arguments)}` ended with exit code {code}; see {stage.home}/*.log"
+        )
     return time.monotonic() - started
 
 
@@ -160,7 +187,9 @@ async def approve_when_asked(client: Client) -> None:
         except RPCError:
             continue
         if status["waiting_for"]:
-            await handle.signal("approve_cutover", {"by": "demo", "reason": "both versions look fine"})
+            await handle.signal(
+                "approve_cutover", {"by": "demo", "reason": "both versions look fine"}
+            )
             return
 
 

@@ -53,7 +53,11 @@ class Account:
         }
         images = self.ec2.describe_images(Owners=["self"])["Images"]
         return Snapshot(
-            groups={g["AutoScalingGroupName"]: _group(g) for g in self.groups() if only in g["AutoScalingGroupName"]},
+            groups={
+                g["AutoScalingGroupName"]: _group(g)
+                for g in self.groups()
+                if only in g["AutoScalingGroupName"]
+            },
             templates=sorted(
                 t["LaunchTemplateName"]
                 for page in self.ec2.get_paginator("describe_launch_templates").paginate()
@@ -62,7 +66,9 @@ class Account:
             ),
             configurations=sorted(
                 c["LaunchConfigurationName"]
-                for page in self.autoscaling.get_paginator("describe_launch_configurations").paginate()
+                for page in self.autoscaling.get_paginator(
+                    "describe_launch_configurations"
+                ).paginate()
                 for c in page["LaunchConfigurations"]
                 if only in c["LaunchConfigurationName"]
             ),
@@ -72,7 +78,11 @@ class Account:
                 for p in page["ScalingPolicies"]
                 if only in p["PolicyName"]
             ),
-            images={i["ImageId"]: i["Name"] for i in images if only in i["Name"] or only in str(_tags(i))},
+            images={
+                i["ImageId"]: i["Name"]
+                for i in images
+                if only in i["Name"] or only in str(_tags(i))
+            },
             snapshots=sorted(
                 s["SnapshotId"]
                 for page in self.ec2.get_paginator("describe_snapshots").paginate(OwnerIds=["self"])
@@ -80,8 +90,16 @@ class Account:
                 if not only or only in str(_tags(s))
             ),
             instances={name: label for name, label in instances.items() if only in label},
-            security_groups=sorted(g["GroupName"] for g in self.ec2.describe_security_groups()["SecurityGroups"] if only in g["GroupName"]),
-            key_pairs=sorted(k["KeyName"] for k in self.ec2.describe_key_pairs()["KeyPairs"] if only in k["KeyName"]),
+            security_groups=sorted(
+                g["GroupName"]
+                for g in self.ec2.describe_security_groups()["SecurityGroups"]
+                if only in g["GroupName"]
+            ),
+            key_pairs=sorted(
+                k["KeyName"]
+                for k in self.ec2.describe_key_pairs()["KeyPairs"]
+                if only in k["KeyName"]
+            ),
         )
 
     def groups(self, *names: str) -> list[dict[str, Any]]:
@@ -91,7 +109,11 @@ class Account:
 
     def stack_groups(self, stack: str) -> dict[str, dict[str, Any]]:
         """Of one stack, by git tag."""
-        return {_tags(g)["ovenbird:tag"]: g for g in self.groups() if _tags(g).get("ovenbird:stack") == stack}
+        return {
+            _tags(g)["ovenbird:tag"]: g
+            for g in self.groups()
+            if _tags(g).get("ovenbird:stack") == stack
+        }
 
     def calls(self) -> list[dict[str, Any]]:
         """Every request to the API since the record was cleared."""
@@ -111,7 +133,11 @@ class Account:
         self._control("DELETE", f"faults/{caller}")
 
     def faults_of(self, caller: str) -> list[dict[str, Any]]:
-        return [fault for fault in self._control("GET", "faults") if fault["match"].get("caller") == caller]
+        return [
+            fault
+            for fault in self._control("GET", "faults")
+            if fault["match"].get("caller") == caller
+        ]
 
     def least_healthy(self, target_group: str) -> int:
         """The fewest healthy targets since the watermark was cleared."""
@@ -122,8 +148,13 @@ class Account:
 
     def weights(self, listener: str) -> dict[str, int]:
         """Of the listener's default rule, by target group ARN."""
-        actions = self.elbv2.describe_listeners(ListenerArns=[listener])["Listeners"][0]["DefaultActions"]
-        return {group["TargetGroupArn"]: group["Weight"] for group in actions[0]["ForwardConfig"]["TargetGroups"]}
+        actions = self.elbv2.describe_listeners(ListenerArns=[listener])["Listeners"][0][
+            "DefaultActions"
+        ]
+        return {
+            group["TargetGroupArn"]: group["Weight"]
+            for group in actions[0]["ForwardConfig"]["TargetGroups"]
+        }
 
     def machines(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._control("GET", "instances")
@@ -131,7 +162,9 @@ class Account:
 
     def _control(self, method: str, what: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.endpoint}/localcloud/{what}", data=data, method=method)
+        request = urllib.request.Request(
+            f"{self.endpoint}/localcloud/{what}", data=data, method=method
+        )
         with urllib.request.urlopen(request, timeout=20) as reply:
             return json.load(reply)
 
@@ -151,7 +184,9 @@ def _group(group: dict[str, Any]) -> dict[str, Any]:
         "max": group["MaxSize"],
         "desired": group["DesiredCapacity"],
         "instances": sorted(i["InstanceId"] for i in group["Instances"]),
-        "target_groups": sorted([*group.get("TargetGroupARNs", []), *group.get("LoadBalancerNames", [])]),
+        "target_groups": sorted(
+            [*group.get("TargetGroupARNs", []), *group.get("LoadBalancerNames", [])]
+        ),
         "suspended": sorted(p["ProcessName"] for p in group.get("SuspendedProcesses", [])),
         "tags": _tags(group),
     }

@@ -101,6 +101,19 @@ class Repository:
         self._git("tag", "--force", "--annotate", "--message", "moved", "--", tag)
 
     def _git(self, *arguments: str) -> str:
-        identity = ["-c", "user.name=Ovenbird", "-c", "user.email=ovenbird@example.invalid", "-c", "tag.gpgsign=false"]
-        done = subprocess.run(["git", *identity, *arguments], cwd=self.directory, capture_output=True, text=True, check=True)
+        identity = [
+            "-c",
+            "user.name=Ovenbird",
+            "-c",
+            "user.email=ovenbird@example.invalid",
+            "-c",
+            "tag.gpgsign=false",
+        ]
+        done = subprocess.run(
+            ["git", *identity, *arguments],
+            cwd=self.directory,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         return done.stdout

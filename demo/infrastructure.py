@@ -35,7 +35,11 @@ class Infrastructure:
 
     @property
     def target_groups(self) -> tuple[str, ...]:
-        return (self.target_group, self.other_target_group) if self.other_target_group else (self.target_group,)
+        return (
+            (self.target_group, self.other_target_group)
+            if self.other_target_group
+            else (self.target_group,)
+        )
 
     @property
     def wiring(self) -> str:
@@ -106,7 +110,13 @@ drain = 60"""
 
 
 def build(
-    environment: dict[str, str], *, stack: str = "demo", port: int = 8000, health: str = "/health", app_port: int = 8080, network: int = 1
+    environment: dict[str, str],
+    *,
+    stack: str = "demo",
+    port: int = 8000,
+    health: str = "/health",
+    app_port: int = 8080,
+    network: int = 1,
 ) -> Infrastructure:
     """
     Plain boto3 against whatever region the environment names: none of Ovenbird's code makes infrastructure.
@@ -114,9 +124,10 @@ def build(
     `network` is the third octet of the first subnet: all regions of a local cloud share its addresses.
     """
     session = boto3.Session(
-        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"], aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
         region_name=environment["AWS_DEFAULT_REGION"],
-    )  # fmt: skip
+    )
     endpoint = environment["AWS_ENDPOINT_URL"]
     region = environment["AWS_DEFAULT_REGION"]
     ec2 = session.client("ec2", endpoint_url=endpoint)
@@ -124,20 +135,32 @@ def build(
     prefix = cidr.rsplit(".", 2)[0]
     vpc = ec2.create_vpc(CidrBlock=cidr)["Vpc"]["VpcId"]
     subnets = tuple(
-        ec2.create_subnet(VpcId=vpc, CidrBlock=f"{prefix}.{number}.0/24", AvailabilityZone=f"{region}{zone}")["Subnet"]["SubnetId"]
+        ec2.create_subnet(
+            VpcId=vpc, CidrBlock=f"{prefix}.{number}.0/24", AvailabilityZone=f"{region}{zone}"
+        )["Subnet"]["SubnetId"]
         for number, zone in ((network, "a"), (network + 1, "b"))
     )
-    group = ec2.create_security_group(GroupName="web", Description="web servers", VpcId=vpc)["GroupId"]
+    group = ec2.create_security_group(GroupName="web", Description="web servers", VpcId=vpc)[
+        "GroupId"
+    ]
     base = ec2.register_image(Name="base-2026.11", RootDeviceName="/dev/xvda")["ImageId"]
     bucket = f"ovenbird-artifacts-{vpc[-8:]}"
     s3: Any = session.client("s3", endpoint_url=endpoint)
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": region})
     infrastructure = Infrastructure(region, vpc, subnets, group, base, bucket, "", "", "")
-    return add_balancer(environment, infrastructure, stack, port=port, health=health, app_port=app_port)
+    return add_balancer(
+        environment, infrastructure, stack, port=port, health=health, app_port=app_port
+    )
 
 
 def add_balancer(
-    environment: dict[str, str], base: Infrastructure, stack: str, *, port: int, health: str = "/health", app_port: int = 8080
+    environment: dict[str, str],
+    base: Infrastructure,
+    stack: str,
+    *,
+    port: int,
+    health: str = "/health",
+    app_port: int = 8080,
 ) -> Infrastructure:
     """A balancer with one target group for one more stack."""
     elb = _elb(environment, base.region)
@@ -145,87 +168,180 @@ def add_balancer(
     name = names.target_group(stack)
     arn = _target_group(elb, name, base.vpc, health, app_port)
     elb.create_listener(
-        LoadBalancerArn=balancer["LoadBalancerArn"], Protocol="HTTP", Port=port,
+        LoadBalancerArn=balancer["LoadBalancerArn"],
+        Protocol="HTTP",
+        Port=port,
         DefaultActions=[{"Type": "forward", "TargetGroupArn": arn}],
-    )  # fmt: skip
-    return replace(base, target_group=name, target_group_arn=arn, address=f"http://{balancer['DNSName']}:{port}")
+    )
+    return replace(
+        base,
+        target_group=name,
+        target_group_arn=arn,
+        address=f"http://{balancer['DNSName']}:{port}",
+    )
 
 
 def add_weighted_balancer(
-    environment: dict[str, str], base: Infrastructure, stack: str, *, port: int, health: str = "/health", app_port: int = 8080
+    environment: dict[str, str],
+    base: Infrastructure,
+    stack: str,
+    *,
+    port: int,
+    health: str = "/health",
+    app_port: int = 8080,
 ) -> Infrastructure:
     """A balancer with two target groups, the second without traffic; a request with X-Preview: green sees that one."""
     elb = _elb(environment, base.region)
     balancer = elb.create_load_balancer(Name=stack, Subnets=list(base.subnets))["LoadBalancers"][0]
     pair = [names.target_group(f"{stack}-{which}") for which in ("one", "two")]
     arns = [_target_group(elb, name, base.vpc, health, app_port) for name in pair]
-    weighted = [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in zip(arns, (100, 0), strict=True)]
+    weighted = [
+        {"TargetGroupArn": arn, "Weight": weight}
+        for arn, weight in zip(arns, (100, 0), strict=True)
+    ]
     listener = elb.create_listener(
-        LoadBalancerArn=balancer["LoadBalancerArn"], Protocol="HTTP", Port=port,
+        LoadBalancerArn=balancer["LoadBalancerArn"],
+        Protocol="HTTP",
+        Port=port,
         DefaultActions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": weighted}}],
-    )["Listeners"][0]["ListenerArn"]  # fmt: skip
+    )["Listeners"][0]["ListenerArn"]
     preview = elb.create_rule(
-        ListenerArn=listener, Priority=1, Actions=[{"Type": "forward", "TargetGroupArn": arns[1]}],
-        Conditions=[{"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": "X-Preview", "Values": ["green"]}}],
-    )["Rules"][0]["RuleArn"]  # fmt: skip
+        ListenerArn=listener,
+        Priority=1,
+        Actions=[{"Type": "forward", "TargetGroupArn": arns[1]}],
+        Conditions=[
+            {
+                "Field": "http-header",
+                "HttpHeaderConfig": {"HttpHeaderName": "X-Preview", "Values": ["green"]},
+            }
+        ],
+    )["Rules"][0]["RuleArn"]
     return replace(
-        base, target_group=pair[0], target_group_arn=arns[0], other_target_group=pair[1], other_target_group_arn=arns[1], listener=listener,
-        preview=preview, address=f"http://{balancer['DNSName']}:{port}",
-    )  # fmt: skip
+        base,
+        target_group=pair[0],
+        target_group_arn=arns[0],
+        other_target_group=pair[1],
+        other_target_group_arn=arns[1],
+        listener=listener,
+        preview=preview,
+        address=f"http://{balancer['DNSName']}:{port}",
+    )
 
 
 def add_network_balancer(
-    environment: dict[str, str], base: Infrastructure, stack: str, *, port: int, health: str = "/health", app_port: int = 8080
+    environment: dict[str, str],
+    base: Infrastructure,
+    stack: str,
+    *,
+    port: int,
+    health: str = "/health",
+    app_port: int = 8080,
 ) -> Infrastructure:
     """A balancer of TCP connections, whose targets are checked over HTTP all the same."""
     elb = _elb(environment, base.region)
-    balancer = elb.create_load_balancer(Name=stack, Type="network", Subnets=list(base.subnets))["LoadBalancers"][0]
+    balancer = elb.create_load_balancer(Name=stack, Type="network", Subnets=list(base.subnets))[
+        "LoadBalancers"
+    ][0]
     name = names.target_group(stack)
     arn = _target_group(elb, name, base.vpc, health, app_port, "TCP")
     elb.create_listener(
-        LoadBalancerArn=balancer["LoadBalancerArn"], Protocol="TCP", Port=port, DefaultActions=[{"Type": "forward", "TargetGroupArn": arn}]
+        LoadBalancerArn=balancer["LoadBalancerArn"],
+        Protocol="TCP",
+        Port=port,
+        DefaultActions=[{"Type": "forward", "TargetGroupArn": arn}],
     )
-    return replace(base, target_group=name, target_group_arn=arn, address=f"http://{balancer['DNSName']}:{port}")
+    return replace(
+        base,
+        target_group=name,
+        target_group_arn=arn,
+        address=f"http://{balancer['DNSName']}:{port}",
+    )
 
 
 def add_classic_balancer(
-    environment: dict[str, str], base: Infrastructure, stack: str, *, port: int, health: str = "/health", app_port: int = 8080
+    environment: dict[str, str],
+    base: Infrastructure,
+    stack: str,
+    *,
+    port: int,
+    health: str = "/health",
+    app_port: int = 8080,
 ) -> Infrastructure:
     """A classic balancer that drains, for one more stack."""
     elb = _elb(environment, base.region, "elb")
     made = elb.create_load_balancer(
-        LoadBalancerName=stack, Subnets=list(base.subnets), SecurityGroups=[base.security_group],
-        Listeners=[{"Protocol": "HTTP", "LoadBalancerPort": port, "InstanceProtocol": "HTTP", "InstancePort": app_port}],
-    )  # fmt: skip
+        LoadBalancerName=stack,
+        Subnets=list(base.subnets),
+        SecurityGroups=[base.security_group],
+        Listeners=[
+            {
+                "Protocol": "HTTP",
+                "LoadBalancerPort": port,
+                "InstanceProtocol": "HTTP",
+                "InstancePort": app_port,
+            }
+        ],
+    )
     elb.configure_health_check(
         LoadBalancerName=stack,
-        HealthCheck={"Target": f"HTTP:{app_port}{health}", "Interval": 5, "Timeout": 2, "UnhealthyThreshold": 2, "HealthyThreshold": 2},
+        HealthCheck={
+            "Target": f"HTTP:{app_port}{health}",
+            "Interval": 5,
+            "Timeout": 2,
+            "UnhealthyThreshold": 2,
+            "HealthyThreshold": 2,
+        },
     )
     elb.modify_load_balancer_attributes(
-        LoadBalancerName=stack, LoadBalancerAttributes={"ConnectionDraining": {"Enabled": True, "Timeout": 60}}
+        LoadBalancerName=stack,
+        LoadBalancerAttributes={"ConnectionDraining": {"Enabled": True, "Timeout": 60}},
     )
-    return replace(base, target_group="", target_group_arn="", classic=stack, address=f"http://{made['DNSName']}:{port}")
+    return replace(
+        base,
+        target_group="",
+        target_group_arn="",
+        classic=stack,
+        address=f"http://{made['DNSName']}:{port}",
+    )
 
 
 # What a stack may be behind, by the name of its strategy; a network balancer is one more that "attach" knows.
 BALANCERS: dict[str, Callable[..., Infrastructure]] = {
-    "attach": add_balancer, "network": add_network_balancer, "classic": add_classic_balancer, "weighted": add_weighted_balancer,
-}  # fmt: skip
+    "attach": add_balancer,
+    "network": add_network_balancer,
+    "classic": add_classic_balancer,
+    "weighted": add_weighted_balancer,
+}
 
 
 def _elb(environment: dict[str, str], region: str, service: str = "elbv2") -> Any:
     make: Any = boto3.client
     return make(
-        service, endpoint_url=environment["AWS_ENDPOINT_URL"], region_name=region,
-        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"], aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-    )  # fmt: skip
+        service,
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        region_name=region,
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+    )
 
 
-def _target_group(elb: Any, name: str, vpc: str, health: str, app_port: int, protocol: str = "HTTP") -> str:
+def _target_group(
+    elb: Any, name: str, vpc: str, health: str, app_port: int, protocol: str = "HTTP"
+) -> str:
     arn: str = elb.create_target_group(
-        Name=name, Protocol=protocol, Port=app_port, VpcId=vpc, HealthCheckProtocol="HTTP", HealthCheckPath=health, HealthCheckIntervalSeconds=5,
+        Name=name,
+        Protocol=protocol,
+        Port=app_port,
+        VpcId=vpc,
+        HealthCheckProtocol="HTTP",
+        HealthCheckPath=health,
+        HealthCheckIntervalSeconds=5,
         HealthCheckTimeoutSeconds=4,
-        HealthyThresholdCount=2, UnhealthyThresholdCount=2,
-    )["TargetGroups"][0]["TargetGroupArn"]  # fmt: skip
-    elb.modify_target_group_attributes(TargetGroupArn=arn, Attributes=[{"Key": "deregistration_delay.timeout_seconds", "Value": "10"}])
+        HealthyThresholdCount=2,
+        UnhealthyThresholdCount=2,
+    )["TargetGroups"][0]["TargetGroupArn"]
+    elb.modify_target_group_attributes(
+        TargetGroupArn=arn,
+        Attributes=[{"Key": "deregistration_delay.timeout_seconds", "Value": "10"}],
+    )
     return arn

@@ -31,13 +31,20 @@ FAST = (
 class Process:
     """A child process whose output goes to a file; `ready` is the line that says so."""
 
-    def __init__(self, name: str, command: list[str], log: Path, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, name: str, command: list[str], log: Path, environment: dict[str, str] | None = None
+    ) -> None:
         self.name, self.log = name, log
         with log.open("ab") as output:
             self.popen = subprocess.Popen(
-                command, cwd=ROOT, env=os.environ | (environment or {}), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                command,
+                cwd=ROOT,
+                env=os.environ | (environment or {}),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
                 start_new_session=True,
-            )  # fmt: skip
+            )
 
     def wait_for(self, pattern: str, patience: float = PATIENCE) -> str:
         """The text of the log once it holds the pattern. Raises RuntimeError with its end where it never does."""
@@ -46,7 +53,9 @@ class Process:
             if re.search(pattern, text):
                 return text
             if self.popen.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{self.name} did not start; the end of {self.log}:\n{text[-2000:]}")
+                raise RuntimeError(
+                    f"{self.name} did not start; the end of {self.log}:\n{text[-2000:]}"
+                )
         return ""
 
     def kill(self) -> None:
@@ -69,7 +78,9 @@ class Process:
 class Stage:
     """Temporal and the local cloud, and any number of workers; all of them end with it."""
 
-    def __init__(self, home: Path, *, ui: bool = False, cloud: tuple[str, ...] = (), durable: bool = False) -> None:
+    def __init__(
+        self, home: Path, *, ui: bool = False, cloud: tuple[str, ...] = (), durable: bool = False
+    ) -> None:
         """`durable`: Temporal keeps its state in a file, so that it can be killed and started again."""
         self.home = home
         home.mkdir(parents=True, exist_ok=True)
@@ -95,15 +106,37 @@ class Stage:
     def _start(self) -> Self:
         self.temporal = self._start_temporal()
         self._exit.callback(lambda: self.temporal.stop())  # noqa: PLW0108 (it may be another one by then)
-        cloud = self._process("localcloud", [sys.executable, "-m", "localcloud", "--home", str(self.home / "cloud"), *self._cloud_options])
+        cloud = self._process(
+            "localcloud",
+            [
+                sys.executable,
+                "-m",
+                "localcloud",
+                "--home",
+                str(self.home / "cloud"),
+                *self._cloud_options,
+            ],
+        )
         self.cloud = cloud
         text = cloud.wait_for("# disks and images")
-        self.environment = dict(line.removeprefix("export ").split("=", 1) for line in text.splitlines() if line.startswith("export "))
-        self.environment |= {"TEMPORAL_ADDRESS": self.temporal_address, "OVENBIRD_STACKS": str(self.home / "stacks.toml")}
+        self.environment = dict(
+            line.removeprefix("export ").split("=", 1)
+            for line in text.splitlines()
+            if line.startswith("export ")
+        )
+        self.environment |= {
+            "TEMPORAL_ADDRESS": self.temporal_address,
+            "OVENBIRD_STACKS": str(self.home / "stacks.toml"),
+        }
         self._until_temporal_answers()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         for worker in self.workers:
             worker.kill()
         self._exit.close()
@@ -140,7 +173,10 @@ class Stage:
     def start_worker(self, **environment: str) -> Process:
         number = next(self._numbers)
         worker = Process(
-            f"worker {number}", [sys.executable, "-m", "worker"], self.home / f"worker-{number}.log", self.environment | environment
+            f"worker {number}",
+            [sys.executable, "-m", "worker"],
+            self.home / f"worker-{number}.log",
+            self.environment | environment,
         )
         self.workers.append(worker)
         worker.wait_for("worker is up")

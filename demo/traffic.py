@@ -33,7 +33,9 @@ class Traffic:
     always something in flight.
     """
 
-    def __init__(self, address: str, *, users: int = 4, rate: float = 60, keep_alive: bool = True) -> None:
+    def __init__(
+        self, address: str, *, users: int = 4, rate: float = 60, keep_alive: bool = True
+    ) -> None:
         parts = urlsplit(address)
         self._host, self._port = parts.hostname or "", parts.port or 80
         self._rate = rate
@@ -43,7 +45,12 @@ class Traffic:
         self._started = time.monotonic()
         self._users = [
             threading.Thread(
-                target=self._ask, args=(keep_alive and number % 2 == 0, "/?pause=0.3" if number == users - 1 else "/"), daemon=True
+                target=self._ask,
+                args=(
+                    keep_alive and number % 2 == 0,
+                    "/?pause=0.3" if number == users - 1 else "/",
+                ),
+                daemon=True,
             )
             for number in range(users)
         ]
@@ -55,7 +62,12 @@ class Traffic:
             user.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.stop()
 
     def stop(self) -> Tally:

@@ -30,7 +30,9 @@ def example(repository: Repository) -> Application:
     for tag in ("v1", "v2", "v3"):
         repository.release(tag)
     repository.release("v4-sick", SICK="answers its health check with 503")
-    return Application("shop", repository.url, ("v1", "v2"), "v3", 8080, "/health", tells_its_version=True)
+    return Application(
+        "shop", repository.url, ("v1", "v2"), "v3", 8080, "/health", tells_its_version=True
+    )
 
 
 def read(repository: str, tag: str, earlier: str | None) -> Application:
@@ -42,18 +44,41 @@ def read(repository: str, tag: str, earlier: str | None) -> Application:
     path = Path(repository).expanduser()
     address = f"file://{path.resolve()}" if path.is_dir() else repository
     with tempfile.TemporaryDirectory() as directory:
-        clone = ["git", "clone", "--quiet", "--depth", "1", "--branch", tag, "--", address, directory]
+        clone = [
+            "git",
+            "clone",
+            "--quiet",
+            "--depth",
+            "1",
+            "--branch",
+            tag,
+            "--",
+            address,
+            directory,
+        ]
         done = subprocess.run(clone, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"cannot read the tag {tag} of {address}: {done.stderr.strip()}")
         file = Path(directory) / "ovenbird.env"
         if not file.exists():
-            raise RuntimeError(f"{tag} of {address} has no ovenbird.env; README.md says what it must hold")
-        settings = dict(shlex.split(line)[0].split("=", 1) for line in file.read_text().splitlines() if re.match(r"[A-Z]+=", line))
+            raise RuntimeError(
+                f"{tag} of {address} has no ovenbird.env; README.md says what it must hold"
+            )
+        settings = dict(
+            shlex.split(line)[0].split("=", 1)
+            for line in file.read_text().splitlines()
+            if re.match(r"[A-Z]+=", line)
+        )
     if "START" not in settings:
         raise RuntimeError(f"the ovenbird.env of {tag} does not say START=…")
     name = slug(path.name.removesuffix(".git")).lower() or "app"
     tags = (earlier, tag) if earlier else (tag,)
     return Application(
-        name, address, tags, tag, int(settings.get("PORT", "8080")), settings.get("HEALTH", "/health"), tells_its_version=False
+        name,
+        address,
+        tags,
+        tag,
+        int(settings.get("PORT", "8080")),
+        settings.get("HEALTH", "/health"),
+        tells_its_version=False,
     )

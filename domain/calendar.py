@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, time, timedelta
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_WINDOW = re.compile(r"^(?:(?P<first>[A-Z][a-z]{2})(?:-(?P<last>[A-Z][a-z]{2}))? )?(?P<begin>\d{2}:\d{2})-(?P<end>\d{2}:\d{2})$")
+_WINDOW = re.compile(
+    r"^(?:(?P<first>[A-Z][a-z]{2})(?:-(?P<last>[A-Z][a-z]{2}))? )?(?P<begin>\d{2}:\d{2})-(?P<end>\d{2}:\d{2})$"
+)
 _CLOCK = re.compile(r"^\d{2}:\d{2}$")
 
 
@@ -15,7 +17,9 @@ def parse_window(text: str) -> tuple[frozenset[int], time, time]:
     """Of "Mon-Fri 06:00-16:00", "Sat 08:00-12:00" or "06:00-22:00": the weekdays, Monday 0; from; until. Raises ValueError."""
     found = _WINDOW.match(text)
     if not found:
-        raise ValueError(f'{text!r} is no window: write it as "Mon-Fri 06:00-16:00" or "06:00-22:00", in UTC')
+        raise ValueError(
+            f'{text!r} is no window: write it as "Mon-Fri 06:00-16:00" or "06:00-22:00", in UTC'
+        )
     first, last = found["first"] or "Mon", found["last"] or found["first"] or "Sun"
     if not {first, last} <= set(DAYS):
         raise ValueError(f"{text!r} names a day that is none of {', '.join(DAYS)}")
@@ -23,10 +27,16 @@ def parse_window(text: str) -> tuple[frozenset[int], time, time]:
     if begin >= end:
         raise ValueError(f"{text!r} ends before it begins: a window over midnight is two windows")
     one, other = DAYS.index(first), DAYS.index(last)
-    return frozenset(day % 7 for day in range(one, other + 1 if one <= other else other + 8)), begin, end
+    return (
+        frozenset(day % 7 for day in range(one, other + 1 if one <= other else other + 8)),
+        begin,
+        end,
+    )
 
 
-def opens_at(now: datetime, windows: Iterable[str], freezes: Iterable[tuple[datetime, datetime]]) -> datetime | None:
+def opens_at(
+    now: datetime, windows: Iterable[str], freezes: Iterable[tuple[datetime, datetime]]
+) -> datetime | None:
     """`now` where a cutover may begin now, else the next moment at which it may; None where that is more than a year away."""
     wanted, closed = [parse_window(text) for text in windows], sorted(freezes)
     moment = now
@@ -63,5 +73,7 @@ def moment_of(text: str, now: datetime) -> datetime:
         return today if today >= now else today + timedelta(days=1)
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
-        raise ValueError(f"{text!r} has no offset: write 06:00 for the next one in UTC, or 2026-11-25T06:00+01:00")
+        raise ValueError(
+            f"{text!r} has no offset: write 06:00 for the next one in UTC, or 2026-11-25T06:00+01:00"
+        )
     return moment

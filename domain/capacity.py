@@ -31,7 +31,9 @@ def bounds(size: int, capacity: Capacity) -> tuple[int, int]:
     return size, max(size, capacity.max)
 
 
-def refuse_other_units(blue: Deployment | None, weights: Mapping[str, int], capacity: Capacity) -> None:
+def refuse_other_units(
+    blue: Deployment | None, weights: Mapping[str, int], capacity: Capacity
+) -> None:
     """
     Raises Conflict where the stack's weights, by instance type, make blue's size a smaller one for green, and its minimum does not make up for it.
 
@@ -41,7 +43,9 @@ def refuse_other_units(blue: Deployment | None, weights: Mapping[str, int], capa
         return
     # Without weights of its own each of its instances, whatever its type, counts as one.
     theirs = blue.group.weights or {next(iter(weights)): 1}
-    factor = max((weights[kind] / theirs[kind] for kind in weights.keys() & theirs.keys()), default=1.0)
+    factor = max(
+        (weights[kind] / theirs[kind] for kind in weights.keys() & theirs.keys()), default=1.0
+    )
     least = math.ceil(blue.group.desired * factor)
     if factor > 1 and capacity.min < least:
         raise Conflict(

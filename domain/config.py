@@ -5,12 +5,29 @@ from __future__ import annotations
 import tomllib
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import (
+    AwareDatetime,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from domain import names
 from domain.calendar import parse_window
 from domain.errors import InvalidConfiguration, UnknownStack
-from domain.sections import Application, Bake, Credential, InstanceSettings, Name, Network, Region, Seconds, Section
+from domain.sections import (
+    Application,
+    Bake,
+    Credential,
+    InstanceSettings,
+    Name,
+    Network,
+    Region,
+    Seconds,
+    Section,
+)
 
 
 class WarmPool(Section):
@@ -84,7 +101,9 @@ class LoadBalancer(Section):
     @model_validator(mode="after")
     def _a_pair_and_steps_that_rise(self) -> Self:
         if self.strategy == "classic" and (self.target_groups or not self.balancers):
-            raise ValueError("the strategy classic goes by load balancers' names: give balancers, and no target_groups")
+            raise ValueError(
+                "the strategy classic goes by load balancers' names: give balancers, and no target_groups"
+            )
         if self.strategy != "classic" and (self.balancers or not self.target_groups):
             raise ValueError("give target_groups; balancers are for the strategy classic alone")
         if self.strategy == "weighted" and len(self.target_groups) != 2:
@@ -122,7 +141,10 @@ class Watch(Section):
     @property
     def measures(self) -> bool:
         """Is there a rule on the traffic itself?"""
-        return any(limit is not None for limit in (self.error_rate, self.error_ratio, self.latency, self.latency_ratio))
+        return any(
+            limit is not None
+            for limit in (self.error_rate, self.error_ratio, self.latency, self.latency_ratio)
+        )
 
 
 class Patience(Section):
@@ -199,7 +221,9 @@ class Hook(Section):
         if (self.url is None) == (self.command is None):
             raise ValueError("give exactly one of url and command")
         if self.command and self.when in ("pre_bake", "on_rollback"):
-            raise ValueError(f"command runs on an instance of the new version, and there is none at {self.when}")
+            raise ValueError(
+                f"command runs on an instance of the new version, and there is none at {self.when}"
+            )
         if self.command and self.secret:
             raise ValueError("secret signs the call of a url")
         return self
@@ -270,16 +294,26 @@ class Stack(Section):
         if len({hook.name for hook in self.hooks}) != len(self.hooks):
             raise ValueError("two hooks have one name")
         if self.region in [copy.region for copy in self.bake.copies] and not self.bake.made_by:
-            raise ValueError(f"bake.copies names {self.region}, which is where the stack's images are made")
+            raise ValueError(
+                f"bake.copies names {self.region}, which is where the stack's images are made"
+            )
         ratios = self.watch.error_ratio is not None or self.watch.latency_ratio is not None
         if self.instance.mixed and self.launch != "template":
-            raise ValueError("instance.mixed needs a launch template: a launch configuration has one type")
+            raise ValueError(
+                "instance.mixed needs a launch template: a launch configuration has one type"
+            )
         if self.instance.mixed and self.capacity.warm_pool:
-            raise ValueError("AWS has no warm pool for a group of mixed instances: give one of instance.mixed and capacity.warm_pool")
+            raise ValueError(
+                "AWS has no warm pool for a group of mixed instances: give one of instance.mixed and capacity.warm_pool"
+            )
         if self.load_balancer.strategy == "classic" and "requests" in metrics:
-            raise ValueError("scaling on requests counts those of a target group: a classic load balancer has none")
+            raise ValueError(
+                "scaling on requests counts those of a target group: a classic load balancer has none"
+            )
         if ratios and self.load_balancer.strategy != "weighted":
-            raise ValueError("watch.error_ratio and latency_ratio compare two target groups: only the strategy weighted has them")
+            raise ValueError(
+                "watch.error_ratio and latency_ratio compare two target groups: only the strategy weighted has them"
+            )
         return self
 
     @property
@@ -299,7 +333,9 @@ def parse(text: str, source: str = "the stacks file") -> dict[str, Stack]:
     except tomllib.TOMLDecodeError as error:
         raise InvalidConfiguration(f"{source} is not valid TOML: {error}") from None
     mistakes = [
-        f"{key}: unknown table; the file holds [defaults] and [stacks.<name>]" for key in document if key not in ("defaults", "stacks")
+        f"{key}: unknown table; the file holds [defaults] and [stacks.<name>]"
+        for key in document
+        if key not in ("defaults", "stacks")
     ]
     defaults, tables = document.get("defaults", {}), document.get("stacks", {})
     if not isinstance(tables, dict) or not tables:
@@ -312,13 +348,17 @@ def parse(text: str, source: str = "the stacks file") -> dict[str, Stack]:
         except ValidationError as error:
             mistakes += [_sentence(name, table, defaults, details) for details in error.errors()]
     mistakes += [
-        f"stacks.{stack.name}.bake.made_by: {wrong}" for stack in stacks.values() if (wrong := _wrong_maker(stack, tables, stacks))
+        f"stacks.{stack.name}.bake.made_by: {wrong}"
+        for stack in stacks.values()
+        if (wrong := _wrong_maker(stack, tables, stacks))
     ]
     # What the defaults have wrong is wrong in every stack, and said once.
     mistakes = list(dict.fromkeys(mistakes))
     if mistakes:
         count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-        raise InvalidConfiguration(f"{source} has {count}:\n" + "\n".join(f"  - {mistake}" for mistake in mistakes))
+        raise InvalidConfiguration(
+            f"{source} has {count}:\n" + "\n".join(f"  - {mistake}" for mistake in mistakes)
+        )
     return stacks
 
 
@@ -344,7 +384,9 @@ def _wrong_maker(stack: Stack, tables: dict[str, Any], stacks: dict[str, Stack])
 def pick(stacks: dict[str, Stack], name: str) -> Stack:
     """Raises UnknownStack, naming those there are."""
     if name not in stacks:
-        raise UnknownStack(f"there is no stack {name!r}; the stacks file has {', '.join(sorted(stacks))}")
+        raise UnknownStack(
+            f"there is no stack {name!r}; the stacks file has {', '.join(sorted(stacks))}"
+        )
     return stacks[name]
 
 
@@ -363,7 +405,11 @@ def _merged(defaults: Any, table: Any) -> Any:
 
 
 def _sentence(stack: str, table: Any, defaults: Any, details: Any) -> str:
-    where = ("defaults",) if not _has(table, details["loc"]) and _has(defaults, details["loc"]) else ("stacks", stack)
+    where = (
+        ("defaults",)
+        if not _has(table, details["loc"]) and _has(defaults, details["loc"])
+        else ("stacks", stack)
+    )
     place = ".".join(str(part) for part in (*where, *details["loc"]))
     message = details["msg"].removeprefix("Value error, ")
     if details["type"] == "extra_forbidden":
@@ -371,5 +417,9 @@ def _sentence(stack: str, table: Any, defaults: Any, details: Any) -> str:
     elif details["type"] == "missing":
         message = "is required"
     given = details.get("input")
-    shown = f" (it is {given!r})" if isinstance(given, str | int | float) and details["type"] != "extra_forbidden" else ""
+    shown = (
+        f" (it is {given!r})"
+        if isinstance(given, str | int | float) and details["type"] != "extra_forbidden"
+        else ""
+    )
     return f"{place}: {message}{shown}"

@@ -59,13 +59,18 @@ def is_healthy(instance: Instance, target_groups: tuple[str, ...]) -> bool:
     return (
         instance.lifecycle == "InService"
         and instance.healthy
-        and all(instance.targets.get(arn, TargetState(state="")).state == "healthy" for arn in target_groups)
+        and all(
+            instance.targets.get(arn, TargetState(state="")).state == "healthy"
+            for arn in target_groups
+        )
     )
 
 
 def healthy_units(group: Group, target_groups: tuple[str, ...]) -> int:
     """In the units of the group's sizes: instances, or their weights where they have any."""
-    return sum(instance.weight for instance in group.instances if is_healthy(instance, target_groups))
+    return sum(
+        instance.weight for instance in group.instances if is_healthy(instance, target_groups)
+    )
 
 
 def healthy_targets(group: Group, target_groups: tuple[str, ...]) -> int:
@@ -74,7 +79,14 @@ def healthy_targets(group: Group, target_groups: tuple[str, ...]) -> int:
 
 
 def judge(
-    group: Group | None, seen: Seen, target_groups: tuple[str, ...], *, waited: float, patience: float, reads: int, may_lose: int = 0
+    group: Group | None,
+    seen: Seen,
+    target_groups: tuple[str, ...],
+    *,
+    waited: float,
+    patience: float,
+    reads: int,
+    may_lose: int = 0,
 ) -> Verdict:
     """
     Healthy when the same instances were healthy in every target group, as many (by weight) as desired, `reads` times in a row.
@@ -87,19 +99,29 @@ def judge(
             return NotYet("AWS does not show the new Auto Scaling group yet")
         return Unhealthy("the Auto Scaling group is gone: somebody deleted it")
     if halted := sorted({"Launch", "AddToLoadBalancer"} & set(group.suspended)):
-        return Unhealthy(f"somebody suspended {', '.join(halted)} of the group: it cannot become healthy")
+        return Unhealthy(
+            f"somebody suspended {', '.join(halted)} of the group: it cannot become healthy"
+        )
     if len(seen.lost) > may_lose:
         words = f"; AWS says: {group.failures[0]}" if group.failures else ""
-        return Unhealthy(f"{_count(len(seen.lost), 'instance')} did not stay up ({', '.join(sorted(seen.lost))}){words}")
+        return Unhealthy(
+            f"{_count(len(seen.lost), 'instance')} did not stay up ({', '.join(sorted(seen.lost))}){words}"
+        )
     if unused := _not_in_use(group):
-        return Unhealthy(f"the target group {unused} is on no listener: its health checks never run")
+        return Unhealthy(
+            f"the target group {unused} is on no listener: its health checks never run"
+        )
     if seen.streak >= reads:
         return Healthy()
     reason = explain(group, target_groups)
     if seen.streak:
         reason = f"{reason}, {seen.streak} of {reads} reads in a row"
     # A first good read is worth its second, however late it comes: a worker may have been away.
-    return NotYet(reason) if waited < patience or seen.streak else Unhealthy(f"after {waited:.0f} s {reason}")
+    return (
+        NotYet(reason)
+        if waited < patience or seen.streak
+        else Unhealthy(f"after {waited:.0f} s {reason}")
+    )
 
 
 def still_healthy(group: Group | None, target_groups: tuple[str, ...], floor: int) -> Verdict:
@@ -115,7 +137,9 @@ def explain(group: Group, target_groups: tuple[str, ...]) -> str:
     """One line: how many are healthy, and in AWS's words what is wrong with the others."""
     unit = "unit" if any(instance.weight > 1 for instance in group.instances) else "instance"
     line = f"{healthy_units(group, target_groups)} of {_count(group.desired, unit)} healthy"
-    reasons = sorted({why for instance in group.instances if (why := _why_not(instance, target_groups))})
+    reasons = sorted(
+        {why for instance in group.instances if (why := _why_not(instance, target_groups))}
+    )
     if group.units < group.desired and group.failures:
         reasons.insert(0, group.failures[0])
     return f"{line} ({'; '.join(reasons[:3])})" if reasons else line

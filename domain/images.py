@@ -28,9 +28,14 @@ class BakeIdentity(Model):
     @property
     def key(self) -> str:
         return names.bake_key(
-            commit=self.commit, base_image=self.base_image, recipe=self.recipe, builder=self.builder,
-            architecture=self.architecture, account=self.account, region=self.region,
-        )  # fmt: skip
+            commit=self.commit,
+            base_image=self.base_image,
+            recipe=self.recipe,
+            builder=self.builder,
+            architecture=self.architecture,
+            account=self.account,
+            region=self.region,
+        )
 
     @property
     def workflow_id(self) -> str:
@@ -54,7 +59,9 @@ def made(images: Iterable[Image], identity: BakeIdentity) -> Image | None:
     the tags of what it is a copy of.
     """
     wanted = (identity.commit, identity.base_image, identity.recipe)
-    fitting = [i for i in images if i.state == "available" and (i.commit, i.base_image, i.recipe) == wanted]
+    fitting = [
+        i for i in images if i.state == "available" and (i.commit, i.base_image, i.recipe) == wanted
+    ]
     return max(fitting, key=lambda image: image.created_at, default=None)
 
 
@@ -63,5 +70,7 @@ def newest_of_each(images: Iterable[Image], *tags: str) -> list[Image]:
     available = [image for image in images if image.state == "available"]
     newest = {image.tag: image for image in sorted(available, key=lambda image: image.created_at)}
     if missing := [tag for tag in tags if names.tag_value(tag) not in newest]:
-        raise InvalidRequest(f"there is no image of {', '.join(missing)}; there are: {', '.join(sorted(newest)) or 'none'}")
+        raise InvalidRequest(
+            f"there is no image of {', '.join(missing)}; there are: {', '.join(sorted(newest)) or 'none'}"
+        )
     return [newest[names.tag_value(tag)] for tag in tags]

@@ -14,7 +14,9 @@ def find_blue(stack: str, deployments: Iterable[Deployment]) -> Deployment | Non
     serving = [deployment for deployment in deployments if deployment.state is State.SERVING]
     if len(serving) > 1:
         claimants = ", ".join(sorted(deployment.name for deployment in serving))
-        raise Conflict(f"{len(serving)} groups claim to serve {stack}: {claimants}; set the tag ovenbird:state of all but one to parked")
+        raise Conflict(
+            f"{len(serving)} groups claim to serve {stack}: {claimants}; set the tag ovenbird:state of all but one to parked"
+        )
     return serving[0] if serving else None
 
 
@@ -29,7 +31,10 @@ def refuse_where_blue_is_elsewhere(blue: Deployment | None, target_groups: Itera
 
 
 def refuse_where_another_serves(
-    stack: str, blue: Deployment | None, deployments: Iterable[Deployment], target_groups: Collection[str]
+    stack: str,
+    blue: Deployment | None,
+    deployments: Iterable[Deployment],
+    target_groups: Collection[str],
 ) -> None:
     """
     Raises Conflict: a terminated run left another deployment in the balancer, or blue out of it.
@@ -37,8 +42,12 @@ def refuse_where_another_serves(
     Green would take over from blue, and the other one would go on serving beside it.
     """
     others = [
-        d for d in deployments if d is not blue and in_balancer(d, target_groups) and (d.group.desired or d.group.instances)
-    ]  # fmt: skip
+        d
+        for d in deployments
+        if d is not blue
+        and in_balancer(d, target_groups)
+        and (d.group.desired or d.group.instances)
+    ]
     if not blue and others:
         raise Conflict(unmarked(others[0], target_groups))
     look = (
@@ -46,21 +55,37 @@ def refuse_where_another_serves(
         "what a person did, a person has to undo"
     )
     if others:
-        raise Conflict(f"{others[0].name} is in the load balancer as well as {blue.name if blue else 'nothing'}: {look}")
+        raise Conflict(
+            f"{others[0].name} is in the load balancer as well as {blue.name if blue else 'nothing'}: {look}"
+        )
     if blue and blue.group.desired and not in_balancer(blue, target_groups):
-        raise Conflict(f"{blue.name} serves by its tag, and is in none of the stack's target groups: {look}")
+        raise Conflict(
+            f"{blue.name} serves by its tag, and is in none of the stack's target groups: {look}"
+        )
 
 
-def refuse_to_adopt(stack: str, name: str, group: Group | None, deployments: Iterable[Deployment], target_groups: Collection[str]) -> None:
+def refuse_to_adopt(
+    stack: str,
+    name: str,
+    group: Group | None,
+    deployments: Iterable[Deployment],
+    target_groups: Collection[str],
+) -> None:
     """Raises Conflict: only what gets the stack's traffic, and belongs to nobody, may become its first deployment."""
     if group is None:
         raise Conflict(f"there is no Auto Scaling group {name}")
     if owner := group.tags.get(names.STACK):
         raise Conflict(f"{name} is a deployment of {owner} already")
-    if serving := [deployment.name for deployment in deployments if deployment.state is State.SERVING]:
-        raise Conflict(f"{stack} is served by {serving[0]}: only a stack that nothing serves can adopt a group")
+    if serving := [
+        deployment.name for deployment in deployments if deployment.state is State.SERVING
+    ]:
+        raise Conflict(
+            f"{stack} is served by {serving[0]}: only a stack that nothing serves can adopt a group"
+        )
     if not set(group.target_groups) & set(target_groups):
-        raise Conflict(f"{name} is in none of the target groups of {stack}: what is adopted must serve")
+        raise Conflict(
+            f"{name} is in none of the target groups of {stack}: what is adopted must serve"
+        )
     refuse_where_blue_is_elsewhere(Deployment(name=name, tag="", group=group), target_groups)
 
 

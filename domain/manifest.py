@@ -47,7 +47,9 @@ class Diff(Differences):
 
 def differences(was: Manifest, now: Manifest) -> Differences:
     """In the order of their names."""
-    short_was, short_now = ({path: digest[:12] for path, digest in manifest.files.items()} for manifest in (was, now))
+    short_was, short_now = (
+        {path: digest[:12] for path, digest in manifest.files.items()} for manifest in (was, now)
+    )
     packages, files = _changes(was.packages, now.packages), _changes(short_was, short_now)
     more = max(0, len(packages) - SHOWN) + max(0, len(files) - SHOWN)
     return Differences(packages=packages[:SHOWN], files=files[:SHOWN], more=more)

@@ -300,11 +300,19 @@ class Message(Model):
             return cls()
         first, *rest = values
         if isinstance(first, dict) and not rest and set(first) <= {"by", "reason", "at"}:
-            return cls(by=str(first.get("by") or "unknown"), reason=str(first.get("reason") or ""), at=str(first.get("at") or ""))
+            return cls(
+                by=str(first.get("by") or "unknown"),
+                reason=str(first.get("reason") or ""),
+                at=str(first.get("at") or ""),
+            )
         if isinstance(first, str) and not rest:
             return cls(reason=first)
         known = first if isinstance(first, dict) else {}
-        return cls(by=str(known.get("by") or "unknown"), reason=str(known.get("reason") or ""), malformed=repr(values)[:500])
+        return cls(
+            by=str(known.get("by") or "unknown"),
+            reason=str(known.get("reason") or ""),
+            malformed=repr(values)[:500],
+        )
 
 
 Instance.model_rebuild()

@@ -119,7 +119,9 @@ def is_classic(key: str) -> bool:
 def split(keys: Iterable[str]) -> tuple[list[str], list[str]]:
     """Target groups (by name or ARN, as they were given), and classic balancers by their name."""
     given = list(keys)
-    return [key for key in given if not is_classic(key)], [key.removeprefix(CLASSIC) for key in given if is_classic(key)]
+    return [key for key in given if not is_classic(key)], [
+        key.removeprefix(CLASSIC) for key in given if is_classic(key)
+    ]
 
 
 def membership_by_hand(verb: str, group: str, keys: Iterable[str]) -> str:
@@ -142,7 +144,16 @@ def target_group(stack: str) -> str:
     return _joined(TARGET_GROUP_LIMIT, slug(stack), "", digest(stack))
 
 
-def bake_key(*, commit: str, base_image: str, recipe: str, builder: str, architecture: str, account: str, region: str) -> str:
+def bake_key(
+    *,
+    commit: str,
+    base_image: str,
+    recipe: str,
+    builder: str,
+    architecture: str,
+    account: str,
+    region: str,
+) -> str:
     """What makes two bakes of one application the same bake."""
     return digest(commit, base_image, recipe, builder, architecture, account, region)
 
@@ -153,7 +164,12 @@ def bake_workflow(application: str, tag: str, key: str) -> str:
 
 def image(application: str, tag: str, key: str) -> str:
     """The one image that a bake makes; 3 to 128 of the characters that an AMI's name may hold."""
-    return "ovenbird/" + _joined(IMAGE_LIMIT - len("ovenbird/"), slug(application), slug(tag, also="."), digest(application, tag, key))
+    return "ovenbird/" + _joined(
+        IMAGE_LIMIT - len("ovenbird/"),
+        slug(application),
+        slug(tag, also="."),
+        digest(application, tag, key),
+    )
 
 
 def again(image_name: str, rebake: str) -> str:
@@ -172,7 +188,9 @@ def bake_security_group(application: str, release: str) -> str:
 
 def bake_key_pair(application: str, release: str) -> str:
     """The temporary one that Packer logs in with."""
-    return _joined(SECURITY_GROUP_LIMIT, BAKE, slug(application), digest("key pair", application, release))
+    return _joined(
+        SECURITY_GROUP_LIMIT, BAKE, slug(application), digest("key pair", application, release)
+    )
 
 
 def token(*parts: str) -> str:

@@ -15,15 +15,35 @@ TAIL = 15
 # Packer has one try and no memory. After these another one, with what this one left cleared away, may well work: the network,
 # AWS's own troubles, and what a lost reply looks like to it.
 PASSING = (
-    "RequestError", "send request failed", "connection reset", "EOF", "i/o timeout", "Throttling", "RequestLimitExceeded", "InternalError",
-    "InternalFailure", "ServiceUnavailable", "Unavailable", "status code: 5", "InvalidKeyPair.Duplicate", "InvalidGroup.Duplicate",
-    "InvalidPermission.Duplicate", "InvalidInstanceID.NotFound", "InvalidGroup.NotFound", "InvalidAMIID.NotFound", "InvalidAMIName.Duplicate",
-    "StatusCode: 5", "exceeded maximum number of attempts", "InvalidKeyPair.NotFound",
+    "RequestError",
+    "send request failed",
+    "connection reset",
+    "EOF",
+    "i/o timeout",
+    "Throttling",
+    "RequestLimitExceeded",
+    "InternalError",
+    "InternalFailure",
+    "ServiceUnavailable",
+    "Unavailable",
+    "status code: 5",
+    "InvalidKeyPair.Duplicate",
+    "InvalidGroup.Duplicate",
+    "InvalidPermission.Duplicate",
+    "InvalidInstanceID.NotFound",
+    "InvalidGroup.NotFound",
+    "InvalidAMIID.NotFound",
+    "InvalidAMIName.Duplicate",
+    "StatusCode: 5",
+    "exceeded maximum number of attempts",
+    "InvalidKeyPair.NotFound",
     # What a run before this one has made under its name: it is taken over, or said whose it is.
-    "conflicts with an existing AMI", "is used by an existing AMI",
+    "conflicts with an existing AMI",
+    "is used by an existing AMI",
     # A worker that is stopped takes its Packer along.
-    "was cancelled", "was canceled",
-)  # fmt: skip
+    "was cancelled",
+    "was canceled",
+)
 
 
 class Stage(IntEnum):
@@ -79,7 +99,9 @@ class Build:
         if line.kind == "ui":
             text = line.text.strip()
             if line.data[0] != "say" and not text.startswith(("Build ", "-->")):
-                now = replace(now, tail=(*now.tail, *(_said(part) for part in text.splitlines()))[-TAIL:])
+                now = replace(
+                    now, tail=(*now.tail, *(_said(part) for part in text.splitlines()))[-TAIL:]
+                )
             message = text.partition(": ")[2] if text.startswith("==> ") else ""
             if message.startswith("Provisioning with"):
                 now = replace(now, provisioners=now.provisioners + 1)
@@ -95,11 +117,15 @@ class Build:
         """The first upload or provisioner copies the configuration, the second provisioner brings the code."""
         if message.startswith("Launching a source AWS instance"):
             return Stage.LAUNCHING
-        if message.startswith("Uploading") or (message.startswith("Provisioning with") and self.provisioners == 1):
+        if message.startswith("Uploading") or (
+            message.startswith("Provisioning with") and self.provisioners == 1
+        ):
             return Stage.COPYING
         if message.startswith("Provisioning with"):
             return Stage.PULLING
-        if message.startswith(("Stopping the source instance", "Creating AMI", "Creating unencrypted AMI")):
+        if message.startswith(
+            ("Stopping the source instance", "Creating AMI", "Creating unencrypted AMI")
+        ):
             return Stage.IMAGING
         return self.stage
 
@@ -121,7 +147,9 @@ def ended(build: Build, code: int, region: str, log: str = "") -> str:
     if code < 0 or code >= 128:
         raise Hiccup("Packer was killed; what it left is cleared away, and it is run again")
     words = "\n".join(f"  {line}" for line in dict.fromkeys(build.errors) if line)
-    more = f"\nthe whole log is {log}; the last lines of what ran:\n" + "\n".join(f"  {line}" for line in build.tail)
+    more = f"\nthe whole log is {log}; the last lines of what ran:\n" + "\n".join(
+        f"  {line}" for line in build.tail
+    )
     if code == 0:
         raise BakeFailed(f"Packer ended well, and named no image in {region};{more}")
     if "InsufficientInstanceCapacity" in words:
@@ -133,4 +161,6 @@ def ended(build: Build, code: int, region: str, log: str = "") -> str:
 
 def variables(known: Mapping[str, Any], *, more: Mapping[str, str]) -> dict[str, str]:
     """What is handed to a template, as strings; a team's own come last, and may say otherwise."""
-    return {name: str(value) for name, value in known.items() if isinstance(value, str | int)} | dict(more)
+    return {
+        name: str(value) for name, value in known.items() if isinstance(value, str | int)
+    } | dict(more)

@@ -15,7 +15,9 @@ def to_prune(deployments: Iterable[Deployment], keep: int) -> list[Deployment]:
     A deployment that never served is not counted, nor pruned here: it belongs to a release that is under way or failed.
     One that serves, or whose group still has capacity or is attached, is kept whatever its age.
     """
-    newest_first = sorted(served(deployments), key=lambda deployment: deployment.served_at, reverse=True)
+    newest_first = sorted(
+        served(deployments), key=lambda deployment: deployment.served_at, reverse=True
+    )
     return [deployment for deployment in reversed(newest_first[keep:]) if not in_use(deployment)]
 
 
@@ -25,7 +27,9 @@ def served(deployments: Iterable[Deployment]) -> list[Deployment]:
 
 def in_use(deployment: Deployment) -> bool:
     group = deployment.group
-    return bool(deployment.state is State.SERVING or group.desired or group.instances or group.target_groups)
+    return bool(
+        deployment.state is State.SERVING or group.desired or group.instances or group.target_groups
+    )
 
 
 def images_to_prune(
@@ -50,7 +54,9 @@ def images_to_prune(
         image
         for image in images
         if image.commit not in keep
-        and (image.commit in gone or image.state == "disabled" or _older_than(image, now, unreleased))
+        and (
+            image.commit in gone or image.state == "disabled" or _older_than(image, now, unreleased)
+        )
         and (not image.shared_with or image.state == "disabled" or _older_than(image, now, shared))
     ]
 

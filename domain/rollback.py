@@ -9,28 +9,48 @@ from domain.errors import InvalidRequest
 from domain.models import Candidate, Deployment, Image, State
 
 
-def candidates(deployments: Iterable[Deployment], images: Iterable[Image], *, force: bool = False) -> list[Candidate]:
+def candidates(
+    deployments: Iterable[Deployment], images: Iterable[Image], *, force: bool = False
+) -> list[Candidate]:
     """
     The kept deployments that served, newest first; then the images whose deployment is gone, newest first.
 
     What served before a contraction of the database is blocked, but with `force`: an image without its deployment counts as older.
     """
     kept = sorted((d for d in deployments if d.served_at), key=lambda d: d.served_at, reverse=True)
-    available = sorted((image for image in images if image.state == "available"), key=lambda image: image.created_at, reverse=True)
+    available = sorted(
+        (image for image in images if image.state == "available"),
+        key=lambda image: image.created_at,
+        reverse=True,
+    )
     by_commit = {image.commit: image.id for image in reversed(available)}
     board = [
         Candidate(
-            deployment=d.name, tag=d.tag, commit=d.commit, state=str(d.state or "unmarked"), served_at=d.served_at,
-            image=by_commit.get(d.commit), blocked=_blocked(d, by_commit) or ("" if force else _behind(kept[:number])),
+            deployment=d.name,
+            tag=d.tag,
+            commit=d.commit,
+            state=str(d.state or "unmarked"),
+            served_at=d.served_at,
+            image=by_commit.get(d.commit),
+            blocked=_blocked(d, by_commit) or ("" if force else _behind(kept[:number])),
         )
         for number, d in enumerate(kept)
-    ]  # fmt: skip
+    ]
     known = {d.commit for d in kept}
     for image in available:
         if image.commit and image.commit not in known:
             known.add(image.commit)
             behind = "" if force else _behind(kept)
-            board.append(Candidate(deployment=None, tag=image.tag, commit=image.commit, state="image only", image=image.id, blocked=behind))
+            board.append(
+                Candidate(
+                    deployment=None,
+                    tag=image.tag,
+                    commit=image.commit,
+                    state="image only",
+                    image=image.id,
+                    blocked=behind,
+                )
+            )
     return board
 
 
@@ -50,14 +70,20 @@ def choose(stack: str, board: Iterable[Candidate], to: str | None) -> Candidate:
     free = [c for c in fitting if not c.blocked]
     if not free:
         first = fitting[0]
-        raise InvalidRequest(f"{stack} cannot be rolled back to {first.tag} ({first.deployment}): {first.blocked}")
+        raise InvalidRequest(
+            f"{stack} cannot be rolled back to {first.tag} ({first.deployment}): {first.blocked}"
+        )
     return free[0]
 
 
 def _behind(newer: Iterable[Deployment]) -> str:
     """Why what served before these cannot serve again: newest first."""
     contracted = [d.tag for d in newer if d.group.tags.get(names.CONTRACTION)]
-    return f"{contracted[-1]} took away from the database what it needs; force it if you know better" if contracted else ""
+    return (
+        f"{contracted[-1]} took away from the database what it needs; force it if you know better"
+        if contracted
+        else ""
+    )
 
 
 def _blocked(deployment: Deployment, images: dict[str, str]) -> str:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 Seconds = Annotated[float, Field(ge=0)]
@@ -48,7 +55,9 @@ class Application(Section):
         """It is shown, tagged and recorded everywhere."""
         scheme, _, rest = self.repository.partition("://")
         if rest and "@" in rest.partition("/")[0] and scheme != "ssh":
-            raise ValueError("repository must not contain a user, password or token; give the worker a git credential helper")
+            raise ValueError(
+                "repository must not contain a user, password or token; give the worker a git credential helper"
+            )
         if self.repository.startswith("-"):
             raise ValueError("repository must not begin with a hyphen")
         return self
@@ -56,7 +65,9 @@ class Application(Section):
 
 class Network(Section):
     vpc: str = Field(pattern=r"^vpc-")
-    subnets: tuple[Annotated[str, StringConstraints(pattern=r"^subnet-")], ...] = Field(min_length=1)
+    subnets: tuple[Annotated[str, StringConstraints(pattern=r"^subnet-")], ...] = Field(
+        min_length=1
+    )
 
 
 class Environment(Section):
@@ -82,7 +93,9 @@ class Mixed(Section):
     types: dict[str, Annotated[int, Field(ge=1, le=999)]] = Field(min_length=1, max_length=40)
     on_demand_base: int = Field(default=0, ge=0)
     on_demand_percentage: int = Field(default=100, ge=0, le=100)
-    spot_allocation: Literal["price-capacity-optimized", "capacity-optimized", "lowest-price"] = "price-capacity-optimized"
+    spot_allocation: Literal["price-capacity-optimized", "capacity-optimized", "lowest-price"] = (
+        "price-capacity-optimized"
+    )
 
 
 class InstanceSettings(Section):
@@ -92,7 +105,9 @@ class InstanceSettings(Section):
     mixed: Mixed | None = None
     profile: str | None = None
     environment: Environment | None = None
-    security_groups: tuple[Annotated[str, StringConstraints(pattern=r"^sg-")], ...] = Field(min_length=1)
+    security_groups: tuple[Annotated[str, StringConstraints(pattern=r"^sg-")], ...] = Field(
+        min_length=1
+    )
 
 
 class BaseImage(Section):
@@ -116,7 +131,10 @@ class BaseImage(Section):
         return self
 
     def of(self, architecture: str) -> BaseImage:
-        words = {key: value.replace(ARCHITECTURE, architecture) for key, value in self.model_dump(exclude_none=True).items()}
+        words = {
+            key: value.replace(ARCHITECTURE, architecture)
+            for key, value in self.model_dump(exclude_none=True).items()
+        }
         return BaseImage(**words)
 
 
@@ -168,7 +186,9 @@ class Bake(Section):
     verify: bool | None = None
     kms_key: str | None = Field(default=None, min_length=1)
     copies: tuple[Copy, ...] = ()
-    share_with: tuple[Annotated[str, StringConstraints(pattern=r"^\d{12}$")], ...] = Field(default=(), max_length=MOST_ACCOUNTS)
+    share_with: tuple[Annotated[str, StringConstraints(pattern=r"^\d{12}$")], ...] = Field(
+        default=(), max_length=MOST_ACCOUNTS
+    )
     deprecate_after_days: float | None = Field(default=None, gt=0, le=3_650)
 
     @model_validator(mode="after")
@@ -177,5 +197,7 @@ class Bake(Section):
         if len(regions) != len(set(regions)):
             raise ValueError("copies names a region twice")
         if self.kms_key and self.builder == "packer":
-            raise ValueError("kms_key is for the native builder: with Packer, its template says how the builder's volumes are encrypted")
+            raise ValueError(
+                "kms_key is for the native builder: with Packer, its template says how the builder's volumes are encrypted"
+            )
         return self

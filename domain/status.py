@@ -7,9 +7,25 @@ from typing import Literal
 from domain.models import Model
 
 Phase = Literal[
-    "baking", "launching", "waiting_healthy", "waiting_approval", "shifting", "watching", "draining", "parking", "pruning",
-    "rolling_back", "released", "rolled_back", "dirty", "refused", "baked", "failed", "sweeping", "swept",
-]  # fmt: skip
+    "baking",
+    "launching",
+    "waiting_healthy",
+    "waiting_approval",
+    "shifting",
+    "watching",
+    "draining",
+    "parking",
+    "pruning",
+    "rolling_back",
+    "released",
+    "rolled_back",
+    "dirty",
+    "refused",
+    "baked",
+    "failed",
+    "sweeping",
+    "swept",
+]
 Mark = Literal["to do", "doing", "done", "skipped", "failed"]
 SYMBOLS: dict[Mark, str] = {"to do": "·", "doing": "…", "done": "✓", "skipped": "-", "failed": "✗"}
 

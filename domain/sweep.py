@@ -37,13 +37,17 @@ class Census(Model):
 class Finding(Model):
     """`release` made it, or woke it."""
 
-    action: Literal["attach", "weigh", "unpin", "park", "remove group", "remove template", "remove bake"]
+    action: Literal[
+        "attach", "weigh", "unpin", "park", "remove group", "remove template", "remove bake"
+    ]
     name: str
     why: str
     release: str = ""
 
 
-def find(census: Census, running: Collection[str], *, now: datetime, age: timedelta) -> list[Finding]:
+def find(
+    census: Census, running: Collection[str], *, now: datetime, age: timedelta
+) -> list[Finding]:
     """
     In the order in which it is to be cleared: what serves comes back before anything goes.
 
@@ -56,12 +60,24 @@ def find(census: Census, running: Collection[str], *, now: datetime, age: timede
         if deployment.state is State.SERVING:
             # One that it is not in may be there for the next version: this one may never be healthy in it.
             if census.target_groups and not in_balancer(deployment, census.target_groups):
-                attach.append(Finding(action="attach", name=group.name, why="it serves, and is not in the load balancer"))
+                attach.append(
+                    Finding(
+                        action="attach",
+                        name=group.name,
+                        why="it serves, and is not in the load balancer",
+                    )
+                )
             if own_minimum(group) < group.min:
-                why = f"its minimum is still pinned to {group.min}; it was {tags[names.RESTORE_MIN]}"
+                why = (
+                    f"its minimum is still pinned to {group.min}; it was {tags[names.RESTORE_MIN]}"
+                )
                 unpin.append(Finding(action="unpin", name=group.name, why=why))
             elif tags.get(names.RESTORE_REBALANCE):
-                unpin.append(Finding(action="unpin", name=group.name, why="its AZRebalance is still suspended"))
+                unpin.append(
+                    Finding(
+                        action="unpin", name=group.name, why="its AZRebalance is still suspended"
+                    )
+                )
         elif deployment.state is State.PARKED:
             woken = tags.get(names.WOKEN_BY, "")
             awake = bool(group.desired or group.instances)
@@ -70,11 +86,22 @@ def find(census: Census, running: Collection[str], *, now: datetime, age: timede
                 park.append(Finding(action="park", name=group.name, why=why, release=woken))
             elif not woken and awake and not group.target_groups:
                 park.append(
-                    Finding(action="park", name=group.name, why="it is marked as parked, and has instances outside of the balancer")
+                    Finding(
+                        action="park",
+                        name=group.name,
+                        why="it is marked as parked, and has instances outside of the balancer",
+                    )
                 )
-        elif not deployment.served_at and deployment.release and deployment.release not in running and old:
+        elif (
+            not deployment.served_at
+            and deployment.release
+            and deployment.release not in running
+            and old
+        ):
             why = f"it never served, and {deployment.release} no longer runs"
-            remove.append(Finding(action="remove group", name=group.name, why=why, release=deployment.release))
+            remove.append(
+                Finding(action="remove group", name=group.name, why=why, release=deployment.release)
+            )
     kept = {d.name for d in census.deployments}
     bakes: dict[str, list[Owned]] = {}
     for owned in census.owned:
@@ -84,9 +111,16 @@ def find(census: Census, running: Collection[str], *, now: datetime, age: timede
             bakes.setdefault(owned.release, []).append(owned)
         elif owned.name not in kept and _older(owned.created_at, now, age):
             why = f"no group uses it, and {owned.release} no longer runs"
-            remove.append(Finding(action="remove template", name=owned.name, why=why, release=owned.release))
+            remove.append(
+                Finding(action="remove template", name=owned.name, why=why, release=owned.release)
+            )
     temporary = [
-        Finding(action="remove bake", name=", ".join(o.id for o in all_of_it), why=f"{release} no longer runs", release=release)
+        Finding(
+            action="remove bake",
+            name=", ".join(o.id for o in all_of_it),
+            why=f"{release} no longer runs",
+            release=release,
+        )
         for release, all_of_it in bakes.items()
         # Its security group has no creation time: it is as old as the youngest of the rest.
         if all(_older(o.created_at, now, age) for o in all_of_it)
@@ -110,13 +144,23 @@ def _weights(census: Census) -> list[Finding]:
     wrong = [
         rule
         for rule in census.rules
-        if where and set(census.target_groups) <= rule.weights.keys()
-        and (not rule.weights[where] or any(rule.weights[arn] for arn in census.target_groups if arn != where))
-    ]  # fmt: skip
+        if where
+        and set(census.target_groups) <= rule.weights.keys()
+        and (
+            not rule.weights[where]
+            or any(rule.weights[arn] for arn in census.target_groups if arn != where)
+        )
+    ]
     if not wrong:
         return []
     serving = next(d for d in census.deployments if d.state is State.SERVING)
-    return [Finding(action="weigh", name=serving.name, why=f"it serves, and does not get all of the traffic of {len(wrong)} rule(s)")]
+    return [
+        Finding(
+            action="weigh",
+            name=serving.name,
+            why=f"it serves, and does not get all of the traffic of {len(wrong)} rule(s)",
+        )
+    ]
 
 
 def looks_wrong(census: Census, findings: Collection[Finding], share: float) -> str:
@@ -136,7 +180,9 @@ def looks_wrong(census: Census, findings: Collection[Finding], share: float) -> 
     going = {f.name for f in findings if f.action in ("remove group", "remove template")}
     there = {d.name for d in deployments} | templates
     if len(going) > max(1, share * len(there)):
-        return f"{len(going)} of {len(there)} deployments would go: more than the share of {share:g}"
+        return (
+            f"{len(going)} of {len(there)} deployments would go: more than the share of {share:g}"
+        )
     return ""
 
 

@@ -26,13 +26,26 @@ def shares(healthy: Mapping[str, int]) -> dict[str, int]:
     return whole
 
 
-def judge_drain(instances: Iterable[str], targets: Mapping[str, Mapping[str, TargetState]], *, waited: float, patience: float) -> Verdict:
+def judge_drain(
+    instances: Iterable[str],
+    targets: Mapping[str, Mapping[str, TargetState]],
+    *,
+    waited: float,
+    patience: float,
+) -> Verdict:
     """
     Healthy when no target group knows any of the instances any more: only then is nothing in flight.
 
     `targets` maps a target group's ARN to its targets' states. `waited` and `patience` are seconds.
     """
-    left = sorted({i for i in instances for states in targets.values() if i in states and states[i].state != "unused"})
+    left = sorted(
+        {
+            i
+            for i in instances
+            for states in targets.values()
+            if i in states and states[i].state != "unused"
+        }
+    )
     if not left:
         return Healthy()
     reason = f"{len(left)} still draining ({', '.join(left[:3])}{', …' if len(left) > 3 else ''})"
@@ -66,7 +79,13 @@ class Routing(Model):
         return max(rule.sticky for rule in self.rules)
 
 
-def routing(stack: str, rules: Iterable[Rule], pair: tuple[str, str], preview: Iterable[str], blue: Deployment | None) -> Routing:
+def routing(
+    stack: str,
+    rules: Iterable[Rule],
+    pair: tuple[str, str],
+    preview: Iterable[str],
+    blue: Deployment | None,
+) -> Routing:
     """
     Raises Conflict where it cannot be said which of the pair gets the traffic, or where that is not the one in which blue is.
 
@@ -75,7 +94,9 @@ def routing(stack: str, rules: Iterable[Rule], pair: tuple[str, str], preview: I
     known = list(rules)
     shown = [rule for rule in known if rule.arn in set(preview)]
     if missing := sorted(set(preview) - {rule.arn for rule in shown}):
-        raise Conflict(f"the preview rules {', '.join(missing)} forward to none of the target groups of {stack}, or do not exist")
+        raise Conflict(
+            f"the preview rules {', '.join(missing)} forward to none of the target groups of {stack}, or do not exist"
+        )
     swapped = [rule for rule in known if rule not in shown]
     if not swapped:
         raise Conflict(
@@ -89,13 +110,19 @@ def routing(stack: str, rules: Iterable[Rule], pair: tuple[str, str], preview: I
             )
     with_traffic = {tuple(sorted(arn for arn in pair if rule.weights[arn])) for rule in swapped}
     if len(with_traffic) != 1 or len(live := next(iter(with_traffic))) != 1:
-        told = "; ".join(f"{rule.arn}: {rule.weights[pair[0]]} and {rule.weights[pair[1]]}" for rule in swapped)
+        told = "; ".join(
+            f"{rule.arn}: {rule.weights[pair[0]]} and {rule.weights[pair[1]]}" for rule in swapped
+        )
         raise Conflict(
             f"both target groups of {stack} get traffic, or not the same one at every rule ({told}): a terminated run left it so, or a "
             f"person; `ovenbird sweep {stack}` shows what it would put right"
         )
     (serves,) = live
     if blue and serves not in blue.group.target_groups:
-        raise Conflict(f"{blue.name} serves by its tag, and the traffic of {stack} goes to {serves}, in which it is not")
+        raise Conflict(
+            f"{blue.name} serves by its tag, and the traffic of {stack} goes to {serves}, in which it is not"
+        )
     other = next(arn for arn in pair if arn != serves)
-    return Routing(rules=tuple(swapped), preview=tuple(shown), live=serves, idle=other if blue else serves)
+    return Routing(
+        rules=tuple(swapped), preview=tuple(shown), live=serves, idle=other if blue else serves
+    )

@@ -57,7 +57,9 @@ def judge(seen: Watched, watch: Watch) -> Healthy | Unhealthy | Inconclusive:
         if reason:
             return Unhealthy(reason)
     if watch.measures and seen.green.requests < watch.requests:
-        return Inconclusive(f"{seen.green.requests} requests are too few to judge it by: watch.requests asks for {watch.requests}")
+        return Inconclusive(
+            f"{seen.green.requests} requests are too few to judge it by: watch.requests asks for {watch.requests}"
+        )
     return Healthy()
 
 
@@ -84,7 +86,12 @@ def _latency(seen: Watched, watch: Watch) -> str:
     words = f"the latency of the new version is too high: {green.latency:.3f} s at the {watch.percentile:g}th percentile"
     if watch.latency is not None and green.latency > watch.latency:
         return f"{words}, and watch.latency allows {watch.latency:g} s"
-    if watch.latency_ratio is not None and blue and blue.latency is not None and blue.requests >= watch.requests:
+    if (
+        watch.latency_ratio is not None
+        and blue
+        and blue.latency is not None
+        and blue.requests >= watch.requests
+    ):
         limit = max(watch.latency_ratio * blue.latency, SLOW_ENOUGH)
         if green.latency > limit:
             return f"{words}, against {blue.latency:.3f} s of the old version's, and watch.latency_ratio allows {watch.latency_ratio:g} times that"

@@ -16,16 +16,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m localcloud", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="of the API; any free one by default")
     parser.add_argument("--region", default="eu-west-1")
-    parser.add_argument("--home", type=Path, help="where disks and images lie; a temporary directory by default")
-    parser.add_argument("--no-delays", action="store_true", help="nothing takes longer than it must")
+    parser.add_argument(
+        "--home", type=Path, help="where disks and images lie; a temporary directory by default"
+    )
+    parser.add_argument(
+        "--no-delays", action="store_true", help="nothing takes longer than it must"
+    )
     for name in ("boot", "stop", "terminate", "image", "scale"):
-        parser.add_argument(f"--{name}", type=float, metavar="SECONDS", help=f"default {getattr(Delays(), name)}")
+        parser.add_argument(
+            f"--{name}", type=float, metavar="SECONDS", help=f"default {getattr(Delays(), name)}"
+        )
     chosen = parser.parse_args()
     base = Delays.none() if chosen.no_delays else Delays()
-    delays = Delays(**{name: getattr(base, name) if getattr(chosen, name) is None else getattr(chosen, name) for name in vars(base)})
+    delays = Delays(
+        **{
+            name: getattr(base, name) if getattr(chosen, name) is None else getattr(chosen, name)
+            for name in vars(base)
+        }
+    )
     home = chosen.home or Path(tempfile.mkdtemp(prefix="localcloud-"))
     try:
-        cloud = LocalCloud(lambda network: Settings(network, home, chosen.region, chosen.port, delays))
+        cloud = LocalCloud(
+            lambda network: Settings(network, home, chosen.region, chosen.port, delays)
+        )
     except (RuntimeError, OSError) as error:
         sys.exit(f"localcloud: {error}")
     cloud.start()

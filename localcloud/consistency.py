@@ -41,7 +41,9 @@ def install(region: Region) -> None:
         shown = []
         for reservation in original(self, *args, **kwargs):
             visible = copy.copy(reservation)
-            visible.instances = [i for i in reservation.instances if not hidden("DescribeInstances", i.id)]
+            visible.instances = [
+                i for i in reservation.instances if not hidden("DescribeInstances", i.id)
+            ]
             shown += [visible] if visible.instances else []
         return shown
 
@@ -49,27 +51,46 @@ def install(region: Region) -> None:
     def by_ids(original: Any, self: Any, ids: list[str], *args: Any, **kwargs: Any) -> Any:
         for name in ids:
             if hidden("DescribeInstances", name):
-                raise EC2ClientError("InvalidInstanceID.NotFound", f"The instance ID '{name}' does not exist")
+                raise EC2ClientError(
+                    "InvalidInstanceID.NotFound", f"The instance ID '{name}' does not exist"
+                )
         return original(self, ids, *args, **kwargs)
 
     @correct(EC2Backend, "describe_images")
-    def describe_images(original: Any, self: Any, ami_ids: Any = (), *args: Any, **kwargs: Any) -> Any:
+    def describe_images(
+        original: Any, self: Any, ami_ids: Any = (), *args: Any, **kwargs: Any
+    ) -> Any:
         for name in ami_ids:
             if hidden("DescribeImages", name):
-                raise EC2ClientError("InvalidAMIID.NotFound", f"The image id '[{name}]' does not exist")
-        return [image for image in original(self, ami_ids, *args, **kwargs) if not hidden("DescribeImages", image.id)]
+                raise EC2ClientError(
+                    "InvalidAMIID.NotFound", f"The image id '[{name}]' does not exist"
+                )
+        return [
+            image
+            for image in original(self, ami_ids, *args, **kwargs)
+            if not hidden("DescribeImages", image.id)
+        ]
 
     def filtered(owner: Any, method: str, action: str, key: str) -> None:
         @correct(owner, method)
         def describe(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
-            return [item for item in original(self, *args, **kwargs) if not hidden(action, getattr(item, key))]
+            return [
+                item
+                for item in original(self, *args, **kwargs)
+                if not hidden(action, getattr(item, key))
+            ]
 
     filtered(EC2Backend, "describe_security_groups", "DescribeSecurityGroups", "id")
     filtered(EC2Backend, "describe_launch_templates", "DescribeLaunchTemplates", "name")
-    filtered(AutoScalingBackend, "describe_auto_scaling_groups", "DescribeAutoScalingGroups", "name")
+    filtered(
+        AutoScalingBackend, "describe_auto_scaling_groups", "DescribeAutoScalingGroups", "name"
+    )
 
     @correct(EC2Backend, "delete_launch_template")
     def delete_launch_template(original: Any, self: Any, name: str, tid: str | None) -> Any:
         if name and hidden("DeleteLaunchTemplate", name):
-            raise EC2ClientError("InvalidLaunchTemplateName.NotFoundException", f"The launch template {name} does not exist.")
+            raise EC2ClientError(
+                "InvalidLaunchTemplateName.NotFoundException",
+                f"The launch template {name} does not exist.",
+            )
         return original(self, name, tid)

@@ -38,14 +38,18 @@ class Fault:
 
     def __post_init__(self) -> None:
         if self.kind not in API_KINDS + REGION_KINDS:
-            raise ValueError(f"no fault is called {self.kind!r}: there are {', '.join(API_KINDS + REGION_KINDS)}")
+            raise ValueError(
+                f"no fault is called {self.kind!r}: there are {', '.join(API_KINDS + REGION_KINDS)}"
+            )
         try:
             for pattern in (self.action, *self.match.values()):
                 re.compile(pattern)
         except re.error as error:
             raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
         if unknown := set(self.match) - MATCHABLE:
-            raise ValueError(f"a fault cannot match {', '.join(sorted(unknown))}: there are {', '.join(sorted(MATCHABLE))}")
+            raise ValueError(
+                f"a fault cannot match {', '.join(sorted(unknown))}: there are {', '.join(sorted(MATCHABLE))}"
+            )
 
     def fits(self, kinds: tuple[str, ...], action: str, facts: dict[str, str]) -> bool:
         return (

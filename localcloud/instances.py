@@ -20,21 +20,33 @@ from localcloud.region import REMEMBER_TERMINATED, TICK, Region, backends, corre
 from localcloud.ssh import Ssh
 
 PENDING, RUNNING, SHUTTING_DOWN, TERMINATED, STOPPING, STOPPED = 0, 16, 32, 48, 64, 80
-_NAMES = {0: "pending", 16: "running", 32: "shutting-down", 48: "terminated", 64: "stopping", 80: "stopped"}
+_NAMES = {
+    0: "pending",
+    16: "running",
+    32: "shutting-down",
+    48: "terminated",
+    64: "stopping",
+    80: "stopped",
+}
 _NO_TOKEN = "ABCDE"  # noqa: S105 (what moto fills in for a call without one)
 
 
 def install(region: Region, ssh: Ssh) -> None:
     tokens: dict[str, tuple[Any, Any]] = {}
     # Moto counts the addresses of what is long gone among those in use.
-    Subnet.available_ip_address_count = property(lambda self: self._available_ip_addresses - len(self._subnet_ips))
+    Subnet.available_ip_address_count = property(
+        lambda self: self._available_ip_addresses - len(self._subnet_ips)
+    )
 
     @correct(TaggedEC2Resource, "get_tags")
     def get_tags(original: Any, self: Any) -> Any:
         """Moto looks for one resource's tags among those of all that ever were, by regular expression."""
         kind = EC2_PREFIX_TO_RESOURCE.get(get_prefix(self.id), "") if self.id else ""
         tags = self.ec2_backend.tags.get(self.id, {})
-        return [{"resource_id": self.id, "key": key, "value": value, "resource_type": kind} for key, value in tags.items()]
+        return [
+            {"resource_id": self.id, "key": key, "value": value, "resource_type": kind}
+            for key, value in tags.items()
+        ]
 
     @correct(EC2Backend, "create_vpc")
     def create_vpc(original: Any, self: Any, cidr_block: str, *args: Any, **kwargs: Any) -> Any:
@@ -46,20 +58,34 @@ def install(region: Region, ssh: Ssh) -> None:
         return original(self, cidr_block, *args, **kwargs)
 
     @correct(EC2Backend, "run_instances")
-    def run_instances(original: Any, self: Any, image_id: Any, count: int, user_data: Any, groups: Any, **more: Any) -> Any:
+    def run_instances(
+        original: Any,
+        self: Any,
+        image_id: Any,
+        count: int,
+        user_data: Any,
+        groups: Any,
+        **more: Any,
+    ) -> Any:
         token = more.get("client_token") or _NO_TOKEN
         asked = (image_id, count, str(user_data), more.get("subnet_id"), more.get("instance_type"))
         if token in tokens:
             before, reservation = tokens[token]
             if before != asked:
-                raise EC2ClientError("IdempotentParameterMismatch", f"The token {token} was used before with other parameters")
+                raise EC2ClientError(
+                    "IdempotentParameterMismatch",
+                    f"The token {token} was used before with other parameters",
+                )
             return reservation
         image = image_id or self._get_template_from_args(more["launch_template"]).image_id
         _require_launchable(self, image)
         shortage = region.faults.take(
-            ("insufficient_capacity",), "RunInstances",
-            subnet=str(more.get("subnet_id")), type=str(more.get("instance_type")), tags=str(more.get("tags")),
-        )  # fmt: skip
+            ("insufficient_capacity",),
+            "RunInstances",
+            subnet=str(more.get("subnet_id")),
+            type=str(more.get("instance_type")),
+            tags=str(more.get("tags")),
+        )
         if shortage:
             raise EC2ClientError(
                 "InsufficientInstanceCapacity",
@@ -94,7 +120,8 @@ def install(region: Region, ssh: Ssh) -> None:
         for instance in self.get_multi_instances_by_id(ids):
             if instance.state_code not in (RUNNING, STOPPING, STOPPED):
                 raise EC2ClientError(
-                    "IncorrectInstanceState", f"The instance '{instance.id}' is not in a state from which it can be stopped."
+                    "IncorrectInstanceState",
+                    f"The instance '{instance.id}' is not in a state from which it can be stopped.",
                 )
             changed.append((instance, copy.copy(instance._state)))
             if instance.state_code == RUNNING:
@@ -122,7 +149,10 @@ def _require_launchable(ec2: Any, image_id: str) -> None:
     if image is None:
         raise EC2ClientError("InvalidAMIID.NotFound", f"The image id '[{image_id}]' does not exist")
     if image.state != "available":
-        raise EC2ClientError("InvalidAMIID.Unavailable", f"The image ID '[{image_id}]' is {image.state}, not available")
+        raise EC2ClientError(
+            "InvalidAMIID.Unavailable",
+            f"The image ID '[{image_id}]' is {image.state}, not available",
+        )
 
 
 def _boot(region: Region, ssh: Ssh, instance: Any) -> None:
@@ -137,7 +167,11 @@ def _boot(region: Region, ssh: Ssh, instance: Any) -> None:
         region.environment_of(instance.id, instance.ec2_backend.region_name),
     )
     fault = region.faults.take(
-        ("boot_silent", "boot_errors"), "RunInstances", id=instance.id, image=instance.image_id, tags=str(instance.get_tags())
+        ("boot_silent", "boot_errors"),
+        "RunInstances",
+        id=instance.id,
+        image=instance.image_id,
+        tags=str(instance.get_tags()),
     )
     _start(region, ssh, instance, fault)
 
@@ -203,13 +237,18 @@ def _become(instance: Any, code: int) -> None:
 
 def _tick(region: Region) -> None:
     for reservations, key, reservation in [
-        (all_.reservations, *item) for all_ in backends(ec2_backends) for item in all_.reservations.items()
+        (all_.reservations, *item)
+        for all_ in backends(ec2_backends)
+        for item in all_.reservations.items()
     ]:
         for instance in reservation.instances:
             machine = region.machines.get(instance.id)
             if machine and instance.state_code == RUNNING and machine.shutdown_due():
                 _obey_shutdown(region, instance)
-        if all(time.monotonic() - getattr(i, "gone_at", time.monotonic()) > REMEMBER_TERMINATED for i in reservation.instances):
+        if all(
+            time.monotonic() - getattr(i, "gone_at", time.monotonic()) > REMEMBER_TERMINATED
+            for i in reservation.instances
+        ):
             del reservations[key]
 
 

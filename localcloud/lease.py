@@ -52,7 +52,9 @@ def take_lease() -> Lease:
         else:
             lease = Lease(network, held)
     if lease is None:
-        raise RuntimeError(f"all networks 127.{FIRST}.0.0/16 to 127.{LAST}.0.0/16 are held by other local clouds")
+        raise RuntimeError(
+            f"all networks 127.{FIRST}.0.0/16 to 127.{LAST}.0.0/16 are held by other local clouds"
+        )
     return lease
 
 

@@ -27,16 +27,19 @@ def install(region: Region) -> None:
         autoscaling = self.autoscaling_backend
         return ActionResult(
             {
-                "MaxNumberOfAutoScalingGroups": GROUPS, "MaxNumberOfLaunchConfigurations": CONFIGURATIONS,
+                "MaxNumberOfAutoScalingGroups": GROUPS,
+                "MaxNumberOfLaunchConfigurations": CONFIGURATIONS,
                 "NumberOfAutoScalingGroups": len(autoscaling.autoscaling_groups),
                 "NumberOfLaunchConfigurations": len(autoscaling.launch_configurations),
             }
-        )  # fmt: skip
+        )
 
     def of_group(self: Any) -> list[dict[str, Any]]:
         name = self._get_param("AutoScalingGroupName")
         if name not in self.autoscaling_backend.autoscaling_groups:
-            raise AutoscalingClientError("ValidationError", f"AutoScalingGroup name not found - {name}")
+            raise AutoscalingClientError(
+                "ValidationError", f"AutoScalingGroup name not found - {name}"
+            )
         return refreshes.setdefault(name, [])
 
     def start_instance_refresh(self: Any) -> ActionResult:
@@ -50,24 +53,37 @@ def install(region: Region) -> None:
         return ActionResult({"InstanceRefreshId": made["InstanceRefreshId"]})
 
     def cancel_instance_refresh(self: Any) -> ActionResult:
-        running = next((refresh for refresh in of_group(self) if refresh["Status"] == "InProgress"), None)
+        running = next(
+            (refresh for refresh in of_group(self) if refresh["Status"] == "InProgress"), None
+        )
         if running is None:
-            raise AutoscalingClientError("ActiveInstanceRefreshNotFound", "No in progress or pending Instance Refresh found")
+            raise AutoscalingClientError(
+                "ActiveInstanceRefreshNotFound", "No in progress or pending Instance Refresh found"
+            )
         running["Status"] = "Cancelled"
         return ActionResult({"InstanceRefreshId": running["InstanceRefreshId"]})
 
     @correct(ServiceQuotasBackend, "get_service_quota")
-    def get_service_quota(original: Any, self: Any, service_code: str, quota_code: str) -> dict[str, Any]:
+    def get_service_quota(
+        original: Any, self: Any, service_code: str, quota_code: str
+    ) -> dict[str, Any]:
         if (service_code, quota_code) != ("ec2", VCPU_QUOTA):
             return dict(original(self, service_code, quota_code))
         return {
-            "ServiceCode": service_code, "ServiceName": "Amazon Elastic Compute Cloud (Amazon EC2)", "QuotaCode": quota_code,
-            "QuotaName": "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", "Value": float(VCPUS), "Unit": "None",
-            "Adjustable": True, "GlobalQuota": False,
-        }  # fmt: skip
+            "ServiceCode": service_code,
+            "ServiceName": "Amazon Elastic Compute Cloud (Amazon EC2)",
+            "QuotaCode": quota_code,
+            "QuotaName": "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances",
+            "Value": float(VCPUS),
+            "Unit": "None",
+            "Adjustable": True,
+            "GlobalQuota": False,
+        }
 
     AutoScalingResponse.describe_account_limits = describe_account_limits
-    AutoScalingResponse.describe_instance_refreshes = lambda self: ActionResult({"InstanceRefreshes": of_group(self)})
+    AutoScalingResponse.describe_instance_refreshes = lambda self: ActionResult(
+        {"InstanceRefreshes": of_group(self)}
+    )
     AutoScalingResponse.start_instance_refresh = start_instance_refresh
     AutoScalingResponse.cancel_instance_refresh = cancel_instance_refresh
 
@@ -75,6 +91,13 @@ def install(region: Region) -> None:
 def vcpus_in_use(region: str) -> float:
     """Of what runs there on demand: what CloudWatch calls AWS/Usage, ResourceCount, vCPU."""
     ec2 = backend(ec2_backends, region)
-    types = [instance.instance_type for instance in ec2.all_running_instances() if instance.lifecycle != "spot"]
-    vcpus = {kind["InstanceType"]: kind["VCpuInfo"]["DefaultVCpus"] for kind in ec2.describe_instance_types(sorted(set(types)))}
+    types = [
+        instance.instance_type
+        for instance in ec2.all_running_instances()
+        if instance.lifecycle != "spot"
+    ]
+    vcpus = {
+        kind["InstanceType"]: kind["VCpuInfo"]["DefaultVCpus"]
+        for kind in ec2.describe_instance_types(sorted(set(types)))
+    }
     return float(sum(vcpus[kind] for kind in types))

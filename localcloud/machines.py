@@ -22,7 +22,9 @@ USER_DATA_PATIENCE = 60
 HOME = "home/ec2-user"
 UNITS = Path("etc/systemd/system/multi-user.target.wants")
 # https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html#EnvironmentFile=: quoted as a shell would, or plain.
-_ASSIGNED = re.compile(r'^([A-Za-z_]\w*)=(?:"((?:[^"\\]|\\.)*)"|([^\n]*))$', re.MULTILINE | re.DOTALL)
+_ASSIGNED = re.compile(
+    r'^([A-Za-z_]\w*)=(?:"((?:[^"\\]|\\.)*)"|([^\n]*))$', re.MULTILINE | re.DOTALL
+)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _SUDO = """#!/bin/sh
 # Whoever runs on a cloud machine is root here already: options and VAR=value are obeyed, the rest is run.
@@ -106,9 +108,17 @@ class Machine:
         if sickness is None:
             self.services = [self._start(unit) for unit in self._units()]
         elif sickness.kind == "errors":
-            sick = [sys.executable, "-S", "-E", str(Path(__file__).with_name("sick.py")), self.address]
+            sick = [
+                sys.executable,
+                "-S",
+                "-E",
+                str(Path(__file__).with_name("sick.py")),
+                self.address,
+            ]
             ports = [self._port(unit) for unit in self._units()] or ["8080"]
-            self.services = [self._spawn([*sick, port, json.dumps(sickness.healthy_paths)]) for port in ports]
+            self.services = [
+                self._spawn([*sick, port, json.dumps(sickness.healthy_paths)]) for port in ports
+            ]
 
     def _run_user_data(self, script: Path) -> None:
         running = self._spawn(["sh", str(script)])
@@ -121,9 +131,14 @@ class Machine:
         """A shell script with the machine's disk as its working directory and DESTDIR."""
         with stdout.open("wb") as out, stderr.open("wb") as err:
             return subprocess.Popen(
-                ["sh", str(script)], cwd=self.root, env=self.environment(), stdin=subprocess.DEVNULL,
-                stdout=out, stderr=err, start_new_session=True,
-            )  # fmt: skip
+                ["sh", str(script)],
+                cwd=self.root,
+                env=self.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
 
     def shutdown_due(self) -> bool:
         try:
@@ -148,7 +163,11 @@ class Machine:
     @property
     def halted(self) -> bool:
         """Nothing of it runs any more: whoever gets its address next can listen there."""
-        return not self.booting and not self.services and all(service.poll() is not None for service in self._dying)
+        return (
+            not self.booting
+            and not self.services
+            and all(service.poll() is not None for service in self._dying)
+        )
 
     def kill(self) -> None:
         """As a crash: every service is gone at once, and nothing restarts it."""
@@ -178,7 +197,8 @@ class Machine:
         for file in unit.all("EnvironmentFile"):
             if (path := self.root / file.lstrip("-").lstrip("/")).exists():
                 pairs += [
-                    name + "=" + (_ESCAPED.sub(r"\1", quoted) or plain) for name, quoted, plain in _ASSIGNED.findall(path.read_text())
+                    name + "=" + (_ESCAPED.sub(r"\1", quoted) or plain)
+                    for name, quoted, plain in _ASSIGNED.findall(path.read_text())
                 ]
         return dict(pair.split("=", 1) for pair in pairs) | self.environment()
 
@@ -192,13 +212,17 @@ class Machine:
             running = self._spawn(self._command(before), directory, self._variables(unit))
             if running.wait(USER_DATA_PATIENCE):
                 return running
-        return self._spawn(self._command(unit.one("ExecStart", "false")), directory, self._variables(unit))
+        return self._spawn(
+            self._command(unit.one("ExecStart", "false")), directory, self._variables(unit)
+        )
 
     def _command(self, line: str) -> list[str]:
         """Words that name something on the machine's own disk mean that."""
         words = shlex.split(line.lstrip("+-!@:"))
         return [
-            str(self.root / word.lstrip("/")) if word.startswith("/") and (self.root / word.lstrip("/")).exists() else word
+            str(self.root / word.lstrip("/"))
+            if word.startswith("/") and (self.root / word.lstrip("/")).exists()
+            else word
             for word in words
         ]
 
@@ -207,13 +231,23 @@ class Machine:
         log.parent.mkdir(parents=True, exist_ok=True)
         return log
 
-    def _spawn(self, command: list[str], directory: Path | None = None, variables: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+    def _spawn(
+        self,
+        command: list[str],
+        directory: Path | None = None,
+        variables: dict[str, str] | None = None,
+    ) -> subprocess.Popen[bytes]:
         with self._log().open("ab") as output:
             try:
                 process = subprocess.Popen(
-                    command, cwd=directory or self.root, env=variables or self.environment(), stdin=subprocess.DEVNULL,
-                    stdout=output, stderr=output, start_new_session=True,
-                )  # fmt: skip
+                    command,
+                    cwd=directory or self.root,
+                    env=variables or self.environment(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                )
             except OSError as error:
                 output.write(f"cannot start {command}: {error}\n".encode())
                 return subprocess.Popen(["false"])
@@ -226,7 +260,12 @@ def copy_disk(source: Path | None, target: Path) -> None:
     if source is None or not source.exists():
         target.mkdir(parents=True)
         return
-    shutil.copytree(source, target, symlinks=True, ignore=lambda folder, _: ["run"] if Path(folder) == source else [])
+    shutil.copytree(
+        source,
+        target,
+        symlinks=True,
+        ignore=lambda folder, _: ["run"] if Path(folder) == source else [],
+    )
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:

@@ -43,16 +43,23 @@ def _find(region: Region, instance: Any, path: str) -> str | None:
         expires = datetime.now(UTC) + timedelta(hours=6)
         return json.dumps(
             {
-                "Code": "Success", "AccessKeyId": f"role-of-{instance.id}", "SecretAccessKey": "localcloud", "Token": "localcloud",
+                "Code": "Success",
+                "AccessKeyId": f"role-of-{instance.id}",
+                "SecretAccessKey": "localcloud",
+                "Token": "localcloud",
                 "Expiration": f"{expires:%Y-%m-%dT%H:%M:%SZ}",
             }
-        )  # fmt: skip
+        )
     return None
 
 
 def _profile(instance: Any) -> str:
     association = instance.ec2_backend.iam_instance_profile_associations.get(instance.id)
-    return str(association.iam_instance_profile.name) if association else instance.iam_instance_profile or ""
+    return (
+        str(association.iam_instance_profile.name)
+        if association
+        else instance.iam_instance_profile or ""
+    )
 
 
 def _reply(start: Any, status: str, text: str) -> Iterable[bytes]:

@@ -28,9 +28,11 @@ REMEMBER = 3_600
 # Target group, who answered, status, milliseconds, when.
 FORMAT = "%UPSTREAM_CLUSTER% %UPSTREAM_HOST% %RESPONSE_CODE% %DURATION% %START_TIME(%s.%3f)%\n"
 COMPARED: dict[str, Callable[[float, float], bool]] = {
-    "GreaterThanThreshold": operator.gt, "GreaterThanOrEqualToThreshold": operator.ge,
-    "LessThanThreshold": operator.lt, "LessThanOrEqualToThreshold": operator.le,
-}  # fmt: skip
+    "GreaterThanThreshold": operator.gt,
+    "GreaterThanOrEqualToThreshold": operator.ge,
+    "LessThanThreshold": operator.lt,
+    "LessThanOrEqualToThreshold": operator.le,
+}
 # One request: (second it was answered, status, seconds it took).
 Answer = tuple[float, int, float]
 
@@ -48,10 +50,11 @@ class Metrics:
         return {
             "name": "envoy.access_loggers.file",
             "typed_config": {
-                "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog", "path": str(self.log),
+                "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+                "path": str(self.log),
                 "log_format": {"text_format_source": {"inline_string": FORMAT}},
             },
-        }  # fmt: skip
+        }
 
     def install(self) -> None:
         metrics = self
@@ -59,26 +62,51 @@ class Metrics:
 
         @correct(CloudWatchBackend, "get_metric_data")
         def get_metric_data(
-            original: Any, self: Any, queries: Any, start_time: datetime, end_time: datetime, *args: Any, **kwargs: Any
+            original: Any,
+            self: Any,
+            queries: Any,
+            start_time: datetime,
+            end_time: datetime,
+            *args: Any,
+            **kwargs: Any,
         ) -> Any:
-            if [query.get("MetricStat", {}).get("Metric", {}).get("Namespace") for query in queries] == ["AWS/Usage"]:
+            if [
+                query.get("MetricStat", {}).get("Metric", {}).get("Namespace") for query in queries
+            ] == ["AWS/Usage"]:
                 return [metrics.usage(self.region_name, queries[0], end_time)]
-            ours = [query for query in queries if query.get("MetricStat", {}).get("Metric", {}).get("Namespace") in NAMESPACES]
+            ours = [
+                query
+                for query in queries
+                if query.get("MetricStat", {}).get("Metric", {}).get("Namespace") in NAMESPACES
+            ]
             if not ours:
                 return original(self, queries, start_time, end_time, *args, **kwargs)
             if len(ours) != len(queries):
-                raise NotImplementedError(f"GetMetricData of {NAMESPACES} together with expressions or other metrics")
+                raise NotImplementedError(
+                    f"GetMetricData of {NAMESPACES} together with expressions or other metrics"
+                )
             return [metrics._result(self, query, start_time, end_time) for query in queries]
 
     @staticmethod
     def usage(region: str, query: dict[str, Any], now: datetime) -> dict[str, Any]:
         """The one usage that is kept here: vCPUs on demand, as they are now."""
-        dimensions = {item["Name"]: item["Value"] for item in query["MetricStat"]["Metric"]["Dimensions"]}
-        if dimensions != {"Service": "EC2", "Resource": "vCPU", "Type": "Resource", "Class": "Standard/OnDemand"}:
+        dimensions = {
+            item["Name"]: item["Value"] for item in query["MetricStat"]["Metric"]["Dimensions"]
+        }
+        if dimensions != {
+            "Service": "EC2",
+            "Resource": "vCPU",
+            "Type": "Resource",
+            "Class": "Standard/OnDemand",
+        }:
             raise NotImplementedError(f"AWS/Usage of {dimensions}")
         return {
-            "id": query["Id"], "label": "ResourceCount", "status_code": "Complete", "values": [vcpus_in_use(region)], "timestamps": [now],
-        }  # fmt: skip
+            "id": query["Id"],
+            "label": "ResourceCount",
+            "status_code": "Complete",
+            "values": [vcpus_in_use(region)],
+            "timestamps": [now],
+        }
 
     def _tick(self) -> None:
         if time.monotonic() < self._next_look:
@@ -110,28 +138,58 @@ class Metrics:
             if answers and answers[0][0] < old - REMEMBER:
                 del answers[: bisect_left(answers, (old, 0, 0.0))]
 
-    def _result(self, cloudwatch: Any, query: dict[str, Any], start: datetime, end: datetime) -> dict[str, Any]:
+    def _result(
+        self, cloudwatch: Any, query: dict[str, Any], start: datetime, end: datetime
+    ) -> dict[str, Any]:
         wanted, period = query["MetricStat"], int(query["MetricStat"]["Period"])
-        dimensions = {item["Name"]: item["Value"] for item in wanted["Metric"].get("Dimensions", [])}
-        first, last = (int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()) for moment in (start, end))
+        dimensions = {
+            item["Name"]: item["Value"] for item in wanted["Metric"].get("Dimensions", [])
+        }
+        first, last = (
+            int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()) for moment in (start, end)
+        )
         first -= first % period
         found = []
         for begin in range(first, last, period):
-            value = self.value(cloudwatch.region_name, wanted["Metric"]["MetricName"], dimensions, wanted["Stat"], begin, begin + period)
+            value = self.value(
+                cloudwatch.region_name,
+                wanted["Metric"]["MetricName"],
+                dimensions,
+                wanted["Stat"],
+                begin,
+                begin + period,
+            )
             if value is not None:
                 found.append((datetime.fromtimestamp(begin, UTC), value))
         found.reverse()
         return {
-            "id": query["Id"], "label": query.get("Label", wanted["Metric"]["MetricName"]), "status_code": "Complete",
-            "values": [value for _, value in found], "timestamps": [moment for moment, _ in found],
-        }  # fmt: skip
+            "id": query["Id"],
+            "label": query.get("Label", wanted["Metric"]["MetricName"]),
+            "status_code": "Complete",
+            "values": [value for _, value in found],
+            "timestamps": [moment for moment, _ in found],
+        }
 
-    def value(self, region: str, metric: str, dimensions: dict[str, str], stat: str, begin: float, end: float) -> float | None:
+    def value(
+        self,
+        region: str,
+        metric: str,
+        dimensions: dict[str, str],
+        stat: str,
+        begin: float,
+        end: float,
+    ) -> float | None:
         """None where there is no datum, as CloudWatch has none for minutes without requests."""
         name = dimensions.get("TargetGroup", "").split("/")
         if len(name) < 2 and "LoadBalancerName" not in dimensions:
-            raise NotImplementedError(f"{metric} by {sorted(dimensions)}: metrics are kept by target group and by classic balancer here")
-        cluster = f"{region}-{name[1]}" if len(name) > 1 else f"classic-{region}-{dimensions['LoadBalancerName']}"
+            raise NotImplementedError(
+                f"{metric} by {sorted(dimensions)}: metrics are kept by target group and by classic balancer here"
+            )
+        cluster = (
+            f"{region}-{name[1]}"
+            if len(name) > 1
+            else f"classic-{region}-{dimensions['LoadBalancerName']}"
+        )
         answers = [a for a in self._answers[cluster] if begin <= a[0] < end]
         if metric in ("TargetResponseTime", "Latency"):
             return _statistic([took for _, _, took in answers], stat)
@@ -151,15 +209,27 @@ class Metrics:
         stat, breaching = alarm.statistic or alarm.extended_statistic, 0
         last = now - now % period
         values = [
-            self.value(cloudwatch.region_name, alarm.metric_name, dimensions, stat, begin, begin + period)
+            self.value(
+                cloudwatch.region_name, alarm.metric_name, dimensions, stat, begin, begin + period
+            )
             for begin in range(last - period * int(alarm.evaluation_periods), last, period)
         ]
         for value in values:
             missing = alarm.treat_missing_data == "breaching"
-            breaching += missing if value is None else COMPARED[alarm.comparison_operator](value, float(alarm.threshold))
+            breaching += (
+                missing
+                if value is None
+                else COMPARED[alarm.comparison_operator](value, float(alarm.threshold))
+            )
         wanted = int(alarm.datapoints_to_alarm or alarm.evaluation_periods)
         known = [value for value in values if value is not None]
-        state = "ALARM" if breaching >= wanted else "OK" if known or alarm.treat_missing_data == "notBreaching" else "INSUFFICIENT_DATA"
+        state = (
+            "ALARM"
+            if breaching >= wanted
+            else "OK"
+            if known or alarm.treat_missing_data == "notBreaching"
+            else "INSUFFICIENT_DATA"
+        )
         if alarm.state_value != state:
             alarm.update_state(f"Threshold Crossed: {breaching} datapoints {known}", "{}", state)
             for action in (alarm.alarm_actions or []) if state == "ALARM" else []:

@@ -30,7 +30,9 @@ def weight(member: Any) -> int:
 
 def wants_spot(group: Any) -> bool:
     """Of the next instance. https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_InstancesDistribution.html"""
-    return bool(group.mixed_instances_policy) and sum(map(weight, _on_demand(group))) >= _on_demand_wanted(group)
+    return bool(group.mixed_instances_policy) and sum(
+        map(weight, _on_demand(group))
+    ) >= _on_demand_wanted(group)
 
 
 def misfit(group: Any) -> list[Any]:
@@ -56,4 +58,8 @@ def _overrides(group: Any) -> list[Any]:
 
 
 def _on_demand(group: Any) -> list[Any]:
-    return [m for m in group.instance_states if not m.lifecycle_state.startswith(GOING) and m.instance.lifecycle != "spot"]
+    return [
+        m
+        for m in group.instance_states
+        if not m.lifecycle_state.startswith(GOING) and m.instance.lifecycle != "spot"
+    ]

@@ -22,10 +22,24 @@ import moto.core.responses
 from moto import backends
 from moto.core.serialize import XFormedAttributePicker
 from moto.ec2.models import ec2_backends
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.moto_server.werkzeug_app import (
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
 from werkzeug.serving import make_server
 
-from localcloud import commands, consistency, guards, images, instances, lifecycle, limits, metadata, wire
+from localcloud import (
+    commands,
+    consistency,
+    guards,
+    images,
+    instances,
+    lifecycle,
+    limits,
+    metadata,
+    wire,
+)
 from localcloud.balancer import Balancer, require_platform
 from localcloud.faults import API_KINDS, Fault
 from localcloud.groups import Groups
@@ -37,8 +51,12 @@ from localcloud.targets import Targets
 
 KEPT_REQUESTS = 100_000
 # moto lists its own package's directory, and each response class's methods, anew for every request.
-backends.list_of_moto_modules = functools.cache(lambda listed=backends.list_of_moto_modules: tuple(listed()))
-moto.core.responses.method_names_from_class = functools.cache(moto.core.responses.method_names_from_class)
+backends.list_of_moto_modules = functools.cache(
+    lambda listed=backends.list_of_moto_modules: tuple(listed())
+)
+moto.core.responses.method_names_from_class = functools.cache(
+    moto.core.responses.method_names_from_class
+)
 
 
 _possible_keys: dict[Any, tuple[str, ...]] = {}
@@ -88,7 +106,9 @@ class LocalCloud:
         Groups(self.region, targets).install()
         self.balancer.install()
         self._moto = DomainDispatcherApplication(_app_that_raises)
-        self._server = make_server("127.0.0.1", self.settings.port, self, threaded=True, request_handler=_Handler)
+        self._server = make_server(
+            "127.0.0.1", self.settings.port, self, threaded=True, request_handler=_Handler
+        )
         self.region.endpoint = self.endpoint
 
     @property
@@ -96,7 +116,9 @@ class LocalCloud:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def start(self) -> None:
-        backend(ec2_backends, self.settings.region)  # the first use of EC2 loads its tables: a second that no caller should wait
+        backend(
+            ec2_backends, self.settings.region
+        )  # the first use of EC2 loads its tables: a second that no caller should wait
         self.balancer.start()
         self.targets.start()
         self.region.start()
@@ -110,7 +132,9 @@ class LocalCloud:
 
     def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
         chunked = environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH")
-        body = environ["wsgi.input"].read(-1 if chunked else int(environ.get("CONTENT_LENGTH") or 0))
+        body = environ["wsgi.input"].read(
+            -1 if chunked else int(environ.get("CONTENT_LENGTH") or 0)
+        )
         environ.pop("HTTP_TRANSFER_ENCODING", None)
         environ["wsgi.input"], environ["CONTENT_LENGTH"] = io.BytesIO(body), str(len(body))
         if environ["PATH_INFO"].startswith(metadata.PREFIX):
@@ -128,7 +152,11 @@ class LocalCloud:
         }
         self.requests.append(entry)
         fault = self.region.faults.take(
-            API_KINDS, call.action, service=call.service, caller=call.caller, body=unquote_plus(body.decode("latin1"))
+            API_KINDS,
+            call.action,
+            service=call.service,
+            caller=call.caller,
+            body=unquote_plus(body.decode("latin1")),
         )
         entry["fault"] = fault.kind if fault else None
         if fault:
@@ -149,33 +177,49 @@ class LocalCloud:
         start(status, headers)
         return [reply]
 
-    def _ask_moto(self, environ: dict[str, Any], call: wire.Call) -> tuple[str, list[tuple[str, str]], bytes]:
+    def _ask_moto(
+        self, environ: dict[str, Any], call: wire.Call
+    ) -> tuple[str, list[tuple[str, str]], bytes]:
         reply: dict[str, Any] = {}
         try:
             with self.region.lock:
-                chunks = self._moto(environ, lambda status, headers, _=None: reply.update(status=status, headers=headers))
+                chunks = self._moto(
+                    environ,
+                    lambda status, headers, _=None: reply.update(status=status, headers=headers),
+                )
                 body = b"".join(chunks)
         except NotImplementedError as error:
-            return wire.error(call, "NotImplemented", f"the local cloud does not model this: {call.action}: {error}", 400)
+            return wire.error(
+                call,
+                "NotImplemented",
+                f"the local cloud does not model this: {call.action}: {error}",
+                400,
+            )
         except Exception as error:
             traceback.print_exc()
             return wire.error(call, "InternalFailure", f"{type(error).__name__}: {error}", 500)
         return reply["status"], reply["headers"], body
 
     @staticmethod
-    def _refuse(call: wire.Call, fault: Fault, entry: dict[str, Any], start: Start) -> Iterable[bytes]:
+    def _refuse(
+        call: wire.Call, fault: Fault, entry: dict[str, Any], start: Start
+    ) -> Iterable[bytes]:
         code, status = (
             ("Throttling" if call.protocol != "ec2" else "RequestLimitExceeded", 400)
             if fault.kind == "throttle"
             else (fault.code, fault.status)
         )
         entry["outcome"] = code
-        line, headers, reply = wire.error(call, code, "Rate exceeded" if fault.kind == "throttle" else "injected fault", status)
+        line, headers, reply = wire.error(
+            call, code, "Rate exceeded" if fault.kind == "throttle" else "injected fault", status
+        )
         start(line, headers)
         return [reply]
 
     @staticmethod
-    def _drop(environ: dict[str, Any], entry: dict[str, Any] | None, start: Start) -> Iterable[bytes]:
+    def _drop(
+        environ: dict[str, Any], entry: dict[str, Any] | None, start: Start
+    ) -> Iterable[bytes]:
         """Close the connection with no answer: the caller cannot know what became of its call."""
         if entry is not None:
             entry["outcome"] = "connection dropped"
@@ -185,7 +229,9 @@ class LocalCloud:
 
     def _control(self, environ: dict[str, Any], body: bytes, start: Start) -> Iterable[bytes]:
         try:
-            answer: Any = self._steer(environ["REQUEST_METHOD"], environ["PATH_INFO"].split("/")[2:], body)
+            answer: Any = self._steer(
+                environ["REQUEST_METHOD"], environ["PATH_INFO"].split("/")[2:], body
+            )
             status = "200 OK"
         except (LookupError, ValueError, TypeError) as error:
             answer, status = {"error": str(error)}, "400 Bad Request"
@@ -222,7 +268,12 @@ class LocalCloud:
                 return self.targets.capacity()
             case "GET", ["instances"]:
                 return [
-                    {"id": m.id, "address": m.address, "root": str(m.root), "processes": [s.pid for s in m.services if s.poll() is None]}
+                    {
+                        "id": m.id,
+                        "address": m.address,
+                        "root": str(m.root),
+                        "processes": [s.pid for s in m.services if s.poll() is None],
+                    }
                     for m in self.region.machines.values()
                     if m.running
                 ]

@@ -35,7 +35,9 @@ class Ssh:
         self._region = region
         self._loop = asyncio.new_event_loop()
         self._listening: dict[str, asyncssh.SSHAcceptor] = {}
-        self.port = PORT if _may_bind(f"127.{region.settings.network}.255.254", PORT) else OTHER_PORT
+        self.port = (
+            PORT if _may_bind(f"127.{region.settings.network}.255.254", PORT) else OTHER_PORT
+        )
         threading.Thread(target=self._loop.run_forever, name="ssh", daemon=True).start()
 
     def open(self, machine: Machine, key_name: str | None) -> None:
@@ -62,10 +64,16 @@ class Ssh:
 
     async def _listen(self, machine: Machine, host_key: Path) -> None:
         self._listening[machine.id] = await asyncssh.listen(
-            machine.address, self.port, server_host_keys=[str(host_key)], server_factory=lambda: _Door(self._region, machine),
-            process_factory=lambda process: _run(self._region, machine, process), encoding=None,
-            sftp_factory=lambda channel: _Disk(channel, machine.root), allow_scp=True, reuse_address=True,
-        )  # fmt: skip
+            machine.address,
+            self.port,
+            server_host_keys=[str(host_key)],
+            server_factory=lambda: _Door(self._region, machine),
+            process_factory=lambda process: _run(self._region, machine, process),
+            encoding=None,
+            sftp_factory=lambda channel: _Disk(channel, machine.root),
+            allow_scp=True,
+            reuse_address=True,
+        )
 
     def _close(self, machine_id: str) -> None:
         """Called under the region's lock, which a login may be waiting for: it does not wait for the loop."""
@@ -92,8 +100,18 @@ class _Door(asyncssh.SSHServer):
     def _admitted(self, address: str) -> bool:
         with self._region.lock:
             instance = find_instance(self._machine.id)
-            rules = [rule for group in instance.security_groups for rule in group.ingress_rules] if instance else []
-        ranges = [cidr for rule in rules if _is_for_ssh(rule) for cidr in rule.ip_range.values() if "/" in str(cidr)]
+            rules = (
+                [rule for group in instance.security_groups for rule in group.ingress_rules]
+                if instance
+                else []
+            )
+        ranges = [
+            cidr
+            for rule in rules
+            if _is_for_ssh(rule)
+            for cidr in rule.ip_range.values()
+            if "/" in str(cidr)
+        ]
         client = ipaddress.ip_address(address)
         return any(client in ipaddress.ip_network(cidr) for cidr in ranges)
 
@@ -118,9 +136,15 @@ async def _run(region: Region, machine: Machine, process: Any) -> None:
     home.mkdir(parents=True, exist_ok=True)
     command = ["sh", "-c", os.fsdecode(process.command)] if process.command else ["sh", "-s"]
     child = await asyncio.create_subprocess_exec(
-        *command, cwd=home, env=machine.environment() | {"HOME": str(home), "USER": process.get_extra_info("username") or "user"},
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, start_new_session=True,
-    )  # fmt: skip
+        *command,
+        cwd=home,
+        env=machine.environment()
+        | {"HOME": str(home), "USER": process.get_extra_info("username") or "user"},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
     region.lease.note_process_group(child.pid)
     machine.sessions.add(child.pid)
     if not machine.running:
@@ -128,7 +152,9 @@ async def _run(region: Region, machine: Machine, process: Any) -> None:
         os.killpg(child.pid, signal.SIGKILL)
     try:
         # The end of one stream is not the end of the other: the channel is closed with the exit code.
-        await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr, send_eof=False)
+        await process.redirect(
+            stdin=child.stdin, stdout=child.stdout, stderr=child.stderr, send_eof=False
+        )
         code = await child.wait()
         # What it said is still under way when it has ended, and would be lost with the channel.
         await process.stdout.drain()

@@ -83,21 +83,26 @@ class Targets:
             if group is None:
                 raise TargetGroupNotFoundError
             ids = [target["Id"] for target in wanted or []] or [
-                *group.targets, *(i for (of, i) in targets.draining if of == arn and i not in group.targets)
-            ]  # fmt: skip
+                *group.targets,
+                *(i for (of, i) in targets.draining if of == arn and i not in group.targets),
+            ]
             return [targets._describe(self, group, target) for target in ids]
 
         self.region.every_tick(self._end_drains)
         self.region.every_tick(self._mark_least)
 
     def start(self) -> None:
-        threading.Thread(target=lambda: self._loop.run_until_complete(self._check_for_ever()), daemon=True).start()
+        threading.Thread(
+            target=lambda: self._loop.run_until_complete(self._check_for_ever()), daemon=True
+        ).start()
 
     def enter(self, arn: str, port: int, instances: Mapping[str, Any]) -> None:
         """From now on they are checked. `instances` by id; what is none has its address for its id."""
         for target, instance in instances.items():
             self.draining.pop((arn, target), None)
-            self.checks.setdefault((arn, target), Check(instance.private_ip if instance else target, port))
+            self.checks.setdefault(
+                (arn, target), Check(instance.private_ip if instance else target, port)
+            )
         self.changed()
 
     def register(self, arn: str, instances: list[Any]) -> None:
@@ -137,26 +142,38 @@ class Targets:
     def in_rotation(self, arn: str) -> list[Check]:
         """The healthy ones. When none is, all of a target group's, since AWS fails open; a classic balancer answers 503."""
         checks = [check for (of, _), check in list(self.checks.items()) if of == arn]
-        return [check for check in checks if check.state == "healthy"] or ([] if arn in self.more_groups else checks)
+        return [check for check in checks if check.state == "healthy"] or (
+            [] if arn in self.more_groups else checks
+        )
 
     def capacity(self) -> dict[str, dict[str, int]]:
         """Healthy targets per target group: now, and the fewest since the watermark was cleared."""
         now = self._healthy()
-        return {arn: {"healthy": count, "least": self.least.get(arn, count)} for arn, count in now.items()}
+        return {
+            arn: {"healthy": count, "least": self.least.get(arn, count)}
+            for arn, count in now.items()
+        }
 
     def _mark_least(self) -> None:
         for arn, count in self._healthy().items():
             self.least[arn] = min(count, self.least.get(arn, count))
 
     def _healthy(self) -> dict[str, int]:
-        counts = dict.fromkeys((arn for elb in backends(elbv2_backends) for arn in elb.target_groups), 0)
+        counts = dict.fromkeys(
+            (arn for elb in backends(elbv2_backends) for arn in elb.target_groups), 0
+        )
         for (arn, _), check in list(self.checks.items()):
             counts[arn] = counts.get(arn, 0) + (check.state == "healthy")
         return counts
 
     def _group(self, arn: str) -> Any:
         return self.more_groups.get(arn) or next(
-            (elb.target_groups[arn] for elb in backends(elbv2_backends) if arn in elb.target_groups), None
+            (
+                elb.target_groups[arn]
+                for elb in backends(elbv2_backends)
+                if arn in elb.target_groups
+            ),
+            None,
         )
 
     def _end_drains(self) -> None:
@@ -174,10 +191,16 @@ class Targets:
             if not elb._any_listener_using(group.arn):
                 state, reason = "unused", "Target.NotInUse"
         elif key in self.draining:
-            port, state, reason = self.draining[key][1], "draining", "Target.DeregistrationInProgress"
+            port, state, reason = (
+                self.draining[key][1],
+                "draining",
+                "Target.DeregistrationInProgress",
+            )
         else:
             port, state, reason = group.port, "unused", "Target.NotRegistered"
-        return FakeHealthStatus(target, port, str(port), state, reason, description or _REASONS.get(reason or ""))
+        return FakeHealthStatus(
+            target, port, str(port), state, reason, description or _REASONS.get(reason or "")
+        )
 
     async def _check_for_ever(self) -> None:
         while True:
@@ -196,8 +219,16 @@ class Targets:
                 for group in elb.target_groups.values()
                 if group.targets and elb._any_listener_using(group.arn)
             ] + [group for group in self.more_groups.values() if group.targets]
-            known = [(group, self.checks.get((group.arn, target))) for group in used for target in group.targets]
-        return [(group, check) for group, check in known if check and not check.busy and time.monotonic() >= check.due]
+            known = [
+                (group, self.checks.get((group.arn, target)))
+                for group in used
+                for target in group.targets
+            ]
+        return [
+            (group, check)
+            for group, check in known
+            if check and not check.busy and time.monotonic() >= check.due
+        ]
 
     _tasks: set[asyncio.Task[None]] = set()
 
@@ -213,9 +244,12 @@ class Targets:
             check.reason = "Elb.InitialHealthChecking"
         path = None if group.health_check_protocol == "TCP" else group.health_check_path or "/"
         ok, reason, description = await probe(
-            check.address, check.port, path, str((getattr(group, "matcher", None) or {}).get("HttpCode", "200")),
+            check.address,
+            check.port,
+            path,
+            str((getattr(group, "matcher", None) or {}).get("HttpCode", "200")),
             max(FASTEST_TIMEOUT, float(group.health_check_timeout_seconds) * scale),
-        )  # fmt: skip
+        )
         check.passes, check.failures = (check.passes + 1, 0) if ok else (0, check.failures + 1)
         before = check.state
         if ok and (check.state == "initial" or check.passes >= int(group.healthy_threshold_count)):
@@ -229,7 +263,9 @@ class Targets:
             self.changed()
 
 
-async def probe(address: str, port: int, path: str | None, codes: str, patience: float) -> tuple[bool, str, str | None]:
+async def probe(
+    address: str, port: int, path: str | None, codes: str, patience: float
+) -> tuple[bool, str, str | None]:
     """One health check, over TCP alone without a path: passed?, AWS's reason code and description where not."""
     request = f"GET {path} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: ELB-HealthChecker/2.0\r\nConnection: close\r\n\r\n"
     writer = None

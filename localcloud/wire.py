@@ -29,18 +29,27 @@ def read(environ: dict[str, Any], body: bytes) -> Call:
 
 
 def _read(environ: dict[str, Any], body: bytes) -> Call:
-    credential = re.search(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
+    credential = re.search(
+        r"Credential=[^/]+/\d+/[^/]+/([^/]+)/", environ.get("HTTP_AUTHORIZATION", "")
+    )
     service = credential.group(1) if credential else "s3"
     target = environ.get("HTTP_X_AMZ_TARGET")
     if target:
         return Call(service, target.rsplit(".", 1)[-1], "json", _flat(json.loads(body or b"{}")))
     if service != "s3" and b"Action=" in body:
         parameters = {key: values[0] for key, values in parse_qs(body.decode()).items()}
-        return Call(service, parameters.get("Action", "?"), "ec2" if service == "ec2" else "query", parameters)
+        return Call(
+            service,
+            parameters.get("Action", "?"),
+            "ec2" if service == "ec2" else "query",
+            parameters,
+        )
     return Call(service, f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}", "rest-xml", {})
 
 
-def error(call: Call, code: str, message: str, status: int) -> tuple[str, list[tuple[str, str]], bytes]:
+def error(
+    call: Call, code: str, message: str, status: int
+) -> tuple[str, list[tuple[str, str]], bytes]:
     """Status line, headers and body of an error as botocore expects it from this service."""
     if call.protocol == "json":
         kind, text = "application/x-amz-json-1.1", json.dumps({"__type": code, "message": message})
@@ -57,7 +66,10 @@ def error(call: Call, code: str, message: str, status: int) -> tuple[str, list[t
             "<RequestId>local</RequestId></ErrorResponse>"
         )
     else:
-        kind, text = "text/xml", f"<Error><Code>{code}</Code><Message>{_escape(message)}</Message></Error>"
+        kind, text = (
+            "text/xml",
+            f"<Error><Code>{code}</Code><Message>{_escape(message)}</Message></Error>",
+        )
     body = text.encode()
     return f"{status} Error", [("Content-Type", kind), ("Content-Length", str(len(body)))], body
 

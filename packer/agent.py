@@ -19,7 +19,9 @@ UPLOAD_EVERY = 1.0
 def put(url, data):
     # Else it would be sent as a form, and an address that was signed without a type accepts any.
     kind = {"Content-Type": "application/octet-stream"}
-    urllib.request.urlopen(urllib.request.Request(url, data=data, method="PUT", headers=kind), timeout=20).close()
+    urllib.request.urlopen(
+        urllib.request.Request(url, data=data, method="PUT", headers=kind), timeout=20
+    ).close()
 
 
 class Log:

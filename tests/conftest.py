@@ -86,7 +86,10 @@ class StackUnderTest:
 
     async def start_rollback(self, **more: Any) -> WorkflowHandle[Any, dict[str, Any]]:
         handle: WorkflowHandle[Any, dict[str, Any]] = await self.theatre.client.start_workflow(
-            "RollbackWorkflow", {"stack": self.name, "requested_by": "tests"} | more, id=release_id(self.name), task_queue=TASK_QUEUE
+            "RollbackWorkflow",
+            {"stack": self.name, "requested_by": "tests"} | more,
+            id=release_id(self.name),
+            task_queue=TASK_QUEUE,
         )
         return handle
 
@@ -104,10 +107,14 @@ class StackUnderTest:
         return caught.value.cause
 
     async def status(self) -> dict[str, Any]:
-        found: dict[str, Any] = await self.theatre.client.get_workflow_handle(release_id(self.name)).query("status")
+        found: dict[str, Any] = await self.theatre.client.get_workflow_handle(
+            release_id(self.name)
+        ).query("status")
         return found
 
-    async def until(self, check: Callable[[dict[str, Any]], bool], patience: float = 40) -> dict[str, Any]:
+    async def until(
+        self, check: Callable[[dict[str, Any]], bool], patience: float = 40
+    ) -> dict[str, Any]:
         """The first status that passes the check."""
         seen: dict[str, Any] = {}
 
@@ -115,7 +122,11 @@ class StackUnderTest:
             seen.update(await self.status())
             return check(seen)
 
-        await eventually(passes, patience, lambda: f"{self.name} never got there; it is {json.dumps(seen)[:4500]}")
+        await eventually(
+            passes,
+            patience,
+            lambda: f"{self.name} never got there; it is {json.dumps(seen)[:4500]}",
+        )
         return seen
 
     async def until_phase(self, *phases: str) -> dict[str, Any]:
@@ -129,7 +140,9 @@ class StackUnderTest:
 
 
 async def eventually(
-    check: Callable[[], Awaitable[bool]], patience: float = 20, words: Callable[[], str] = lambda: "it never came true"
+    check: Callable[[], Awaitable[bool]],
+    patience: float = 20,
+    words: Callable[[], str] = lambda: "it never came true",
 ) -> None:
     deadline = time.monotonic() + patience
     while True:
@@ -151,7 +164,11 @@ def private_home(tmp_path_factory: pytest.TempPathFactory) -> None:
     home = tmp_path_factory.mktemp("home")
     for key in [key for key in os.environ if key.startswith(("AWS_", "TEMPORAL_", "OVENBIRD_"))]:
         del os.environ[key]
-    os.environ |= {"GIT_CONFIG_GLOBAL": str(home / "gitconfig"), "GIT_CONFIG_NOSYSTEM": "1", "AWS_CONFIG_FILE": str(home / "aws")}
+    os.environ |= {
+        "GIT_CONFIG_GLOBAL": str(home / "gitconfig"),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "AWS_CONFIG_FILE": str(home / "aws"),
+    }
 
 
 @pytest_asyncio.fixture(scope="session")
@@ -172,11 +189,15 @@ async def theatre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[The
 def abroad(theatre: Theatre) -> tuple[Account, Infrastructure]:
     """Another region of the same cloud."""
     environment = theatre.stage.environment | {"AWS_DEFAULT_REGION": ELSEWHERE}
-    return Account(environment), infrastructure.build(environment, stack="abroad", port=8000, network=31)
+    return Account(environment), infrastructure.build(
+        environment, stack="abroad", port=8000, network=31
+    )
 
 
 @pytest.fixture
-def make_stack(theatre: Theatre, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., StackUnderTest]]:
+def make_stack(
+    theatre: Theatre, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., StackUnderTest]]:
     """
     A stack with a balancer, a repository and an application of its own, so that tests do not meet.
 
@@ -186,14 +207,20 @@ def make_stack(theatre: Theatre, tmp_path: Path, request: pytest.FixtureRequest)
     made: list[StackUnderTest] = []
     shared = request.node.get_closest_marker("shared_images") is not None
 
-    def make(repository: Repository | None = None, *, balancer: str = "attach", **settings: str) -> StackUnderTest:
+    def make(
+        repository: Repository | None = None, *, balancer: str = "attach", **settings: str
+    ) -> StackUnderTest:
         number = next(_numbers)
         name = f"s{number}"
-        built = infrastructure.BALANCERS[balancer](theatre.stage.environment, theatre.base, name, port=8000 + number)
+        built = infrastructure.BALANCERS[balancer](
+            theatre.stage.environment, theatre.base, name, port=8000 + number
+        )
         if "verify" not in settings.get("bake", ""):
             # A launch more for each image: who tests something else need not wait for it.
             settings["bake"] = settings.get("bake", "") + "\nverify = false\n"
-        repository = repository or (theatre.shared if shared else Repository(tmp_path / f"repo-{number}"))
+        repository = repository or (
+            theatre.shared if shared else Repository(tmp_path / f"repo-{number}")
+        )
         application = {"application": "shared-images" if shared else f"app{number}"}
         theatre.stacks[name] = built.stack(name, repository.url, **(application | settings))
         theatre.write_stacks()
@@ -207,7 +234,9 @@ def make_stack(theatre: Theatre, tmp_path: Path, request: pytest.FixtureRequest)
     for stack in made:
         for group in stack.account.groups():
             if group["AutoScalingGroupName"].startswith(stack.name + "-"):
-                stack.account.autoscaling.delete_auto_scaling_group(AutoScalingGroupName=group["AutoScalingGroupName"], ForceDelete=True)
+                stack.account.autoscaling.delete_auto_scaling_group(
+                    AutoScalingGroupName=group["AutoScalingGroupName"], ForceDelete=True
+                )
 
 
 @pytest.fixture
@@ -219,10 +248,16 @@ def stack(make_stack: Callable[..., StackUnderTest]) -> StackUnderTest:
 def run_cli(theatre: Theatre) -> Callable[..., subprocess.CompletedProcess[str]]:
     """The command line as a process of its own, as a user has it."""
 
-    def run(*arguments: str, timeout: float = 60, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        *arguments: str, timeout: float = 60, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, str(ROOT / "starter.py"), *arguments],
-            capture_output=True, text=True, timeout=timeout, check=False, env=os.environ | theatre.stage.environment | environment,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            env=os.environ | theatre.stage.environment | environment,
+        )
 
     return run

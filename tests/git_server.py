@@ -45,14 +45,29 @@ def _handler(root: Path, token: str) -> type[BaseHTTPRequestHandler]:
                 return
             address = urlsplit(self.path)
             environment = os.environ | {
-                "GIT_PROJECT_ROOT": str(root), "GIT_HTTP_EXPORT_ALL": "1", "PATH_INFO": address.path, "QUERY_STRING": address.query,
-                "REQUEST_METHOD": self.command, "CONTENT_TYPE": self.headers.get("Content-Type", ""), "CONTENT_LENGTH": str(len(body)),
-                "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""), "REMOTE_USER": "x",
+                "GIT_PROJECT_ROOT": str(root),
+                "GIT_HTTP_EXPORT_ALL": "1",
+                "PATH_INFO": address.path,
+                "QUERY_STRING": address.query,
+                "REQUEST_METHOD": self.command,
+                "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+                "CONTENT_LENGTH": str(len(body)),
+                "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+                "REMOTE_USER": "x",
                 "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
-                "GIT_CONFIG_COUNT": "2", "GIT_CONFIG_KEY_0": "uploadpack.allowAnySHA1InWant", "GIT_CONFIG_VALUE_0": "true",
-                "GIT_CONFIG_KEY_1": "safe.directory", "GIT_CONFIG_VALUE_1": "*",
-            }  # fmt: skip
-            answer = subprocess.run(["git", "http-backend"], input=body, env=environment, capture_output=True, check=True).stdout
+                "GIT_CONFIG_COUNT": "2",
+                "GIT_CONFIG_KEY_0": "uploadpack.allowAnySHA1InWant",
+                "GIT_CONFIG_VALUE_0": "true",
+                "GIT_CONFIG_KEY_1": "safe.directory",
+                "GIT_CONFIG_VALUE_1": "*",
+            }
+            answer = subprocess.run(
+                ["git", "http-backend"],
+                input=body,
+                env=environment,
+                capture_output=True,
+                check=True,
+            ).stdout
             head, _, content = answer.partition(b"\r\n\r\n")
             headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
             self.send_response(int(headers.pop("Status", "200").split()[0]))

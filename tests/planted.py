@@ -30,25 +30,43 @@ async def places_that_know(
     bake = theatre.client.get_workflow_handle((await stack.status())["bake"]["workflow_id"])
     everything = WorkflowHistoryEventFilterType.ALL_EVENT
     histories = "".join(
-        [event.SerializeToString().decode("latin1") for each in (handle, bake)
-         async for event in each.fetch_history_events(event_filter_type=everything)]
-    )  # fmt: skip
+        [
+            event.SerializeToString().decode("latin1")
+            for each in (handle, bake)
+            async for event in each.fetch_history_events(event_filter_type=everything)
+        ]
+    )
     described: Any = account.ec2.describe_instances()["Reservations"]
     instances = [i["InstanceId"] for r in described for i in r["Instances"]]
-    user_data = [account.ec2.describe_instance_attribute(InstanceId=i, Attribute="userData") for i in instances]
+    user_data = [
+        account.ec2.describe_instance_attribute(InstanceId=i, Attribute="userData")
+        for i in instances
+    ]
     objects = account.s3.list_objects_v2(Bucket=bucket)["Contents"]
-    kept = b"".join(account.s3.get_object(Bucket=bucket, Key=o["Key"])["Body"].read() for o in objects)
+    kept = b"".join(
+        account.s3.get_object(Bucket=bucket, Key=o["Key"])["Body"].read() for o in objects
+    )
     # But for the test's own, which planted it.
     calls = [call for call in account.calls() if call["action"] != "PutParameter"]
-    files = [path for path in disk(theatre, result["image"]).rglob("*") if path.is_file() and not path.is_symlink()]
+    files = [
+        path
+        for path in disk(theatre, result["image"]).rglob("*")
+        if path.is_file() and not path.is_symlink()
+    ]
     assert len(histories) > 10_000
     assert len(files) > 5
     return result, {
-        "history": histories.count(secret), "logs": kept.count(secret.encode()), "user data": str(user_data).count(secret),
-        "tags": str(described).count(secret) + str(account.snapshot()).count(secret), "calls": str(calls).count(secret),
-        "worker's log": sum(path.read_text().count(secret) for path in theatre.stage.home.glob("*.log")),
-        "processes": len(await looking), "disk": sum(secret.encode() in path.read_bytes() for path in files),
-    }  # fmt: skip
+        "history": histories.count(secret),
+        "logs": kept.count(secret.encode()),
+        "user data": str(user_data).count(secret),
+        "tags": str(described).count(secret) + str(account.snapshot()).count(secret),
+        "calls": str(calls).count(secret),
+        "worker's log": sum(
+            path.read_text().count(secret) for path in theatre.stage.home.glob("*.log")
+        ),
+        "processes": len(await looking),
+        "disk": sum(secret.encode() in path.read_bytes() for path in files),
+    }
 
 
 def _processes_that_know(secret: str, seconds: float) -> list[str]:

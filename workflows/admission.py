@@ -29,7 +29,15 @@ with workflow.unsafe.imports_passed_through():
     from domain.errors import Conflict, InvalidRequest
     from domain.images import BakeIdentity
     from domain.live import find_blue, refuse_where_another_serves, refuse_where_blue_is_elsewhere
-    from domain.models import Deployment, Image, ReleaseRequest, RollbackRequest, StackRequest, TargetGroup, Version
+    from domain.models import (
+        Deployment,
+        Image,
+        ReleaseRequest,
+        RollbackRequest,
+        StackRequest,
+        TargetGroup,
+        Version,
+    )
     from domain.rollback import candidates, choose
     from domain.status import Status
     from domain.traffic import Rule, routing
@@ -40,11 +48,15 @@ T = TypeVar("T", bound=BaseModel)
 def parsed(kind: type[T], values: tuple[Any, ...]) -> T:
     """The request, whatever came. Raises InvalidRequest with every mistake: a payload that is refused holds no lock."""
     if len(values) != 1 or not isinstance(values[0], dict):
-        raise InvalidRequest(f'the input must be one JSON object such as {{"stack": "production", "tag": "v1.4.2"}}, not {list(values)!r}')
+        raise InvalidRequest(
+            f'the input must be one JSON object such as {{"stack": "production", "tag": "v1.4.2"}}, not {list(values)!r}'
+        )
     try:
         return kind.model_validate(values[0])
     except ValidationError as error:
-        mistakes = "; ".join(f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors())
+        mistakes = "; ".join(
+            f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors()
+        )
         raise InvalidRequest(f"the input has mistakes: {mistakes}") from None
 
 
@@ -61,7 +73,10 @@ class Admission(Steps):
             return super().status()
         known: dict[str, str] = {}
         if not isinstance(request, StackRequest):
-            known = {"tag": request.tag if isinstance(request, ReleaseRequest) else request.to or "", "requested_by": request.requested_by}
+            known = {
+                "tag": request.tag if isinstance(request, ReleaseRequest) else request.to or "",
+                "requested_by": request.requested_by,
+            }
         return super().status().model_copy(update=known | {"stack": request.stack})
 
     def lock(self, request: ReleaseRequest | RollbackRequest | StackRequest) -> None:
@@ -69,7 +84,9 @@ class Admission(Steps):
         self.request = request
         workflow.upsert_search_attributes([STACK.value_set(request.stack)])
         if workflow.info().workflow_id != release_id(request.stack):
-            raise InvalidRequest(f"the workflow id must be {release_id(request.stack)}: it is the lock of the stack")
+            raise InvalidRequest(
+                f"the workflow id must be {release_id(request.stack)}: it is the lock of the stack"
+            )
 
     async def admit(self, request: ReleaseRequest) -> tuple[Admitted, BakeIdentity]:
         """Everything that can be known before anything is made. Raises what the request is refused for."""
@@ -77,43 +94,73 @@ class Admission(Steps):
         self._ask_another(stack, request.requested_by)
         # These know nothing of each other: together they take as long as the slowest.
         identity, target_groups, deployments = await asyncio.gather(
-            self.identify_tag(stack, request.tag), self.find_target_groups(stack), self.find_deployments(stack)
+            self.identify_tag(stack, request.tag),
+            self.find_target_groups(stack),
+            self.find_deployments(stack),
         )
-        version = Version(tag=request.tag, commit=identity.commit, recipe=identity.recipe, base_image=identity.base_image)
-        admitted = await self._admitted(stack, version, request.requested_by, target_groups, deployments)
+        version = Version(
+            tag=request.tag,
+            commit=identity.commit,
+            recipe=identity.recipe,
+            base_image=identity.base_image,
+        )
+        admitted = await self._admitted(
+            stack, version, request.requested_by, target_groups, deployments
+        )
         return admitted, identity
 
     async def preflight(self, admitted: Admitted, image: str | None = None) -> list[Check]:
         """What would stop the release later."""
         blue = admitted.blue
         asked = PreflightOf(
-            stack=admitted.stack, size=capacity.needed(blue.group if blue else None, admitted.stack.capacity),
-            target_groups=admitted.target_groups, blue=blue.name if blue else None, image=image,
-        )  # fmt: skip
-        found: list[Check] = await self.do(Preflight.preflight, asked, what="Would anything stop it later?")
+            stack=admitted.stack,
+            size=capacity.needed(blue.group if blue else None, admitted.stack.capacity),
+            target_groups=admitted.target_groups,
+            blue=blue.name if blue else None,
+            image=image,
+        )
+        found: list[Check] = await self.do(
+            Preflight.preflight, asked, what="Would anything stop it later?"
+        )
         return found
 
-    async def admit_rollback(self, request: RollbackRequest) -> tuple[Admitted, Deployment | None, Image | None]:
+    async def admit_rollback(
+        self, request: RollbackRequest
+    ) -> tuple[Admitted, Deployment | None, Image | None]:
         """And the parked deployment to wake, or the image to launch again. Raises what the request is refused for."""
         stack = await self.read_stack(request.stack)
         self._ask_another(stack, request.requested_by)
         target_groups, deployments, images = await asyncio.gather(
             self.find_target_groups(stack), self.find_deployments(stack), self.find_images(stack)
         )
-        chosen = choose(stack.name, candidates(deployments, images, force=request.force), request.to)
+        chosen = choose(
+            stack.name, candidates(deployments, images, force=request.force), request.to
+        )
         target = next((d for d in deployments if d.name == chosen.deployment), None)
         image = next((i for i in images if i.id == chosen.image), None)
         version = Version(
-            tag=chosen.tag, commit=chosen.commit, recipe=image.recipe if image else "", base_image=image.base_image if image else ""
+            tag=chosen.tag,
+            commit=chosen.commit,
+            recipe=image.recipe if image else "",
+            base_image=image.base_image if image else "",
         )
-        return await self._admitted(stack, version, request.requested_by, target_groups, deployments), target, image
+        return (
+            await self._admitted(stack, version, request.requested_by, target_groups, deployments),
+            target,
+            image,
+        )
 
     def _ask_another(self, stack: Stack, requested_by: str) -> None:
         if stack.approving.by_another:
             self.operator.ask_another(requested_by)
 
     async def _admitted(
-        self, stack: Stack, version: Version, requested_by: str, target_groups: tuple[TargetGroup, ...], deployments: tuple[Deployment, ...]
+        self,
+        stack: Stack,
+        version: Version,
+        requested_by: str,
+        target_groups: tuple[TargetGroup, ...],
+        deployments: tuple[Deployment, ...],
     ) -> Admitted:
         blue = find_blue(stack.name, deployments)
         arns = [group.arn for group in target_groups]
@@ -123,53 +170,78 @@ class Admission(Steps):
         capacity.refuse_other_units(blue, weights, stack.capacity)
         wired = None
         if stack.load_balancer.strategy == "weighted":
-            wired = routing(stack.name, await self.find_rules(stack, target_groups), (arns[0], arns[1]), stack.load_balancer.preview, blue)
+            wired = routing(
+                stack.name,
+                await self.find_rules(stack, target_groups),
+                (arns[0], arns[1]),
+                stack.load_balancer.preview,
+                blue,
+            )
             if wired.sticky and stack.load_balancer.stickiness == "refuse":
                 raise Conflict(
                     f"clients stay with one target group of {stack.name} for {wired.sticky:.0f} s (the rule's stickiness): after the cutover "
                     'theirs would be empty; switch it off, or let the release wait for it with load_balancer.stickiness = "wait"'
                 )
         return Admitted(
-            stack=stack, version=version, requested_by=requested_by, target_groups=target_groups, deployments=deployments, blue=blue,
+            stack=stack,
+            version=version,
+            requested_by=requested_by,
+            target_groups=target_groups,
+            deployments=deployments,
+            blue=blue,
             routing=wired,
-        )  # fmt: skip
+        )
 
     async def find_rules(self, stack: Stack, target_groups: tuple[TargetGroup, ...]) -> list[Rule]:
         found: list[Rule] = await self.do(
-            Rules.find_rules, FindRules(region=stack.region, target_groups=target_groups), what="Which rules forward to its target groups?"
+            Rules.find_rules,
+            FindRules(region=stack.region, target_groups=target_groups),
+            what="Which rules forward to its target groups?",
         )
         return found
 
     async def find_target_groups(self, stack: Stack) -> tuple[TargetGroup, ...]:
         found: list[TargetGroup] = await self.do(
-            Balancers.find_target_groups, FindTargetGroups(region=stack.region, names=stack.load_balancer.names),
+            Balancers.find_target_groups,
+            FindTargetGroups(region=stack.region, names=stack.load_balancer.names),
             what="Do its target groups exist?",
-        )  # fmt: skip
+        )
         return tuple(found)
 
     async def find_images(self, stack: Stack) -> tuple[Image, ...]:
         found: list[Image] = await self.do(
-            Images.find_images, FindImages(region=stack.region, application=stack.application.name), what="Which images are kept?"
+            Images.find_images,
+            FindImages(region=stack.region, application=stack.application.name),
+            what="Which images are kept?",
         )
         return tuple(found)
 
     async def find_deployments(self, stack: Stack) -> tuple[Deployment, ...]:
         found: list[Deployment] = await self.do(
-            Groups.find_deployments, OfStack(region=stack.region, stack=stack.name), what="What serves now?"
+            Groups.find_deployments,
+            OfStack(region=stack.region, stack=stack.name),
+            what="What serves now?",
         )
         return tuple(found)
 
     async def read_stack(self, name: str) -> Stack:
-        stack: Stack = await self.do(Configuration.read_stack, name, what="Read the stack's configuration")
+        stack: Stack = await self.do(
+            Configuration.read_stack, name, what="Read the stack's configuration"
+        )
         return stack
 
     async def resolve_tag(self, stack: Stack, tag: str) -> str:
         commit: str = await self.do(
             Source.resolve_tag,
             ResolveTag(
-                repository=stack.application.repository, tag=tag, region=stack.region, credential=stack.application.credential
-            ), QUICK, what="Which commit is the tag?",
-        )  # fmt: skip
+                repository=stack.application.repository,
+                tag=tag,
+                region=stack.region,
+                credential=stack.application.credential,
+            ),
+            QUICK,
+            what="Which commit is the tag?",
+        )
         return commit
 
     async def identify_tag(self, stack: Stack, tag: str) -> BakeIdentity:

@@ -39,22 +39,44 @@ class AdoptWorkflow(OperatorDoor):
                 stack = await do.read_stack(request.stack)
                 target_groups = await do.find_target_groups(stack)
                 deployments = await do.find_deployments(stack)
-                group = await do.do(Groups.find_group, GroupRef(region=stack.region, name=request.group), what="What is it?")
-                refuse_to_adopt(stack.name, request.group, group, deployments, [target.arn for target in target_groups])
+                group = await do.do(
+                    Groups.find_group,
+                    GroupRef(region=stack.region, name=request.group),
+                    what="What is it?",
+                )
+                refuse_to_adopt(
+                    stack.name,
+                    request.group,
+                    group,
+                    deployments,
+                    [target.arn for target in target_groups],
+                )
                 commit = await do.resolve_tag(stack, request.tag)
             except FAILURES as error:
                 raise ApplicationError(describe(error), type=REFUSED, non_retryable=True) from error
             me = workflow.info()
             tags = stack.tags | {
-                names.STACK: stack.name, names.APPLICATION: stack.application.name, names.TAG: names.tag_value(request.tag),
-                names.COMMIT: commit, names.RELEASE: names.owner(me.workflow_id, me.original_execution_run_id),
-                names.DEPLOYMENT: request.group, names.ADOPTED: request.requested_by[:100] or "unknown", names.STATE: State.SERVING.value,
-                names.SERVED_AT: workflow.now().isoformat(), names.RESTORE_MIN: "", names.RESTORE_REBALANCE: "", names.WOKEN_BY: "",
-            }  # fmt: skip
+                names.STACK: stack.name,
+                names.APPLICATION: stack.application.name,
+                names.TAG: names.tag_value(request.tag),
+                names.COMMIT: commit,
+                names.RELEASE: names.owner(me.workflow_id, me.original_execution_run_id),
+                names.DEPLOYMENT: request.group,
+                names.ADOPTED: request.requested_by[:100] or "unknown",
+                names.STATE: State.SERVING.value,
+                names.SERVED_AT: workflow.now().isoformat(),
+                names.RESTORE_MIN: "",
+                names.RESTORE_REBALANCE: "",
+                names.WOKEN_BY: "",
+            }
             await do.do(
-                Groups.mark, MarkGroups(region=stack.region, tags={request.group: tags}), what=f"{request.group} serves {request.tag}"
+                Groups.mark,
+                MarkGroups(region=stack.region, tags={request.group: tags}),
+                what=f"{request.group} serves {request.tag}",
             )
-            return Adopted(stack=stack.name, deployment=request.group, tag=request.tag, commit=commit)
+            return Adopted(
+                stack=stack.name, deployment=request.group, tag=request.tag, commit=commit
+            )
 
     @workflow.query(description="How it stands; docs/status.schema.json.")
     def status(self) -> Status:

@@ -52,7 +52,9 @@ class BakeWorkflow:
                 await shielded(self._clean_up(do))
                 do.outcome = reason
                 do.enter("failed")
-                raise ApplicationError(reason, type=ABANDONED if abandoned else "BakeFailed") from error
+                raise ApplicationError(
+                    reason, type=ABANDONED if abandoned else "BakeFailed"
+                ) from error
             if do.ledger:
                 await shielded(do.destroy())
             do.outcome = f"{image.id} is {image.name}"
@@ -79,9 +81,14 @@ class BakeWorkflow:
                 raise InvalidRequest(
                     f"the workflow id of this bake must be {identity.workflow_id}: it is what keeps two of them from making the same image"
                 )
-            images = await admission.do(Images.find_images, FindImages(region=stack.region, application=identity.application))
+            images = await admission.do(
+                Images.find_images,
+                FindImages(region=stack.region, application=identity.application),
+            )
             found = None if request.rebake else made(images, identity)
-            steps = DeliveringSteps(self.operator, stack, identity, found=found, rebake=request.rebake)
+            steps = DeliveringSteps(
+                self.operator, stack, identity, found=found, rebake=request.rebake
+            )
             await steps.check()
         except FAILURES as error:
             kind = ABANDONED if self.operator.aborted else REFUSED
@@ -98,16 +105,25 @@ class BakeWorkflow:
     def join(self, waiter: str) -> None:
         self.waiters.add(waiter)
 
-    @workflow.signal(description="A release does not wait any more; the last to leave ends the bake.")
+    @workflow.signal(
+        description="A release does not wait any more; the last to leave ends the bake."
+    )
     def leave(self, waiter: str) -> None:
         self.waiters.discard(waiter)
         if not self.waiters:
-            self.operator.aborted = Message(by=waiter, reason="nobody waits for this image any more")
+            self.operator.aborted = Message(
+                by=waiter, reason="nobody waits for this image any more"
+            )
 
     @workflow.signal(name=SIGNAL, description="How far Packer is; from the worker that runs it.")
     def packer_is_at(self, *values: Any) -> None:
         """Whatever a worker of another version says, it is only a tick on a list."""
-        if self.steps and isinstance(self.steps.builder, PackerBuilder) and values and values[0] in list(Stage):
+        if (
+            self.steps
+            and isinstance(self.steps.builder, PackerBuilder)
+            and values
+            and values[0] in list(Stage)
+        ):
             self.steps.builder.stage = Stage(values[0])
 
     @workflow.query(description="The whole truth about this bake; docs/status.schema.json.")

@@ -21,15 +21,21 @@ class Checklist:
 
     def __init__(self, steps: type, changed: Callable[[], None]) -> None:
         parts = [(sentence, extra) for sentence, extra in _steps(steps)]
-        self.bullets: dict[str, Bullet] = {sentence: Bullet(text=sentence) for sentence, extra in parts if not extra}
-        self._parts = {sentence: sum(sentence == other for other, _ in parts) for sentence, _ in parts}
+        self.bullets: dict[str, Bullet] = {
+            sentence: Bullet(text=sentence) for sentence, extra in parts if not extra
+        }
+        self._parts = {
+            sentence: sum(sentence == other for other, _ in parts) for sentence, _ in parts
+        }
         self._changed = changed
         self.current = ""
 
     def begin(self, sentence: str) -> None:
         known = self.bullets.get(sentence, Bullet(text=sentence))
         self.current = sentence
-        self.bullets[sentence] = known.model_copy(update={"mark": "doing", "started": known.started or _now()})
+        self.bullets[sentence] = known.model_copy(
+            update={"mark": "doing", "started": known.started or _now()}
+        )
         if known.mark == "to do":
             workflow.logger.info(sentence)
         self._changed()
@@ -37,7 +43,10 @@ class Checklist:
     def end_part(self, sentence: str) -> None:
         self._parts[sentence] -= 1
         if self._parts[sentence] <= 0:
-            self._mark(sentence, "done" if self.bullets[sentence].mark == "doing" else self.bullets[sentence].mark)
+            self._mark(
+                sentence,
+                "done" if self.bullets[sentence].mark == "doing" else self.bullets[sentence].mark,
+            )
 
     def fail(self, sentence: str) -> None:
         self._mark(sentence, "failed")
@@ -50,10 +59,14 @@ class Checklist:
             self._changed()
 
     def skip(self, why: str) -> None:
-        self.bullets[self.current] = self.bullets[self.current].model_copy(update={"note": why, "mark": "skipped"})
+        self.bullets[self.current] = self.bullets[self.current].model_copy(
+            update={"note": why, "mark": "skipped"}
+        )
 
     def _mark(self, sentence: str, mark: Mark) -> None:
-        self.bullets[sentence] = self.bullets[sentence].model_copy(update={"mark": mark, "ended": _now()})
+        self.bullets[sentence] = self.bullets[sentence].model_copy(
+            update={"mark": mark, "ended": _now()}
+        )
         self._changed()
 
 
@@ -67,7 +80,9 @@ S = TypeVar("S", bound=HasChecklist)
 Step = Callable[Concatenate[S, P], Coroutine[Any, Any, R]]
 
 
-def step(sentence: str, *, phase: Phase, extra: bool = False) -> Callable[[Callable[Concatenate[S, P], Awaitable[R]]], Step[S, P, R]]:
+def step(
+    sentence: str, *, phase: Phase, extra: bool = False
+) -> Callable[[Callable[Concatenate[S, P], Awaitable[R]]], Step[S, P, R]]:
     """Tick `sentence` while the method runs. An `extra` one is on the list only once it begins (a way back)."""
 
     def decorate(method: Callable[Concatenate[S, P], Awaitable[R]]) -> Step[S, P, R]:
@@ -96,7 +111,12 @@ def sentences(steps: type) -> list[str]:
 
 def _steps(steps: type) -> list[tuple[str, bool]]:
     """Bases are listed in their order: a class of steps names them as its story goes."""
-    return [member.sentence for owner in steps.__mro__ for member in vars(owner).values() if hasattr(member, "sentence")]
+    return [
+        member.sentence
+        for owner in steps.__mro__
+        for member in vars(owner).values()
+        if hasattr(member, "sentence")
+    ]
 
 
 def _now() -> str:

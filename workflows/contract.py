@@ -8,7 +8,11 @@ from typing import Any
 from temporalio.api.common.v1 import Payload
 from temporalio.common import SearchAttributeKey
 from temporalio.contrib.pydantic import PydanticJSONPlainPayloadConverter, pydantic_data_converter
-from temporalio.converter import CompositePayloadConverter, DefaultPayloadConverter, JSONPlainPayloadConverter
+from temporalio.converter import (
+    CompositePayloadConverter,
+    DefaultPayloadConverter,
+    JSONPlainPayloadConverter,
+)
 
 from domain import names
 
@@ -50,4 +54,6 @@ class _PayloadConverter(CompositePayloadConverter):
         )
 
 
-DATA_CONVERTER = dataclasses.replace(pydantic_data_converter, payload_converter_class=_PayloadConverter)
+DATA_CONVERTER = dataclasses.replace(
+    pydantic_data_converter, payload_converter_class=_PayloadConverter
+)

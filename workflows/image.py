@@ -24,8 +24,15 @@ with workflow.unsafe.imports_passed_through():
 class ImageSteps(SharedBakeSteps):
     kind = "image"
 
-    def __init__(self, operator: Operator, stack: Stack, identity: BakeIdentity, found: Image | None) -> None:
-        self.stack, self.identity, self.found, self.patience = stack, identity, found, stack.patience
+    def __init__(
+        self, operator: Operator, stack: Stack, identity: BakeIdentity, found: Image | None
+    ) -> None:
+        self.stack, self.identity, self.found, self.patience = (
+            stack,
+            identity,
+            found,
+            stack.patience,
+        )
         self.bake: BakeLink | None = None
         super().__init__(operator)
 
@@ -43,7 +50,11 @@ class ImageSteps(SharedBakeSteps):
             rebake=workflow.info().run_id if rebake else "",
         )
         image = await self.baked(request)
-        return Baked(stack=self.stack.name, image=image, baked=rebake or self.found is None or image.id != self.found.id)
+        return Baked(
+            stack=self.stack.name,
+            image=image,
+            baked=rebake or self.found is None or image.id != self.found.id,
+        )
 
     @property
     def _wanted_elsewhere(self) -> bool:
@@ -51,9 +62,18 @@ class ImageSteps(SharedBakeSteps):
         return bool(self.stack.bake.copies or self.stack.bake.share_with)
 
     def status(self) -> Status:
-        return super().status().model_copy(
-            update={"stack": self.stack.name, "tag": self.identity.tag, "commit": self.identity.commit, "bake": self.bake}
-        )  # fmt: skip
+        return (
+            super()
+            .status()
+            .model_copy(
+                update={
+                    "stack": self.stack.name,
+                    "tag": self.identity.tag,
+                    "commit": self.identity.commit,
+                    "bake": self.bake,
+                }
+            )
+        )
 
 
 @workflow.defn(name="ImageWorkflow")
@@ -72,7 +92,9 @@ class ImageWorkflow:
                 return await do.find_or_bake_image(rebake=request.rebake)
             except FAILURES as error:
                 await shielded(do.leave_bake())
-                raise ApplicationError(describe(error), type="BakeFailed", non_retryable=True) from error
+                raise ApplicationError(
+                    describe(error), type="BakeFailed", non_retryable=True
+                ) from error
 
     @staticmethod
     async def _admitted(values: tuple[Any, ...]) -> tuple[ImageSteps, ImageRequest]:

@@ -44,7 +44,9 @@ class Operator:
             self.seconds_paused += workflow.time() - started
         self.raise_if_aborted()
 
-    async def wait(self, seconds: float | None, until: Callable[[], bool] = lambda: False, *, summary: str) -> bool:
+    async def wait(
+        self, seconds: float | None, until: Callable[[], bool] = lambda: False, *, summary: str
+    ) -> bool:
         """
         The only wait there is: did `until` come true in time (None: for ever)? Time spent paused does not count.
 
@@ -56,8 +58,9 @@ class Operator:
             try:
                 await workflow.wait_condition(
                     lambda: until() or self.paused is not None or self.aborted is not None,
-                    timeout=None if left is None else timedelta(seconds=left), timeout_summary=summary,
-                )  # fmt: skip
+                    timeout=None if left is None else timedelta(seconds=left),
+                    timeout_summary=summary,
+                )
             except TimeoutError:
                 break
             left = None if left is None else left - (workflow.time() - started)
@@ -67,7 +70,10 @@ class Operator:
 
     def raise_if_aborted(self) -> None:
         if self.aborted:
-            raise Aborted(f"aborted by {self.aborted.by}" + (f": {self.aborted.reason}" if self.aborted.reason else ""))
+            raise Aborted(
+                f"aborted by {self.aborted.by}"
+                + (f": {self.aborted.reason}" if self.aborted.reason else "")
+            )
 
     def ask(self, reason: str, now: str) -> None:
         """A person must decide: it is paused until one says resume, or abort."""
@@ -77,7 +83,9 @@ class Operator:
     def said(self, message: Message) -> None:
         self.last = message
         if message.malformed:
-            self.notes.append(f"a message came with an argument that was not understood: {message.malformed}")
+            self.notes.append(
+                f"a message came with an argument that was not understood: {message.malformed}"
+            )
         self.changed()
 
     def why_no_abort(self) -> str:
@@ -91,7 +99,9 @@ class Operator:
             return self.why_no_abort()
         if self.approval:
             return f"it is approved already, by {self.approval.by}"
-        return self.why_not_theirs(by) or ("" if self.waiting_for_approval else "it is not waiting for approval now")
+        return self.why_not_theirs(by) or (
+            "" if self.waiting_for_approval else "it is not waiting for approval now"
+        )
 
     def ask_another(self, requester: str) -> None:
         """From now on `requester` cannot approve; an approval of theirs that is there already does not count."""
@@ -119,17 +129,26 @@ class OperatorDoor:
     @workflow.signal(name="approve_cutover", description="Let the traffic move to the new version.")
     def on_approve(self, *values: Any) -> None:
         message = Message.lenient(*values)
-        if why := self.operator.why_not_theirs(message.by) or (self.operator.why_no_abort() and "it cannot be used any more"):
+        if why := self.operator.why_not_theirs(message.by) or (
+            self.operator.why_no_abort() and "it cannot be used any more"
+        ):
             self.operator.notes.append(f"an approval by {message.by} was ignored: {why}")
         elif message.at and (why := not_a_moment(message.at)):
             # It may not cut over before a moment that nobody can tell.
             self.operator.notes.append(f"an approval by {message.by} was ignored: {why}")
         elif self.operator.approval is None:
             not_before = moment_of(message.at, workflow.now()).isoformat() if message.at else None
-            self.operator.approval = Approval(by=message.by, reason=message.reason, at=workflow.now().isoformat(), not_before=not_before)
+            self.operator.approval = Approval(
+                by=message.by,
+                reason=message.reason,
+                at=workflow.now().isoformat(),
+                not_before=not_before,
+            )
         self.operator.said(message)
 
-    @workflow.signal(name="abort_and_roll_back", description="Stop, and restore what served before.")
+    @workflow.signal(
+        name="abort_and_roll_back", description="Stop, and restore what served before."
+    )
     def on_abort(self, *values: Any) -> None:
         message = Message.lenient(*values)
         if why := self.operator.why_no_abort():
@@ -142,9 +161,13 @@ class OperatorDoor:
     def on_pause(self, *values: Any) -> None:
         message = Message.lenient(*values)
         if self.operator.no_way_back or self.operator.aborted:
-            self.operator.notes.append(f"a pause by {message.by} was ignored: {self.operator.why_no_abort()}")
+            self.operator.notes.append(
+                f"a pause by {message.by} was ignored: {self.operator.why_no_abort()}"
+            )
         else:
-            self.operator.paused = self.operator.paused or Pause(by=message.by, reason=message.reason, since=workflow.now().isoformat())
+            self.operator.paused = self.operator.paused or Pause(
+                by=message.by, reason=message.reason, since=workflow.now().isoformat()
+            )
         self.operator.said(message)
 
     @workflow.signal(name="resume", description="Go on after a pause.")
@@ -152,7 +175,9 @@ class OperatorDoor:
         self.operator.paused = None
         self.operator.said(Message.lenient(*values))
 
-    @workflow.signal(name="extend", description="Keep the old version as large as it is for as long again.")
+    @workflow.signal(
+        name="extend", description="Keep the old version as large as it is for as long again."
+    )
     def on_extend(self, *values: Any) -> None:
         message = Message.lenient(*values)
         if why := self.operator.why_not_hot():
@@ -161,7 +186,10 @@ class OperatorDoor:
             self.operator.extended += 1
         self.operator.said(message)
 
-    @workflow.signal(name="park_now", description="Park the old version: its time to be kept as large as it is ends now.")
+    @workflow.signal(
+        name="park_now",
+        description="Park the old version: its time to be kept as large as it is ends now.",
+    )
     def on_park_now(self, *values: Any) -> None:
         message = Message.lenient(*values)
         if why := self.operator.why_not_hot():
@@ -170,12 +198,17 @@ class OperatorDoor:
             self.operator.park_now = message
         self.operator.said(message)
 
-    @workflow.update(name="extend", description="Keep the old version as large as it is for as long again.")
+    @workflow.update(
+        name="extend", description="Keep the old version as large as it is for as long again."
+    )
     def extend(self, *values: Any) -> str:
         self.on_extend(*values)
         return "extended"
 
-    @workflow.update(name="park_now", description="Park the old version: its time to be kept as large as it is ends now.")
+    @workflow.update(
+        name="park_now",
+        description="Park the old version: its time to be kept as large as it is ends now.",
+    )
     def park_old_now(self, *values: Any) -> str:
         self.on_park_now(*values)
         return "the old version is drained and parked now"
@@ -196,9 +229,14 @@ class OperatorDoor:
     @approve_cutover.validator
     def _may_approve(self, *values: Any) -> None:
         message = Message.lenient(*values)
-        _refuse(self.operator.why_no_approval(message.by) or (not_a_moment(message.at) if message.at else ""))
+        _refuse(
+            self.operator.why_no_approval(message.by)
+            or (not_a_moment(message.at) if message.at else "")
+        )
 
-    @workflow.update(name="abort_and_roll_back", description="Stop, and restore what served before.")
+    @workflow.update(
+        name="abort_and_roll_back", description="Stop, and restore what served before."
+    )
     def abort_and_roll_back(self, *values: Any) -> str:
         self.on_abort(*values)
         return "aborted: what served before is restored"

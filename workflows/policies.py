@@ -19,47 +19,68 @@ A_DAY = timedelta(days=1)
 # What is done to AWS is done when AWS says so, not when we stop listening.
 UNTIL_DONE = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
 
-_FORWARD = RetryPolicy(initial_interval=timedelta(seconds=0.5), maximum_interval=timedelta(seconds=30), non_retryable_error_types=VERDICTS)
+_FORWARD = RetryPolicy(
+    initial_interval=timedelta(seconds=0.5),
+    maximum_interval=timedelta(seconds=30),
+    non_retryable_error_types=VERDICTS,
+)
 _BACK = RetryPolicy(initial_interval=timedelta(seconds=0.5), maximum_interval=timedelta(seconds=30))
 
 # One question or change. Throttling outlasts any number of tries, so time is bounded and tries are not; the hour also runs
 # while no worker is up.
 QUICK = ActivityConfig(
-    start_to_close_timeout=ATTEMPT, schedule_to_close_timeout=timedelta(hours=1), heartbeat_timeout=ALIVE,
-    retry_policy=_FORWARD, cancellation_type=UNTIL_DONE,
-)  # fmt: skip
+    start_to_close_timeout=ATTEMPT,
+    schedule_to_close_timeout=timedelta(hours=1),
+    heartbeat_timeout=ALIVE,
+    retry_policy=_FORWARD,
+    cancellation_type=UNTIL_DONE,
+)
 
 
 def certain(patience: float) -> ActivityConfig:
     """The way back, and the way on from the point of no return: for a day (`patience`, seconds), whatever AWS says."""
     return ActivityConfig(
-        start_to_close_timeout=ATTEMPT, schedule_to_close_timeout=timedelta(seconds=max(patience, 1)), heartbeat_timeout=ALIVE,
-        retry_policy=_BACK, cancellation_type=UNTIL_DONE,
-    )  # fmt: skip
+        start_to_close_timeout=ATTEMPT,
+        schedule_to_close_timeout=timedelta(seconds=max(patience, 1)),
+        heartbeat_timeout=ALIVE,
+        retry_policy=_BACK,
+        cancellation_type=UNTIL_DONE,
+    )
 
 
 def poll(every: float, patience: float) -> ActivityConfig:
     """A retried look at one distant thing, `every` seconds for `patience` seconds: any number of looks is one event."""
     return ActivityConfig(
-        start_to_close_timeout=ATTEMPT, schedule_to_close_timeout=timedelta(seconds=max(patience, 1)), heartbeat_timeout=ALIVE,
+        start_to_close_timeout=ATTEMPT,
+        schedule_to_close_timeout=timedelta(seconds=max(patience, 1)),
+        heartbeat_timeout=ALIVE,
         retry_policy=RetryPolicy(
-            initial_interval=timedelta(seconds=min(every, 0.3)), backoff_coefficient=1.5,
-            maximum_interval=timedelta(seconds=max(every, 0.3)), non_retryable_error_types=VERDICTS,
-        ), cancellation_type=UNTIL_DONE,
-    )  # fmt: skip
+            initial_interval=timedelta(seconds=min(every, 0.3)),
+            backoff_coefficient=1.5,
+            maximum_interval=timedelta(seconds=max(every, 0.3)),
+            non_retryable_error_types=VERDICTS,
+        ),
+        cancellation_type=UNTIL_DONE,
+    )
 
 
 def foreign_process(every: float, patience: float) -> ActivityConfig:
     """A program that runs as long as it runs, `patience` seconds at most; begun anew where it died, `every` seconds later."""
-    return poll(every, patience) | ActivityConfig(start_to_close_timeout=timedelta(seconds=patience))
+    return poll(every, patience) | ActivityConfig(
+        start_to_close_timeout=timedelta(seconds=patience)
+    )
 
 
 def poll_certainly(every: float, patience: float) -> ActivityConfig:
     """The same on the way back: no verdict ends it."""
     return ActivityConfig(
-        start_to_close_timeout=ATTEMPT, schedule_to_close_timeout=timedelta(seconds=max(patience, 1)), heartbeat_timeout=ALIVE,
+        start_to_close_timeout=ATTEMPT,
+        schedule_to_close_timeout=timedelta(seconds=max(patience, 1)),
+        heartbeat_timeout=ALIVE,
         retry_policy=RetryPolicy(
-            initial_interval=timedelta(seconds=min(every, 0.3)), backoff_coefficient=1.5,
+            initial_interval=timedelta(seconds=min(every, 0.3)),
+            backoff_coefficient=1.5,
             maximum_interval=timedelta(seconds=max(every, 0.3)),
-        ), cancellation_type=UNTIL_DONE,
-    )  # fmt: skip
+        ),
+        cancellation_type=UNTIL_DONE,
+    )

@@ -45,13 +45,27 @@ class PlanWorkflow:
         # Green is one more that served: one fewer of the others stays.
         doomed = to_prune(admitted.deployments, stack.retention.deployments - 1)
         return Plan(
-            stack=stack.name, tag=request.tag, commit=identity.commit, image=image.id if image else None,
-            bake=None if image else identity.workflow_id, blue=blue.name if blue else None, blue_tag=blue.tag if blue else None,
-            size=size, launch=stack.launch, target_groups=tuple(group.name for group in admitted.target_groups), approval=stack.approval,
-            soak=stack.patience.soak, prune=tuple(deployment.name for deployment in doomed if deployment != blue),
-            strategy=stack.load_balancer.strategy, problems=tuple(check.problem for check in checks if check.problem),
-            unknown=tuple(f"{check.what}: {check.found}" for check in checks if check.found.startswith("could not be found out")),
-        )  # fmt: skip
+            stack=stack.name,
+            tag=request.tag,
+            commit=identity.commit,
+            image=image.id if image else None,
+            bake=None if image else identity.workflow_id,
+            blue=blue.name if blue else None,
+            blue_tag=blue.tag if blue else None,
+            size=size,
+            launch=stack.launch,
+            target_groups=tuple(group.name for group in admitted.target_groups),
+            approval=stack.approval,
+            soak=stack.patience.soak,
+            prune=tuple(deployment.name for deployment in doomed if deployment != blue),
+            strategy=stack.load_balancer.strategy,
+            problems=tuple(check.problem for check in checks if check.problem),
+            unknown=tuple(
+                f"{check.what}: {check.found}"
+                for check in checks
+                if check.found.startswith("could not be found out")
+            ),
+        )
 
 
 @workflow.defn(name="DoctorWorkflow")
@@ -63,7 +77,9 @@ class DoctorWorkflow:
             request = parsed(StackRequest, values)
             admission = Admission(Operator())
             stack = await admission.read_stack(request.stack)
-            found: list[Check] = await admission.do(Checks.check_stack, stack, what="Is everything reachable?")
+            found: list[Check] = await admission.do(
+                Checks.check_stack, stack, what="Is everything reachable?"
+            )
         except FAILURES as error:
             raise ApplicationError(describe(error), type=REFUSED, non_retryable=True) from error
         return found
@@ -81,16 +97,31 @@ class DiffWorkflow:
             was, now = newest_of_each(await admission.find_images(stack), request.was, request.now)
             application, bucket = stack.application, stack.bake.artifacts_bucket
             asked = ListCommits(
-                repository=application.repository, was=request.was, now=request.now, was_commit=was.commit, now_commit=now.commit,
-                region=stack.region, credential=application.credential,
-            )  # fmt: skip
+                repository=application.repository,
+                was=request.was,
+                now=request.now,
+                was_commit=was.commit,
+                now_commit=now.commit,
+                region=stack.region,
+                credential=application.credential,
+            )
             commits, found = await asyncio.gather(
                 admission.do(Source.list_commits, asked, what="Which commits are between them?"),
-                admission.do(Manifests.compare_images, CompareImages(region=stack.region, bucket=bucket, was=was.name, now=now.name)),
+                admission.do(
+                    Manifests.compare_images,
+                    CompareImages(region=stack.region, bucket=bucket, was=was.name, now=now.name),
+                ),
             )
         except FAILURES as error:
             raise ApplicationError(describe(error), type=REFUSED, non_retryable=True) from error
-        return Diff(was=was, now=now, commits=tuple(commits), packages=found.packages, files=found.files, more=found.more)
+        return Diff(
+            was=was,
+            now=now,
+            commits=tuple(commits),
+            packages=found.packages,
+            files=found.files,
+            more=found.more,
+        )
 
 
 @workflow.defn(name="HistoryWorkflow")
@@ -117,7 +148,9 @@ class CandidatesWorkflow:
             request = parsed(StackRequest, values)
             admission = Admission(Operator())
             stack = await admission.read_stack(request.stack)
-            deployments, images = await asyncio.gather(admission.find_deployments(stack), admission.find_images(stack))
+            deployments, images = await asyncio.gather(
+                admission.find_deployments(stack), admission.find_images(stack)
+            )
         except FAILURES as error:
             raise ApplicationError(describe(error), type=REFUSED, non_retryable=True) from error
         return candidates(deployments, images)

@@ -53,7 +53,9 @@ class ReleaseWorkflow(OperatorDoor):
                 await do.shift_traffic()
                 await do.watch()
                 await do.drain()
-            return await shielded(self._past_the_point_of_no_return(do, image.id), self.operator.notes.append)
+            return await shielded(
+                self._past_the_point_of_no_return(do, image.id), self.operator.notes.append
+            )
 
     async def _past_the_point_of_no_return(self, do: ReleaseSteps, image: str) -> Released:
         await do.park()
@@ -69,7 +71,9 @@ class ReleaseWorkflow(OperatorDoor):
             admission.lock(request)
             admitted, identity = await admission.admit(request)
             refuse_what_serves(admitted.blue, request.tag, identity.commit, force=request.force)
-            if workflow.patched(PREFLIGHT) and (problems := [c.problem for c in await admission.preflight(admitted) if c.problem]):
+            if workflow.patched(PREFLIGHT) and (
+                problems := [c.problem for c in await admission.preflight(admitted) if c.problem]
+            ):
                 raise InvalidRequest("; ".join(problems))
             admitted = replace(admitted, urgent=request.urgent, contraction=request.contraction)
         except FAILURES as error:
@@ -78,6 +82,8 @@ class ReleaseWorkflow(OperatorDoor):
             raise ApplicationError(admission.outcome, type=REFUSED, non_retryable=True) from error
         return ReleaseSteps(self.operator, admitted, identity)
 
-    @workflow.query(description="The whole truth about this release, as docs/status.schema.json describes it.")
+    @workflow.query(
+        description="The whole truth about this release, as docs/status.schema.json describes it."
+    )
     def status(self) -> Status:
         return self.steps.status() if self.steps else Status(workflow="release")

@@ -66,6 +66,8 @@ class RollbackWorkflow(OperatorDoor):
             raise ApplicationError(admission.outcome, type=REFUSED, non_retryable=True) from error
         return RollbackSteps(self.operator, admitted, target, image)
 
-    @workflow.query(description="The whole truth about this rollback, as docs/status.schema.json describes it.")
+    @workflow.query(
+        description="The whole truth about this rollback, as docs/status.schema.json describes it."
+    )
     def status(self) -> Status:
         return self.steps.status() if self.steps else Status(workflow="rollback")

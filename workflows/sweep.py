@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, CancelledError, ChildWorkflowError, FailureError, WorkflowAlreadyStartedError
+from temporalio.exceptions import (
+    ApplicationError,
+    CancelledError,
+    ChildWorkflowError,
+    FailureError,
+    WorkflowAlreadyStartedError,
+)
 
 from workflows.admission import Admission, parsed
 from workflows.contract import release_id
@@ -30,7 +36,11 @@ class SweepWorkflow:
         try:
             request = parsed(SweepRequest, values)
             stacks = (
-                [request.stack] if request.stack else await admission.do(Configuration.list_stacks, None, what="Which stacks are there?")
+                [request.stack]
+                if request.stack
+                else await admission.do(
+                    Configuration.list_stacks, None, what="Which stacks are there?"
+                )
             )
         except FAILURES as error:
             raise ApplicationError(describe(error), type=REFUSED, non_retryable=True) from error
@@ -50,10 +60,15 @@ class SweepWorkflow:
             return seen.model_copy(update={"dry_run": dry_run})
         try:
             cleared: Swept = await workflow.execute_child_workflow(
-                SweepStackWorkflow.run, args=[{"stack": name}], id=release_id(name), static_summary=f"sweep {name}"
-            )  # fmt: skip
+                SweepStackWorkflow.run,
+                args=[{"stack": name}],
+                id=release_id(name),
+                static_summary=f"sweep {name}",
+            )
         except WorkflowAlreadyStartedError:
-            return seen.model_copy(update={"dry_run": False, "stopped": "a release or rollback of it is under way"})
+            return seen.model_copy(
+                update={"dry_run": False, "stopped": "a release or rollback of it is under way"}
+            )
         except ChildWorkflowError as error:
             if isinstance(error.cause, CancelledError):
                 raise
@@ -93,7 +108,9 @@ class SweepStackWorkflow(OperatorDoor):
         except FAILURES as error:
             do.outcome = do.stopped = describe(error)
             do.enter("dirty")
-            raise ApplicationError(do.outcome, do.swept(dry_run=False), type=DIRTY, non_retryable=True) from error
+            raise ApplicationError(
+                do.outcome, do.swept(dry_run=False), type=DIRTY, non_retryable=True
+            ) from error
         do.outcome = do.stopped or f"{len(do.done)} of {len(do.findings)} findings are cleared"
         do.enter("swept")
         return do.swept(dry_run=False)

@@ -27,7 +27,11 @@ def main() -> None:
     parser.add_argument("--sample", type=int, help="so many points of each play")
     parser.add_argument("--storm", type=int, default=200, help="releases in the storm")
     parser.add_argument("--aborts", type=int, default=20, help="aborts at random moments")
-    parser.add_argument("--plays", default="all", help="all, native (without Packer), or a word in their names; only all is written down")
+    parser.add_argument(
+        "--plays",
+        default="all",
+        help="all, native (without Packer), or a word in their names; only all is written down",
+    )
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
     random.seed(chosen.seed)
@@ -47,7 +51,11 @@ async def torture(home: Path, chosen: argparse.Namespace) -> bool:
     results, tried_all = matrix.Results(), True
     whirl, reactions = storm.Storm(), list[Verdict]()
     for strategy in ("attach", *sorted(set(STRATEGIES.values()))):
-        plays = [play for play in PLAYS if STRATEGIES.get(play, "attach") == strategy and _chosen(play, chosen.plays)]
+        plays = [
+            play
+            for play in PLAYS
+            if STRATEGIES.get(play, "attach") == strategy and _chosen(play, chosen.plays)
+        ]
         if not plays and strategy != "attach":
             continue
         async with stage.lanes(home / strategy, count, strategy) as (theatre, lanes):
@@ -68,8 +76,13 @@ async def torture(home: Path, chosen: argparse.Namespace) -> bool:
     kept = not (results.broken() or whirl.broken() or whirl.failed_requests) and tried_all
     kept = kept and len(whirl.verdicts) == releases and all(verdict.kept for verdict in reactions)
     text = report.markdown(
-        results, whirl, reactions, seconds=time.monotonic() - started, lanes=count, cores=len(os.sched_getaffinity(0))
-    )  # fmt: skip
+        results,
+        whirl,
+        reactions,
+        seconds=time.monotonic() - started,
+        lanes=count,
+        cores=len(os.sched_getaffinity(0)),
+    )
     print(text)
     if not sample and chosen.plays == "all":
         REPORT.write_text(text)

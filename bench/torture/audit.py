@@ -41,8 +41,15 @@ class Auditor:
         return _serving(self.before)[0]
 
     def verdict(
-        self, ended: str, wanted: str, *, serves: str | None, seconds: float, images: int | None = None, builders: int = 1
-    ) -> Verdict:  # fmt: skip
+        self,
+        ended: str,
+        wanted: str,
+        *,
+        serves: str | None,
+        seconds: float,
+        images: int | None = None,
+        builders: int = 1,
+    ) -> Verdict:
         """
         `serves` is the deployment's tag that must serve now; None for what served before, exactly as before.
 
@@ -73,55 +80,102 @@ class Auditor:
         for name, group in after.groups.items():
             serving = name in _serving(after)
             wanted = (1, 8, SIZE, SIZE, 1) if serving else (0, 0, 0, 0, 0)
-            found = (group["min"], group["max"], group["desired"], len(group["instances"]), len(group["target_groups"]))
+            found = (
+                group["min"],
+                group["max"],
+                group["desired"],
+                len(group["instances"]),
+                len(group["target_groups"]),
+            )
             if found != wanted:
-                verdict.broken.append(f"{name} has min, max, desired, instances, target groups {found}, not {wanted}")
+                verdict.broken.append(
+                    f"{name} has min, max, desired, instances, target groups {found}, not {wanted}"
+                )
 
     def _not_as_before(self, after: Snapshot) -> list[str]:
         """To the letter, down to the ids of the instances. Only an image may have been added: it is kept for the next try."""
         return [
             f"the {what} are not as before: {was} → {now}"
             for what, was, now in (
-                ("groups", self.before.groups, after.groups), ("launch templates", self.before.templates, after.templates),
+                ("groups", self.before.groups, after.groups),
+                ("launch templates", self.before.templates, after.templates),
                 ("launch configurations", self.before.configurations, after.configurations),
-                ("policies", self.before.policies, after.policies), ("instances", self.before.instances, after.instances),
+                ("policies", self.before.policies, after.policies),
+                ("instances", self.before.instances, after.instances),
                 ("security groups", self.before.security_groups, after.security_groups),
             )
             if was != now
-        ]  # fmt: skip
+        ]
 
     def _targets(self, after: Snapshot, verdict: Verdict) -> None:
         """Who gets traffic is who serves, and nobody else."""
-        wanted = {instance for name in _serving(after) for instance in after.groups[name]["instances"]}
+        wanted = {
+            instance for name in _serving(after) for instance in after.groups[name]["instances"]
+        }
         states = [
             (arn, target["Target"]["Id"], target["TargetHealth"]["State"])
             for arn in self._lane.target_groups
-            for target in self._account.elbv2.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
+            for target in self._account.elbv2.describe_target_health(TargetGroupArn=arn)[
+                "TargetHealthDescriptions"
+            ]
         ]
         if self._lane.strategy == "classic":
-            found = self._account.elb.describe_instance_health(LoadBalancerName=self._lane.infrastructure.classic)["InstanceStates"]
-            states = [("", state["InstanceId"], "healthy" if state["State"] == "InService" else state["State"]) for state in found]
+            found = self._account.elb.describe_instance_health(
+                LoadBalancerName=self._lane.infrastructure.classic
+            )["InstanceStates"]
+            states = [
+                (
+                    "",
+                    state["InstanceId"],
+                    "healthy" if state["State"] == "InService" else state["State"],
+                )
+                for state in found
+            ]
         healthy = {instance for _, instance, state in states if state == "healthy"}
         others = {instance for _, instance, state in states if state != "draining"} - wanted
         if healthy != wanted or others:
-            verdict.broken.append(f"healthy targets are {healthy}, others {others}; what serves has {wanted}")
+            verdict.broken.append(
+                f"healthy targets are {healthy}, others {others}; what serves has {wanted}"
+            )
         if self._lane.strategy == "weighted":
             home = {arn for arn, instance, _ in states if instance in wanted}
-            with_traffic = {arn for arn, weight in self._account.weights(self._lane.infrastructure.listener).items() if weight}
+            with_traffic = {
+                arn
+                for arn, weight in self._account.weights(self._lane.infrastructure.listener).items()
+                if weight
+            }
             if home != with_traffic:
-                verdict.broken.append(f"the traffic goes to {with_traffic}, and what serves is in {home}")
+                verdict.broken.append(
+                    f"the traffic goes to {with_traffic}, and what serves is in {home}"
+                )
 
     def _left(self, after: Snapshot) -> list[str]:
         """What belongs to no kept deployment."""
         members = {instance for group in after.groups.values() for instance in group["instances"]}
-        left = [f"instance {name} ({label})" for name, label in after.instances.items() if name not in members]
+        left = [
+            f"instance {name} ({label})"
+            for name, label in after.instances.items()
+            if name not in members
+        ]
         left += [f"launch template {name}" for name in after.templates if name not in after.groups]
         left += [f"security group {name}" for name in after.security_groups if "bake" in name]
         left += [f"key pair {name}" for name in after.key_pairs]
-        left += [f"group {name} that never served" for name, group in after.groups.items() if not group["tags"].get("ovenbird:served-at")]
+        left += [
+            f"group {name} that never served"
+            for name, group in after.groups.items()
+            if not group["tags"].get("ovenbird:served-at")
+        ]
         left += [f"launch configuration {name}" for name in after.configurations]
-        left += [f"policy {name}" for name in after.policies if not any(name.startswith(group) for group in after.groups)]
-        left += [f"{len(after.snapshots)} snapshots of {len(after.images)} images"] if len(after.snapshots) > len(after.images) else []
+        left += [
+            f"policy {name}"
+            for name in after.policies
+            if not any(name.startswith(group) for group in after.groups)
+        ]
+        left += (
+            [f"{len(after.snapshots)} snapshots of {len(after.images)} images"]
+            if len(after.snapshots) > len(after.images)
+            else []
+        )
         return left
 
     def _duplicates(self, after: Snapshot, builders: int) -> list[str]:
@@ -134,17 +188,27 @@ class Auditor:
             if owner.startswith("bake-") and owner not in self._owners and count > builders
         ]
         made = after.groups.keys() - self.before.groups.keys()
-        several += [f"{count} instances of {owner}" for owner, count in per_owner.items() if owner in made and count > SIZE]
+        several += [
+            f"{count} instances of {owner}"
+            for owner, count in per_owner.items()
+            if owner in made and count > SIZE
+        ]
         by_tag: dict[str, int] = {}
         for group in after.groups.values():
             by_tag[group["tags"]["ovenbird:tag"]] = by_tag.get(group["tags"]["ovenbird:tag"], 0) + 1
         several += [f"{count} groups of {tag}" for tag, count in by_tag.items() if count > 1]
         names = list(after.images.values())
-        several += [f"{names.count(name)} images called {name}" for name in set(names) if names.count(name) > 1]
+        several += [
+            f"{names.count(name)} images called {name}"
+            for name in set(names)
+            if names.count(name) > 1
+        ]
         per_instance: dict[str, int] = {}
         for instance_id in self._all_commands() - self._commands:
             per_instance[instance_id[1]] = per_instance.get(instance_id[1], 0) + 1
-        several += [f"{count} commands on {name}" for name, count in per_instance.items() if count > 2]
+        several += [
+            f"{count} commands on {name}" for name, count in per_instance.items() if count > 2
+        ]
         return several
 
     def _instances_by_owner(self) -> dict[str, int]:
@@ -169,4 +233,8 @@ class Auditor:
 
 
 def _serving(snapshot: Snapshot) -> list[str]:
-    return [name for name, group in snapshot.groups.items() if group["tags"].get("ovenbird:state") == "serving"]
+    return [
+        name
+        for name, group in snapshot.groups.items()
+        if group["tags"].get("ovenbird:state") == "serving"
+    ]

@@ -47,11 +47,20 @@ class Stacks:
 
 class Lane:
     def __init__(
-        self, number: int, stage: Stage, client: Client, account: Account, base: Infrastructure, stacks: Stacks, strategy: str
+        self,
+        number: int,
+        stage: Stage,
+        client: Client,
+        account: Account,
+        base: Infrastructure,
+        stacks: Stacks,
+        strategy: str,
     ) -> None:
         self.name = f"lane{number}"
         self.stage, self.client, self.account, self.strategy = stage, client, account, strategy
-        self.infrastructure = infrastructure.BALANCERS[strategy](stage.environment, base, self.name, port=8000 + number)
+        self.infrastructure = infrastructure.BALANCERS[strategy](
+            stage.environment, base, self.name, port=8000 + number
+        )
         self.repository = Repository(stage.home / f"repository-{self.name}")
         self._stacks = stacks
         self._tags = 0
@@ -69,7 +78,14 @@ class Lane:
     @property
     def target_groups(self) -> list[str]:
         """ARNs; none behind a classic balancer."""
-        return [arn for arn in (self.infrastructure.target_group_arn, self.infrastructure.other_target_group_arn) if arn]
+        return [
+            arn
+            for arn in (
+                self.infrastructure.target_group_arn,
+                self.infrastructure.other_target_group_arn,
+            )
+            if arn
+        ]
 
     @property
     def watermarks(self) -> list[str]:
@@ -80,11 +96,17 @@ class Lane:
     def set_soak(self, seconds: float, *, approval: bool = False) -> None:
         requests = "" if self.strategy == "classic" else ', { metric = "requests", target = 1000 }'
         text = self.infrastructure.stack(
-            self.name, self.repository.url, application=f"app-{self.name}", patience=PATIENCE.format(soak=seconds),
+            self.name,
+            self.repository.url,
+            application=f"app-{self.name}",
+            patience=PATIENCE.format(soak=seconds),
             load_balancer="steps = [50, 100]\n" if self.strategy == "weighted" else "",
-            bake=infrastructure.built_with(self.builder, self.stage.environment) + self.wanted, capacity="min = 1\nmax = 8\ndesired = 2", retention="deployments = 3", sweeping="age = 0",
+            bake=infrastructure.built_with(self.builder, self.stage.environment) + self.wanted,
+            capacity="min = 1\nmax = 8\ndesired = 2",
+            retention="deployments = 3",
+            sweeping="age = 0",
             top=f'approval = {str(approval).lower()}\nscaling = [{{ metric = "cpu", target = 50 }}{requests}]',
-        )  # fmt: skip
+        )
         self._stacks.write(self.name, text)
 
     def use_builder(self, builder: str, wanted: str = "") -> None:
@@ -104,11 +126,15 @@ class Lane:
         if packer := shutil.which("packer"):
             self._put_stand_in()
             watched = {
-                "PATH": f"{self.lines}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "TORTURE_PACKER": packer,
+                "PATH": f"{self.lines}:{os.environ['PATH']}",
+                "PYTHONPATH": str(ROOT),
+                "TORTURE_PACKER": packer,
                 "TORTURE_LINES": str(self.lines),
-            }  # fmt: skip
+            }
         self.worker = await asyncio.to_thread(
-            lambda: self.stage.start_worker(OVENBIRD_TASK_QUEUE=self.name, AWS_SDK_UA_APP_ID=self.name, **watched)
+            lambda: self.stage.start_worker(
+                OVENBIRD_TASK_QUEUE=self.name, AWS_SDK_UA_APP_ID=self.name, **watched
+            )
         )
 
     def _put_stand_in(self) -> None:
@@ -129,15 +155,23 @@ class Lane:
         return await self._start("ReleaseWorkflow", {"stack": self.name, "tag": tag})
 
     async def bake(self, tag: str) -> WorkflowHandle[Any, Any]:
-        return await self._start("ImageWorkflow", {"stack": self.name, "tag": tag}, f"image-{self.name}-{tag}")
+        return await self._start(
+            "ImageWorkflow", {"stack": self.name, "tag": tag}, f"image-{self.name}-{tag}"
+        )
 
     async def rollback(self) -> WorkflowHandle[Any, Any]:
         return await self._start("RollbackWorkflow", {"stack": self.name})
 
-    async def _start(self, workflow: str, request: dict[str, str], workflow_id: str | None = None) -> WorkflowHandle[Any, Any]:
+    async def _start(
+        self, workflow: str, request: dict[str, str], workflow_id: str | None = None
+    ) -> WorkflowHandle[Any, Any]:
         async def start() -> WorkflowHandle[Any, Any]:
             handle: WorkflowHandle[Any, Any] = await self.client.start_workflow(
-                workflow, request, id=workflow_id or f"release-{self.name}", task_queue=self.name, rpc_timeout=timedelta(seconds=5)
+                workflow,
+                request,
+                id=workflow_id or f"release-{self.name}",
+                task_queue=self.name,
+                rpc_timeout=timedelta(seconds=5),
             )
             return handle
 
@@ -152,7 +186,11 @@ class Lane:
             except WorkflowFailureError as error:
                 cause = error.cause
                 self.last_words = str(cause)
-                return (cause.type or "") if isinstance(cause, ApplicationError) else type(cause).__name__
+                return (
+                    (cause.type or "")
+                    if isinstance(cause, ApplicationError)
+                    else type(cause).__name__
+                )
             return "Completed"
 
         try:

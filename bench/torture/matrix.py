@@ -18,7 +18,13 @@ from demo.traffic import Tally
 KILLS = {"killed before": "hang", "killed after": "late_reply"}
 # Packer's own output instead of a call: the worker is killed behind a line.
 LINE = "killed at its line"
-REPLIES = {"reply lost": "lost_reply", "throttled": "throttle", "500": "error", "reset": "reset", "hangs 30 s": "hang"}
+REPLIES = {
+    "reply lost": "lost_reply",
+    "throttled": "throttle",
+    "500": "error",
+    "reset": "reset",
+    "hangs 30 s": "hang",
+}
 READS = ("Describe", "Get", "List", "HEAD ", "GET ")
 # A call that one run did not need to make (a look less), the next one may.
 TRIES = 3
@@ -82,9 +88,13 @@ async def try_point(lane: Lane, point: Point) -> Tried:
     kill = point.fault in KILLS
     kind = (KILLS | REPLIES)[point.fault]
     lane.account.fault(
-        kind, re.escape(point.action).replace(re.escape(ANYTHING), ".*"), skip=point.occurrence, match={"caller": f"^{lane.name}$"}, times=1,
+        kind,
+        re.escape(point.action).replace(re.escape(ANYTHING), ".*"),
+        skip=point.occurrence,
+        match={"caller": f"^{lane.name}$"},
+        times=1,
         **({"seconds": HELD if kill else 30} if kind in ("hang", "late_reply") else {}),
-    )  # fmt: skip
+    )
     watching = asyncio.create_task(_kill_when_struck(lane)) if kill else None
     with lane.users() as users:
         verdict = await PLAYS[point.play](lane)
@@ -126,7 +136,10 @@ def _tried(lane: Lane, point: Point, verdict: Verdict, tally: Tally, *, struck: 
 
 
 async def _kill_when_struck(lane: Lane) -> None:
-    while not any(fault["times"] == 0 for fault in await asyncio.to_thread(lane.account.faults_of, f"^{lane.name}$")):
+    while not any(
+        fault["times"] == 0
+        for fault in await asyncio.to_thread(lane.account.faults_of, f"^{lane.name}$")
+    ):
         await asyncio.sleep(LOOK)
     await asyncio.shield(asyncio.ensure_future(lane.kill_worker()))
 
@@ -145,10 +158,17 @@ async def run(lanes: list[Lane], wanted: Iterable[Point], console: Console) -> R
                     if tried.struck or not tried.verdict.kept:
                         break
             except Exception as error:  # noqa: BLE001 (whatever it was, it is a point that was not kept, and is reported)
-                tried = Tried(point, struck=True, verdict=Verdict(broken=[f"the play itself broke: {error!r}"]), lane=lane.name)
+                tried = Tried(
+                    point,
+                    struck=True,
+                    verdict=Verdict(broken=[f"the play itself broke: {error!r}"]),
+                    lane=lane.name,
+                )
             results.tried.append(tried)
             if not tried.verdict.kept:
-                console.print(f"[bold red]BROKEN[/] {point} in {lane.name}: {tried.verdict}", soft_wrap=True)
+                console.print(
+                    f"[bold red]BROKEN[/] {point} in {lane.name}: {tried.verdict}", soft_wrap=True
+                )
                 return
             if len(results.tried) % 25 == 0:
                 console.print(f"{len(results.tried)} of {total} points")

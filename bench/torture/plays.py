@@ -52,7 +52,9 @@ async def bake_with_packer(lane: Lane) -> Verdict:
         auditor, tag, started = Auditor(lane), lane.new_tag(), time.monotonic()
         lane.marked_at = time.time()
         ended = await lane.ending(await lane.bake(tag))
-        return auditor.verdict(ended, "Completed", serves=None, seconds=time.monotonic() - started, images=1)
+        return auditor.verdict(
+            ended, "Completed", serves=None, seconds=time.monotonic() - started, images=1
+        )
     finally:
         lane.use_builder("native")
 
@@ -65,7 +67,14 @@ async def bake_for_two_regions(lane: Lane) -> Verdict:
         before = lane.abroad.snapshot(only=lane.name)
         lane.marked_at = time.time()
         ended = await lane.ending(await lane.bake(tag))
-        verdict = auditor.verdict(ended, "Completed", serves=None, seconds=time.monotonic() - started, images=1, builders=2)
+        verdict = auditor.verdict(
+            ended,
+            "Completed",
+            serves=None,
+            seconds=time.monotonic() - started,
+            images=1,
+            builders=2,
+        )
         after = lane.abroad.snapshot(only=lane.name)
         copies = after.images.keys() - before.images.keys()
         if len(copies) != 1:
@@ -79,7 +88,9 @@ async def bake_for_two_regions(lane: Lane) -> Verdict:
 
 def _alone(status: dict[str, Any]) -> bool:
     """Blue has left the balancer."""
-    return status.get("phase") == "watching" and (status.get("blue") or {}).get("in_balancer") is False
+    return (
+        status.get("phase") == "watching" and (status.get("blue") or {}).get("in_balancer") is False
+    )
 
 
 async def abort(lane: Lane) -> Verdict:
@@ -107,7 +118,9 @@ async def _aborted(
         while not when(status):
             await asyncio.sleep(LOOK)
             status = await lane.status(handle)
-        bake = lane.client.get_workflow_handle((status.get("bake") or {}).get("workflow_id", "none"))
+        bake = lane.client.get_workflow_handle(
+            (status.get("bake") or {}).get("workflow_id", "none")
+        )
         while bake_has and bake_has not in str((await lane.status(bake)).get("ledger")):
             await asyncio.sleep(LOOK)
         lane.marked_at, started = time.time(), time.monotonic()
@@ -125,8 +138,12 @@ async def rollback(lane: Lane) -> Verdict:
     """To the deployment that served before; the one after it goes back again."""
     auditor, started = Auditor(lane), time.monotonic()
     lane.marked_at = time.time()
-    parked = [g for g in auditor.before.groups.values() if g["tags"].get("ovenbird:state") == "parked"]
-    previous = max(parked, key=lambda group: group["tags"]["ovenbird:served-at"])["tags"]["ovenbird:tag"]
+    parked = [
+        g for g in auditor.before.groups.values() if g["tags"].get("ovenbird:state") == "parked"
+    ]
+    previous = max(parked, key=lambda group: group["tags"]["ovenbird:served-at"])["tags"][
+        "ovenbird:tag"
+    ]
     ended = await lane.ending(await lane.rollback())
     return auditor.verdict(ended, "Completed", serves=previous, seconds=time.monotonic() - started)
 
@@ -138,19 +155,26 @@ async def abort_of_rollback(lane: Lane) -> Verdict:
 
 PACKED, TWO_REGIONS = "bake with Packer", "bake for two regions"
 PLAYS: dict[str, Callable[[Lane], Awaitable[Verdict]]] = {
-    "release with its bake": release, "abort of a bake": abort_bake, "abort while watched": abort, "rollback": rollback,
+    "release with its bake": release,
+    "abort of a bake": abort_bake,
+    "abort while watched": abort,
+    "rollback": rollback,
     TWO_REGIONS: bake_for_two_regions,
-}  # fmt: skip
+}
 # Those whose lanes are wired in another way.
 _OTHERS: dict[str, dict[str, Callable[[Lane], Awaitable[Verdict]]]] = {
     "weighted": {
-        "release by weights": release_of_what_is_baked, "abort between two weights": abort_between, "rollback by weights": rollback,
+        "release by weights": release_of_what_is_baked,
+        "abort between two weights": abort_between,
+        "rollback by weights": rollback,
     },
     "classic": {
-        "release, classic": release_of_what_is_baked, "abort, classic": abort, "rollback, classic": rollback,
+        "release, classic": release_of_what_is_baked,
+        "abort, classic": abort,
+        "rollback, classic": rollback,
         "abort of a rollback, classic": abort_of_rollback,
     },
-}  # fmt: skip
+}
 STRATEGIES = {play: strategy for strategy, plays in _OTHERS.items() for play in plays}
 for plays in _OTHERS.values():
     PLAYS |= plays

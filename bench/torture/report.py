@@ -17,11 +17,21 @@ PEERS = """| for scale: the same on the stack that this replaces, on moto | poin
 | Ansible amazon.aws, groups named by timestamp | 22 | all points before the end; nothing resumes | 21 |"""
 
 
-def markdown(results: Results, storm: Storm, reactions: list[Verdict], *, seconds: float, lanes: int, cores: int) -> str:
+def markdown(
+    results: Results,
+    storm: Storm,
+    reactions: list[Verdict],
+    *,
+    seconds: float,
+    lanes: int,
+    cores: int,
+) -> str:
     rows = []
     for play in PLAYS:
         for fault in (*KILLS, LINE, *REPLIES):
-            tried = [one for one in results.tried if (one.point.play, one.point.fault) == (play, fault)]
+            tried = [
+                one for one in results.tried if (one.point.play, one.point.fault) == (play, fault)
+            ]
             if tried:
                 rows.append(_row(play, fault, tried))
     rows.append(_row("**all**", "", results.tried))
@@ -61,8 +71,12 @@ Promises kept: **{storm_kept} of {len(storm.verdicts)}**; {storm.failed_requests
 def _row(play: str, fault: str, tried: list[Tried]) -> str:
     kept = sum(one.struck and one.verdict.kept for one in tried)
     numbers = (
-        len(tried), sum(one.struck for one in tried), kept, sum(len(one.verdict.left) for one in tried),
-        sum(len(one.verdict.duplicates) for one in tried), sum(one.verdict.requests for one in tried),
+        len(tried),
+        sum(one.struck for one in tried),
+        kept,
+        sum(len(one.verdict.left) for one in tried),
+        sum(len(one.verdict.duplicates) for one in tried),
+        sum(one.verdict.requests for one in tried),
         sum(one.verdict.failed_requests for one in tried),
-    )  # fmt: skip
+    )
     return f"| {play} | {fault} | " + " | ".join(str(number) for number in numbers) + " |"

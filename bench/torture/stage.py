@@ -16,14 +16,19 @@ from demo.processes import Stage
 
 
 @asynccontextmanager
-async def lanes(home: Path, count: int, strategy: str = "attach") -> AsyncIterator[tuple[Stage, list[Lane]]]:
+async def lanes(
+    home: Path, count: int, strategy: str = "attach"
+) -> AsyncIterator[tuple[Stage, list[Lane]]]:
     """Each serves one version, and has another one parked."""
     with Stage(home, cloud=("--no-delays", "--scale", "0.02"), durable=True) as stage:
         account = Account(stage.environment)
         base = infrastructure.build(stage.environment, stack="torture")
         client = await Client.connect(stage.temporal_address)
         stacks = Stacks(home / "stacks.toml")
-        made = [Lane(number, stage, client, account, base, stacks, strategy) for number in range(1, count + 1)]
+        made = [
+            Lane(number, stage, client, account, base, stacks, strategy)
+            for number in range(1, count + 1)
+        ]
         await asyncio.gather(*(_prepare(lane) for lane in made))
         yield stage, made
 

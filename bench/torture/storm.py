@@ -46,7 +46,9 @@ async def run(stage: Stage, lanes: list[Lane], releases: int, console: Console) 
     for number, kind in enumerate(FAULTS):
         # Each is asked only where those before it let the call pass.
         share = SHARE / len(FAULTS)
-        account.fault(kind, times=None, probability=share / (1 - number * share), match={"caller": "^lane"})
+        account.fault(
+            kind, times=None, probability=share / (1 - number * share), match={"caller": "^lane"}
+        )
 
     async def work(lane: Lane) -> None:
         with lane.users() as users:
@@ -63,7 +65,9 @@ async def run(stage: Stage, lanes: list[Lane], releases: int, console: Console) 
         storm.requests += tally.sent
         storm.failed_requests += tally.failed
         if tally.failures:
-            console.print(f"[bold red]BROKEN[/] in {lane.name}: requests failed: {tally.failures[:3]}")
+            console.print(
+                f"[bold red]BROKEN[/] in {lane.name}: requests failed: {tally.failures[:3]}"
+            )
 
     async def kill() -> None:
         while True:
@@ -103,7 +107,9 @@ async def _play(lane: Lane, storm: Storm) -> Verdict:
     storm.endings[ended] += 1
     seconds = time.monotonic() - started
     if ended == "Completed":
-        return auditor.verdict(ended, "Completed", serves=tag or _previous(auditor), seconds=seconds)
+        return auditor.verdict(
+            ended, "Completed", serves=tag or _previous(auditor), seconds=seconds
+        )
     wanted = ended if play == "abort" and ended in ("RolledBack", "Refused") else "Completed"
     await _until_bakes_end(lane)
     return auditor.verdict(ended, wanted, serves=None, seconds=seconds)
@@ -118,12 +124,18 @@ async def _until_bakes_end(lane: Lane) -> None:
     """An aborted bake clears up behind the release that left it."""
     while [
         run
-        async for run in lane.client.list_workflows("WorkflowType = 'BakeWorkflow' AND ExecutionStatus = 'Running'")
+        async for run in lane.client.list_workflows(
+            "WorkflowType = 'BakeWorkflow' AND ExecutionStatus = 'Running'"
+        )
         if lane.name in run.id
     ]:
         await asyncio.sleep(0.2)
 
 
 def _previous(auditor: Auditor) -> str:
-    parked = [g for g in auditor.before.groups.values() if g["tags"].get("ovenbird:state") == "parked"]
-    return str(max(parked, key=lambda group: group["tags"]["ovenbird:served-at"])["tags"]["ovenbird:tag"])
+    parked = [
+        g for g in auditor.before.groups.values() if g["tags"].get("ovenbird:state") == "parked"
+    ]
+    return str(
+        max(parked, key=lambda group: group["tags"]["ovenbird:served-at"])["tags"]["ovenbird:tag"]
+    )

@@ -33,7 +33,11 @@ def main():
         print(of_app(json.loads(sys.stdin.read())))
         return
     where = json.loads(os.environ["OVENBIRD_CREDENTIAL"])
-    found = on_aws.parameter(where["parameter"]) if where.get("parameter") else on_aws.secret(where["secret"])
+    found = (
+        on_aws.parameter(where["parameter"])
+        if where.get("parameter")
+        else on_aws.secret(where["secret"])
+    )
     if "PRIVATE KEY-----" in found and not found.lstrip().startswith("{"):
         kind, shown = "key", found.strip() + "\n"
     else:
@@ -48,10 +52,19 @@ def of_app(app):
     """https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app."""
     now = int(time.time())
     claims = {"iat": now - 60, "exp": now + 540, "iss": str(app["app_id"])}
-    text = b".".join(encoded(json.dumps(part).encode()) for part in ({"alg": "RS256", "typ": "JWT"}, claims))
+    text = b".".join(
+        encoded(json.dumps(part).encode()) for part in ({"alg": "RS256", "typ": "JWT"}, claims)
+    )
     bearer = text + b"." + encoded(signature(text, app["private_key"]))
-    address = "%s/app/installations/%s/access_tokens" % (app.get("api", "https://api.github.com"), app["installation_id"])
-    headers = {"Authorization": "Bearer " + bearer.decode(), "Accept": "application/vnd.github+json", "User-Agent": "ovenbird"}
+    address = "%s/app/installations/%s/access_tokens" % (
+        app.get("api", "https://api.github.com"),
+        app["installation_id"],
+    )
+    headers = {
+        "Authorization": "Bearer " + bearer.decode(),
+        "Accept": "application/vnd.github+json",
+        "User-Agent": "ovenbird",
+    }
     ask = urllib.request.Request(address, data=b"", method="POST", headers=headers)
     return json.loads(urllib.request.urlopen(ask, timeout=20).read().decode())["token"]
 
@@ -67,7 +80,9 @@ def signature(text, key):
     threading.Thread(target=write).start()
     try:
         signing = ["openssl", "dgst", "-sha256", "-sign", "/dev/fd/%d" % reading]
-        return subprocess.run(signing, input=text, stdout=subprocess.PIPE, check=True, pass_fds=[reading]).stdout
+        return subprocess.run(
+            signing, input=text, stdout=subprocess.PIPE, check=True, pass_fds=[reading]
+        ).stdout
     finally:
         os.close(reading)
 
@@ -80,12 +95,17 @@ if __name__ == "__main__":
     try:
         main()
     except urllib.error.HTTPError as error:
-        print("the credential for the repository cannot be had: GitHub says %s" % error, file=sys.stderr)
+        print(
+            "the credential for the repository cannot be had: GitHub says %s" % error,
+            file=sys.stderr,
+        )
         sys.exit(TRY_AGAIN if error.code >= 500 or error.code == 429 else 1)
     except OSError as error:
         print("the credential for the repository cannot be had: %s" % error, file=sys.stderr)
         sys.exit(TRY_AGAIN)
     except subprocess.CalledProcessError:
-        sys.exit("the credential for the repository cannot be had: openssl does not take the App's private_key")
+        sys.exit(
+            "the credential for the repository cannot be had: openssl does not take the App's private_key"
+        )
     except (LookupError, ValueError) as error:
         sys.exit("the credential for the repository cannot be had: %s" % error)

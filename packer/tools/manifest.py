@@ -21,9 +21,15 @@ def main():
     copied = Path(os.environ["RECIPE"]) / "files"
     paths = [path for path in (ROOT / "srv/app").rglob("*")]
     paths += [ROOT / path.relative_to(copied) for path in copied.rglob("*")]
-    files = {"/" + str(path.relative_to(ROOT)): digest(path) for path in sorted(paths) if path.is_file() and not path.is_symlink()}
+    files = {
+        "/" + str(path.relative_to(ROOT)): digest(path)
+        for path in sorted(paths)
+        if path.is_file() and not path.is_symlink()
+    }
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps({"packages": packages(), "files": files}, indent=1, sort_keys=True))
+    target.write_text(
+        json.dumps({"packages": packages(), "files": files}, indent=1, sort_keys=True)
+    )
     target.chmod(0o644)
     print("%d files, %d packages" % (len(files), len(packages())))
 
@@ -31,9 +37,25 @@ def main():
 def packages():
     found = {}
     for database, command in (
-        ("var/lib/dpkg/status", ["dpkg-query", "--admindir", str(ROOT / "var/lib/dpkg"), "-W", "-f", "${Package} ${Version}\n"]),
-        ("var/lib/rpm", ["rpm", "--root", str(ROOT), "-qa", "--qf", "%{NAME} %{VERSION}-%{RELEASE}\n"]),
-        ("usr/lib/sysimage/rpm", ["rpm", "--root", str(ROOT), "-qa", "--qf", "%{NAME} %{VERSION}-%{RELEASE}\n"]),
+        (
+            "var/lib/dpkg/status",
+            [
+                "dpkg-query",
+                "--admindir",
+                str(ROOT / "var/lib/dpkg"),
+                "-W",
+                "-f",
+                "${Package} ${Version}\n",
+            ],
+        ),
+        (
+            "var/lib/rpm",
+            ["rpm", "--root", str(ROOT), "-qa", "--qf", "%{NAME} %{VERSION}-%{RELEASE}\n"],
+        ),
+        (
+            "usr/lib/sysimage/rpm",
+            ["rpm", "--root", str(ROOT), "-qa", "--qf", "%{NAME} %{VERSION}-%{RELEASE}\n"],
+        ),
     ):
         if (ROOT / database).exists():
             listed = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.decode()

@@ -11,7 +11,18 @@ import sys
 from pathlib import Path
 
 ROOT = Path(os.environ.get("DESTDIR") or "/")
-LOOKED_AT = ("etc", "home", "opt", "root", "srv", "tmp", "usr/local", "usr/share/ovenbird", "var/tmp", "var/www")
+LOOKED_AT = (
+    "etc",
+    "home",
+    "opt",
+    "root",
+    "srv",
+    "tmp",
+    "usr/local",
+    "usr/share/ovenbird",
+    "var/tmp",
+    "var/www",
+)
 LARGEST = 1 << 20
 NAMES = {
     "authorized_keys": "whoever has that key may log in",
@@ -44,13 +55,23 @@ KNOWN = (
     "opt/aws/*",
 )
 # Examples that the most common libraries carry; botocore's are documented keys of nobody.
-EXAMPLES = ("*/botocore/data/*/examples-1.json", "*/site-packages/*/tests/*", "*/node_modules/*/test/*")
+EXAMPLES = (
+    "*/botocore/data/*/examples-1.json",
+    "*/site-packages/*/tests/*",
+    "*/node_modules/*/test/*",
+)
 
 
 def main():
     named = os.environ.get("SCAN_ALLOW", "").split()
-    allowed = [pattern[1:] if pattern.startswith("/") else "srv/app/" + pattern for pattern in named] + list(KNOWN + EXAMPLES)
-    found = [("var/lib/cloud/instances", "the state of this machine's first boot")] if (ROOT / "var/lib/cloud/instances").exists() else []
+    allowed = [
+        pattern[1:] if pattern.startswith("/") else "srv/app/" + pattern for pattern in named
+    ] + list(KNOWN + EXAMPLES)
+    found = (
+        [("var/lib/cloud/instances", "the state of this machine's first boot")]
+        if (ROOT / "var/lib/cloud/instances").exists()
+        else []
+    )
     machine_id = ROOT / "etc/machine-id"
     if machine_id.exists() and machine_id.read_bytes().strip():
         found.append(("etc/machine-id", "this machine's id, the same on every instance"))
@@ -59,20 +80,30 @@ def main():
             for name in names:
                 path = Path(directory) / name
                 relative = str(path.relative_to(ROOT))
-                if path.is_symlink() or not path.is_file() or any(fnmatch.fnmatch(relative, pattern) for pattern in allowed):
+                if (
+                    path.is_symlink()
+                    or not path.is_file()
+                    or any(fnmatch.fnmatch(relative, pattern) for pattern in allowed)
+                ):
                     continue
                 found += [(relative, what) for what in looks_like(path)]
     for relative, what in found:
         print("/%s must not be in an image: it looks like %s" % (relative, what))
     if found:
-        print("take it away in a script of the recipe, or name it in SCAN_ALLOW of ovenbird.env where it is none")
+        print(
+            "take it away in a script of the recipe, or name it in SCAN_ALLOW of ovenbird.env where it is none"
+        )
         return 1
     print("nothing that must not be in an image was found")
     return 0
 
 
 def looks_like(path):
-    kinds = [what for pattern, what in NAMES.items() if fnmatch.fnmatch(path.name, pattern) and path.stat().st_size]
+    kinds = [
+        what
+        for pattern, what in NAMES.items()
+        if fnmatch.fnmatch(path.name, pattern) and path.stat().st_size
+    ]
     if kinds or path.stat().st_size > LARGEST:
         return kinds[:1]
     content = path.read_bytes()

@@ -37,7 +37,11 @@ def main():
     address = "http://%s:%s%s" % (host, os.environ["PORT"], os.environ["HEALTH"])
     if sys.argv[1:] == ["running"]:
         answer = ask(address, None)
-        print("its unit does not serve: %s" % answer if answer else "%s answers" % os.environ["HEALTH"])
+        print(
+            "its unit does not serve: %s" % answer
+            if answer
+            else "%s answers" % os.environ["HEALTH"]
+        )
         return 1 if answer else 0
     secret = ("OVENBIRD_CREDENTIAL", "GIT_", "SSH_")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(secret)}
@@ -60,7 +64,9 @@ def main():
             return 0
         output.seek(0)
         lines = output.read().decode(errors="replace").splitlines()[-SHOWN:]
-    print("%s was started, and is not fit to serve: %s; it printed:" % (os.environ["START"], answer))
+    print(
+        "%s was started, and is not fit to serve: %s; it printed:" % (os.environ["START"], answer)
+    )
     print("\n".join("  " + line for line in lines))
     return 1
 

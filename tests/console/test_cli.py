@@ -66,8 +66,12 @@ async def test_a_release_from_plan_to_history(approving: StackUnderTest, run_cli
 async def test_an_aborted_release_ends_with_10(approving: StackUnderTest, run_cli: Cli) -> None:
     following = asyncio.create_task(in_thread(run_cli, "release", approving.name, "v1"))
     await approving.until(lambda status: bool(status["waiting_for"]))
-    assert (await in_thread(run_cli, "pause", approving.name, "--by", "ann", "--reason", "lunch")).returncode == 0
-    assert (await in_thread(run_cli, "abort", approving.name, "--by", "ann", "--reason", "no")).returncode == 0
+    assert (
+        await in_thread(run_cli, "pause", approving.name, "--by", "ann", "--reason", "lunch")
+    ).returncode == 0
+    assert (
+        await in_thread(run_cli, "abort", approving.name, "--by", "ann", "--reason", "no")
+    ).returncode == 0
     ended = await following
 
     assert ended.returncode == 10
@@ -88,9 +92,13 @@ async def test_an_aborted_release_ends_with_10(approving: StackUnderTest, run_cl
         (("release", "STACK"), "Missing argument"),
     ],
 )
-async def test_what_is_refused_is_said_and_ends_with_2(stack: StackUnderTest, run_cli: Cli, arguments: tuple[str, ...], words: str) -> None:
+async def test_what_is_refused_is_said_and_ends_with_2(
+    stack: StackUnderTest, run_cli: Cli, arguments: tuple[str, ...], words: str
+) -> None:
     stack.repository.release("v1")
-    ended = await in_thread(run_cli, *(argument.replace("STACK", stack.name) for argument in arguments))
+    ended = await in_thread(
+        run_cli, *(argument.replace("STACK", stack.name) for argument in arguments)
+    )
 
     assert ended.returncode == 2, ended.stderr
     assert words in ended.stderr
@@ -100,12 +108,19 @@ def test_a_configuration_with_three_mistakes_lists_all_three(run_cli: Cli, tmp_p
     path = tmp_path / "stacks.toml"
     text = (ROOT / "deploy/stacks.toml").read_text()
     path.write_text(
-        text.replace("min = 4, max = 40", "min = 4, max = 3").replace('strategy = "attach"', 'strategy = "hope"') + "\n[stacks.x]\n"
+        text.replace("min = 4, max = 40", "min = 4, max = 3").replace(
+            'strategy = "attach"', 'strategy = "hope"'
+        )
+        + "\n[stacks.x]\n"
     )
     ended = run_cli("stacks", OVENBIRD_STACKS=str(path))
 
     assert ended.returncode == 2
-    for words in ("stacks.production.capacity", "load_balancer.strategy", "stacks.x.capacity: is required"):
+    for words in (
+        "stacks.production.capacity",
+        "load_balancer.strategy",
+        "stacks.x.capacity: is required",
+    ):
         assert words in ended.stderr
 
 
@@ -126,7 +141,8 @@ def test_no_temporal_is_said_with_what_to_do(run_cli: Cli) -> None:
 async def test_no_worker_is_said_after_ten_seconds(run_cli: Cli, stack: StackUnderTest) -> None:
     nowhere = {"OVENBIRD_TASK_QUEUE": f"nobody-{stack.name}"}
     history, release = await asyncio.gather(
-        in_thread(run_cli, "history", stack.name, **nowhere), in_thread(run_cli, "release", stack.name, "v1", **nowhere)
+        in_thread(run_cli, "history", stack.name, **nowhere),
+        in_thread(run_cli, "release", stack.name, "v1", **nowhere),
     )
 
     assert history.returncode == release.returncode == 1
@@ -134,12 +150,20 @@ async def test_no_worker_is_said_after_ten_seconds(run_cli: Cli, stack: StackUnd
     assert "accepted and begins as soon as one does" in release.stderr
 
 
-async def test_following_survives_a_killed_worker_and_ctrl_c_leaves_the_release_alone(approving: StackUnderTest) -> None:
+async def test_following_survives_a_killed_worker_and_ctrl_c_leaves_the_release_alone(
+    approving: StackUnderTest,
+) -> None:
     theatre = approving.theatre
     following = await asyncio.create_subprocess_exec(
-        sys.executable, str(ROOT / "starter.py"), "release", approving.name, "v1",
-        env=os.environ | theatre.stage.environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+        sys.executable,
+        str(ROOT / "starter.py"),
+        "release",
+        approving.name,
+        "v1",
+        env=os.environ | theatre.stage.environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
     await approving.until(lambda status: bool(status["waiting_for"]))
     theatre.worker.kill()
     assert theatre.worker
@@ -150,7 +174,9 @@ async def test_following_survives_a_killed_worker_and_ctrl_c_leaves_the_release_
     assert following.returncode == 130
     assert "what is under way on the workers goes on" in errors.decode()
     assert (await approving.status())["phase"] == "waiting_approval"
-    await theatre.client.get_workflow_handle(f"release-{approving.name}").signal("abort_and_roll_back")
+    await theatre.client.get_workflow_handle(f"release-{approving.name}").signal(
+        "abort_and_roll_back"
+    )
 
     async def ended() -> bool:
         return bool((await approving.status())["phase"] == "rolled_back")

@@ -25,7 +25,11 @@ async def test_commits_and_files_between_two_images(stack: StackUnderTest, run_c
     assert ["file:", "-", "/srv/app/old.txt"] in lines
     assert ["file:", "+", "/srv/app/new.txt"] in lines
     assert ["file:", "/srv/app/VERSION"] in [line[:2] for line in lines]
-    assert [line for line in found.stdout.splitlines() if line.startswith("commit: ") and line.endswith(" Release v2")]
+    assert [
+        line
+        for line in found.stdout.splitlines()
+        if line.startswith("commit: ") and line.endswith(" Release v2")
+    ]
     assert "Release v1" not in found.stdout
     assert missing.returncode == 2
     assert "there is no image of v3; there are: v1, v2" in missing.stderr

@@ -18,9 +18,11 @@ async def test_a_healthy_stack_and_a_sick_one(stack: StackUnderTest, run_cli: Cl
     assert f"✓\ttarget groups\t{stack.infrastructure.target_group}" in well.stdout
     text = stack.theatre.stacks[stack.name]
     for was, now in (
-        (stack.repository.url, "file:///nowhere"), (stack.infrastructure.bucket, "no-such-bucket"),
-        (f'["{stack.infrastructure.target_group}"]', '["nobody"]'), (stack.infrastructure.base_image, "ami-0123456789abcdef0"),
-    ):  # fmt: skip
+        (stack.repository.url, "file:///nowhere"),
+        (stack.infrastructure.bucket, "no-such-bucket"),
+        (f'["{stack.infrastructure.target_group}"]', '["nobody"]'),
+        (stack.infrastructure.base_image, "ami-0123456789abcdef0"),
+    ):
         text = text.replace(was, now)
     stack.theatre.stacks[stack.name] = text
     stack.theatre.write_stacks()

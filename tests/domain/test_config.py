@@ -45,12 +45,18 @@ def test_the_documented_file_is_valid() -> None:
 
 
 def test_all_mistakes_of_all_stacks_come_at_once_with_their_place() -> None:
-    text = GOOD.replace("max = 8", "max = 1") + '[stacks.third]\ncapacity = { min = 1, max = 2 }\nregoin = "x"\nlaunch = "rocket"\n'
+    text = (
+        GOOD.replace("max = 8", "max = 1")
+        + '[stacks.third]\ncapacity = { min = 1, max = 2 }\nregoin = "x"\nlaunch = "rocket"\n'
+    )
 
     found = mistakes(text)
 
     assert len(found) == 3
-    assert any("stacks.production.capacity: min, desired and max must be in order" in line for line in found)
+    assert any(
+        "stacks.production.capacity: min, desired and max must be in order" in line
+        for line in found
+    )
     assert any("stacks.third.regoin: unknown key" in line for line in found)
     assert any("stacks.third.launch" in line for line in found)
 
@@ -117,47 +123,67 @@ def test_a_stack_in_another_region_has_its_images_made_by_one_that_copies_them_t
         GOOD + ABROAD: "stacks.production.bake.copies does not name us-east-1",
         GOOD + ABROAD.replace("production", "prod"): "there is no stack prod",
         GOOD + ABROAD.replace("us-east-1", "eu-west-1"): "share their images as it is",
-        GOOD + ABROAD.replace("[stacks.abroad.bake]", 'application = { name = "other" }\n[stacks.abroad.bake]'): "is a stack of shop",
+        GOOD
+        + ABROAD.replace(
+            "[stacks.abroad.bake]", 'application = { name = "other" }\n[stacks.abroad.bake]'
+        ): "is a stack of shop",
     }
     for text, words in told.items():
         (line,) = mistakes(text)
         assert line.startswith("  - stacks.abroad.bake.made_by: ")
         assert words in line
     good = GOOD.replace(
-        "capacity = { min = 2, max = 8 }", 'capacity = { min = 2, max = 8 }\nbake = { copies = [{ region = "us-east-1" }] }'
+        "capacity = { min = 2, max = 8 }",
+        'capacity = { min = 2, max = 8 }\nbake = { copies = [{ region = "us-east-1" }] }',
     )
     assert parse(good + ABROAD)["abroad"].bake.made_by == "production"
 
 
 def test_copies_and_keys_that_cannot_be_are_refused() -> None:
     def bake(lines: str) -> str:
-        return GOOD.replace("[stacks.internal]", f"[stacks.production.bake]\n{lines}\n[stacks.internal]")
+        return GOOD.replace(
+            "[stacks.internal]", f"[stacks.production.bake]\n{lines}\n[stacks.internal]"
+        )
 
     assert "bake.copies names eu-west-1" in mistakes(bake('copies = [{ region = "eu-west-1" }]'))[0]
-    assert "copies names a region twice" in mistakes(bake('copies = [{ region = "us-east-1" }, { region = "us-east-1" }]'))[0]
-    assert "its template says how" in mistakes(bake('builder = "packer"\nkms_key = "alias/mine"'))[0]
+    assert (
+        "copies names a region twice"
+        in mistakes(bake('copies = [{ region = "us-east-1" }, { region = "us-east-1" }]'))[0]
+    )
+    assert (
+        "its template says how" in mistakes(bake('builder = "packer"\nkms_key = "alias/mine"'))[0]
+    )
     assert "share_with" in mistakes(bake('share_with = ["123"]'))[0]
 
 
 def test_who_asks_for_approvals_asks_for_verified_images_unless_told_otherwise() -> None:
-    approving = GOOD.replace("capacity = { min = 2, max = 8 }", "capacity = { min = 2, max = 8 }\napproval = true")
+    approving = GOOD.replace(
+        "capacity = { min = 2, max = 8 }", "capacity = { min = 2, max = 8 }\napproval = true"
+    )
 
     assert parse(approving)["production"].verifies
     assert not parse(approving)["internal"].verifies
-    assert not parse(approving.replace("approval = true", "approval = true\nbake = { verify = false }"))["production"].verifies
+    assert not parse(
+        approving.replace("approval = true", "approval = true\nbake = { verify = false }")
+    )["production"].verifies
 
 
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
         ('strategy = "classic"', "give balancers, and no target_groups"),
-        ('strategy = "classic", target_groups = ["shop"], balancers = ["web"]', "give balancers, and no target_groups"),
+        (
+            'strategy = "classic", target_groups = ["shop"], balancers = ["web"]',
+            "give balancers, and no target_groups",
+        ),
         ('balancers = ["web"]', "balancers are for the strategy classic alone"),
     ],
 )
 def test_what_green_joins_goes_with_the_strategy(lines: str, words: str) -> None:
     (mistake,) = mistakes(
-        GOOD.replace('target_groups = ["shop"]', lines).replace("[stacks.internal]", "[stacks.other]").split("[stacks.other]")[0]
+        GOOD.replace('target_groups = ["shop"]', lines)
+        .replace("[stacks.internal]", "[stacks.other]")
+        .split("[stacks.other]")[0]
     )
 
     assert words in mistake
@@ -170,7 +196,10 @@ def test_a_classic_balancer_has_no_requests_per_target_to_scale_by() -> None:
     assert (
         "a classic load balancer has none"
         in mistakes(
-            text.replace("[stacks.internal]", '[[stacks.production.scaling]]\nmetric = "requests"\ntarget = 100\n[stacks.internal]')
+            text.replace(
+                "[stacks.internal]",
+                '[[stacks.production.scaling]]\nmetric = "requests"\ntarget = 100\n[stacks.internal]',
+            )
         )[0]
     )
 
@@ -178,12 +207,24 @@ def test_a_classic_balancer_has_no_requests_per_target_to_scale_by() -> None:
 @pytest.mark.parametrize(
     ("was", "becomes", "words"),
     [
-        ("max = 8 }", "max = 8, warm_pool = { min = 3, max_prepared = 2 } }", "max_prepared is below min"),
-        ('type = "t3.micro"', 'type = "t3.micro", mixed = { types = { "t3.micro" = 1 } }', "needs a launch template"),
+        (
+            "max = 8 }",
+            "max = 8, warm_pool = { min = 3, max_prepared = 2 } }",
+            "max_prepared is below min",
+        ),
+        (
+            'type = "t3.micro"',
+            'type = "t3.micro", mixed = { types = { "t3.micro" = 1 } }',
+            "needs a launch template",
+        ),
         ('type = "t3.micro"', 'type = "t3.micro", mixed = { types = {} }', "at least 1 item"),
     ],
 )
 def test_a_fleet_that_aws_would_not_make_is_refused(was: str, becomes: str, words: str) -> None:
-    found = mistakes(GOOD.replace(was, becomes).replace("[stacks.internal]", 'launch = "configuration"\n[stacks.internal]'))
+    found = mistakes(
+        GOOD.replace(was, becomes).replace(
+            "[stacks.internal]", 'launch = "configuration"\n[stacks.internal]'
+        )
+    )
 
     assert any(words in line for line in found)

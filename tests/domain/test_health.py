@@ -8,7 +8,9 @@ from domain.models import Group
 from tests.domain.worlds import ARNS, group, instance
 
 
-def verdict(*reads: Group | None, waited: float = 1, needed: int = 2, may_lose: int = 0) -> Healthy | NotYet | Unhealthy:
+def verdict(
+    *reads: Group | None, waited: float = 1, needed: int = 2, may_lose: int = 0
+) -> Healthy | NotYet | Unhealthy:
     seen = Seen()
     for read in reads:
         if read:
@@ -63,7 +65,9 @@ def test_a_failed_launch_is_told_in_aws_own_words() -> None:
 
 
 def test_patience_ends() -> None:
-    result = verdict(group(instance(1), instance(2, "unhealthy", reason="Target.Timeout")), waited=61)
+    result = verdict(
+        group(instance(1), instance(2, "unhealthy", reason="Target.Timeout")), waited=61
+    )
 
     assert isinstance(result, Unhealthy)
     assert "Target.Timeout" in result.reason
@@ -77,7 +81,9 @@ def test_a_target_group_on_no_listener_is_said_at_once() -> None:
 
 
 def test_a_group_that_somebody_deleted_is_unhealthy() -> None:
-    assert isinstance(judge(None, Seen(found=True), ARNS, waited=1, patience=900, reads=2), Unhealthy)
+    assert isinstance(
+        judge(None, Seen(found=True), ARNS, waited=1, patience=900, reads=2), Unhealthy
+    )
 
 
 def test_a_group_that_was_never_seen_may_not_be_visible_yet() -> None:
@@ -87,9 +93,19 @@ def test_a_group_that_was_never_seen_may_not_be_visible_yet() -> None:
     assert isinstance(still_healthy(None, ARNS, 1), Unhealthy)
 
 
-@given(st.lists(st.lists(st.sampled_from(["healthy", "initial", "unhealthy", "draining"]), min_size=0, max_size=4), min_size=1, max_size=6))
+@given(
+    st.lists(
+        st.lists(
+            st.sampled_from(["healthy", "initial", "unhealthy", "draining"]), min_size=0, max_size=4
+        ),
+        min_size=1,
+        max_size=6,
+    )
+)
 def test_never_healthy_unless_the_last_reads_were_all_complete(states: list[list[str]]) -> None:
-    reads = [group(*(instance(n, state) for n, state in enumerate(read)), desired=3) for read in states]
+    reads = [
+        group(*(instance(n, state) for n, state in enumerate(read)), desired=3) for read in states
+    ]
     result = verdict(*reads, may_lose=100)
     complete = [read.count("healthy") >= 3 and set(read) == {"healthy"} for read in states]
 
@@ -108,8 +124,13 @@ def test_while_it_serves_the_floor_decides(healthy: int, floor: int) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(1, 8), st.booleans()), max_size=6), st.integers(0, 20))
-def test_a_mixed_group_is_complete_by_weight_and_only_with_every_instance_healthy(members: list[tuple[int, bool]], desired: int) -> None:
-    made = [instance(n, "healthy" if fit else "unhealthy").model_copy(update={"weight": weight}) for n, (weight, fit) in enumerate(members)]
+def test_a_mixed_group_is_complete_by_weight_and_only_with_every_instance_healthy(
+    members: list[tuple[int, bool]], desired: int
+) -> None:
+    made = [
+        instance(n, "healthy" if fit else "unhealthy").model_copy(update={"weight": weight})
+        for n, (weight, fit) in enumerate(members)
+    ]
     read = group(*made, desired=desired)
 
     whole = all(fit for _, fit in members) and sum(weight for weight, _ in members) >= desired

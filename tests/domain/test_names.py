@@ -10,12 +10,17 @@ from domain import names
 ANY = st.text(min_size=1, max_size=200)
 STACKS = st.from_regex(r"[a-z][a-z0-9-]{0,39}", fullmatch=True)
 TAGS = st.one_of(
-    st.text(min_size=1, max_size=200), st.sampled_from(["v1+meta", "release/2026/é", "-leading", "v1", "v1.", "v1-", "日本", "/", "V1"])
+    st.text(min_size=1, max_size=200),
+    st.sampled_from(
+        ["v1+meta", "release/2026/é", "-leading", "v1", "v1.", "v1-", "日本", "/", "V1"]
+    ),
 )
 
 
 @given(STACKS, TAGS, ANY)
-def test_a_deployments_name_fits_template_configuration_and_group(stack: str, tag: str, release: str) -> None:
+def test_a_deployments_name_fits_template_configuration_and_group(
+    stack: str, tag: str, release: str
+) -> None:
     name = names.deployment(stack, tag, release)
 
     assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]{2,127}", name)
@@ -23,10 +28,14 @@ def test_a_deployments_name_fits_template_configuration_and_group(stack: str, ta
 
 
 @given(STACKS, TAGS, STACKS, TAGS, ANY)
-def test_two_deployments_never_share_a_name(stack: str, tag: str, other_stack: str, other_tag: str, release: str) -> None:
+def test_two_deployments_never_share_a_name(
+    stack: str, tag: str, other_stack: str, other_tag: str, release: str
+) -> None:
     assume((stack, tag) != (other_stack, other_tag))
 
-    assert names.deployment(stack, tag, release) != names.deployment(other_stack, other_tag, release)
+    assert names.deployment(stack, tag, release) != names.deployment(
+        other_stack, other_tag, release
+    )
 
 
 def test_names_that_are_the_same_when_cut_or_joined_stay_apart() -> None:
@@ -48,12 +57,16 @@ def test_a_target_groups_name_has_32_letters_digits_and_single_hyphens(stack: st
 
 
 @given(STACKS, TAGS, st.from_regex(r"[0-9a-f]{8}", fullmatch=True))
-def test_an_images_name_has_3_to_128_of_the_allowed_characters(application: str, tag: str, key: str) -> None:
+def test_an_images_name_has_3_to_128_of_the_allowed_characters(
+    application: str, tag: str, key: str
+) -> None:
     assert re.fullmatch(r"[A-Za-z0-9()\[\] ./\-'@_]{3,128}", names.image(application, tag, key))
 
 
 @given(STACKS, ANY)
-def test_a_security_groups_name_fits_and_is_not_taken_for_an_id(application: str, release: str) -> None:
+def test_a_security_groups_name_fits_and_is_not_taken_for_an_id(
+    application: str, release: str
+) -> None:
     name = names.bake_security_group(application, release)
 
     assert 0 < len(name) <= 255
@@ -82,10 +95,18 @@ def test_a_plain_git_tag_is_its_own_tag_value() -> None:
 
 
 @given(
-    st.lists(st.sampled_from(["commit", "base_image", "recipe", "builder", "architecture", "account", "region"]), min_size=1, max_size=1)
+    st.lists(
+        st.sampled_from(
+            ["commit", "base_image", "recipe", "builder", "architecture", "account", "region"]
+        ),
+        min_size=1,
+        max_size=1,
+    )
 )
 def test_whatever_decides_a_bake_changes_its_key(changed: list[str]) -> None:
-    parts = dict.fromkeys(("commit", "base_image", "recipe", "builder", "architecture", "account", "region"), "x")
+    parts = dict.fromkeys(
+        ("commit", "base_image", "recipe", "builder", "architecture", "account", "region"), "x"
+    )
 
     assert names.bake_key(**parts) != names.bake_key(**parts | {changed[0]: "y"})
 
@@ -94,4 +115,7 @@ def test_a_resource_label_is_cut_from_the_two_arns() -> None:
     balancer = "arn:aws:elasticloadbalancing:eu-west-1:1:loadbalancer/app/shop/50dc6c495c0c9188"
     group = "arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/shop/943f017f100becff"
 
-    assert names.resource_label(balancer, group) == "app/shop/50dc6c495c0c9188/targetgroup/shop/943f017f100becff"
+    assert (
+        names.resource_label(balancer, group)
+        == "app/shop/50dc6c495c0c9188/targetgroup/shop/943f017f100becff"
+    )

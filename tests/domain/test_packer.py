@@ -41,7 +41,10 @@ def test_a_build_that_made_an_image() -> None:
 def test_a_build_whose_script_failed_says_so_in_packers_own_words() -> None:
     build, _ = read("packer-1.6.6-failed.txt")
 
-    with pytest.raises(BakeFailed, match=r"Script exited with non-zero exit status: 7[\s\S]*s3://log[\s\S]*\n  no such compiler"):
+    with pytest.raises(
+        BakeFailed,
+        match=r"Script exited with non-zero exit status: 7[\s\S]*s3://log[\s\S]*\n  no such compiler",
+    ):
         ended(build, 1, REGION, "s3://log")
 
 
@@ -66,11 +69,19 @@ def test_what_passes_is_no_verdict(words: str) -> None:
 
 def test_no_capacity_is_a_verdict_about_the_subnet() -> None:
     with pytest.raises(NoCapacity):
-        ended(failed("Error launching source instance: InsufficientInstanceCapacity: We currently do not have"), 1, REGION)
+        ended(
+            failed(
+                "Error launching source instance: InsufficientInstanceCapacity: We currently do not have"
+            ),
+            1,
+            REGION,
+        )
 
 
 def test_an_image_elsewhere_is_not_the_one_that_was_asked_for() -> None:
-    build = Build().with_line(Line("amazon-ebs.image", "artifact", ("0", "id", "us-east-1:ami-1,eu-west-1:ami-2")))
+    build = Build().with_line(
+        Line("amazon-ebs.image", "artifact", ("0", "id", "us-east-1:ami-1,eu-west-1:ami-2"))
+    )
 
     assert ended(build, 0, REGION) == "ami-2"
     with pytest.raises(BakeFailed, match="no image in eu-north-1"):

@@ -25,16 +25,20 @@ AGE = timedelta(hours=1)
 
 def images(*commits: str) -> list[Image]:
     return [
-        Image(id=f"ami-{commit}", name=commit, tag=commit, commit=commit, created_at=f"2026-11-{n:02}")
+        Image(
+            id=f"ami-{commit}", name=commit, tag=commit, commit=commit, created_at=f"2026-11-{n:02}"
+        )
         for n, commit in enumerate(commits, 1)
     ]
 
 
 def test_without_a_wish_the_one_that_served_before_is_chosen() -> None:
     kept = [
-        deployment("v1", served_at="2026-11-01"), deployment("v3", served_at="2026-11-03", state=State.SERVING, desired=2),
-        deployment("v2", served_at="2026-11-02"), deployment("v4", state=None),
-    ]  # fmt: skip
+        deployment("v1", served_at="2026-11-01"),
+        deployment("v3", served_at="2026-11-03", state=State.SERVING, desired=2),
+        deployment("v2", served_at="2026-11-02"),
+        deployment("v4", state=None),
+    ]
     board = candidates(kept, images("v0", "v1", "v2", "v3"))
 
     assert [c.tag for c in board] == ["v3", "v2", "v1", "v0"]
@@ -56,20 +60,45 @@ def test_without_a_wish_the_one_that_served_before_is_chosen() -> None:
         ({"suspended": ("Launch",)}, False, "suspended Launch"),
     ],
 )
-def test_what_stands_in_the_way_is_said(more: dict[str, Any], without_image: bool, why: str) -> None:
+def test_what_stands_in_the_way_is_said(
+    more: dict[str, Any], without_image: bool, why: str
+) -> None:
     group = Group(**({"name": "v1", "min": 0, "max": 0, "desired": 0} | more))
-    kept = [Deployment(name="v1", tag="v1", commit="v1", state=State.PARKED, served_at="2026-11-01", group=group)]
+    kept = [
+        Deployment(
+            name="v1",
+            tag="v1",
+            commit="v1",
+            state=State.PARKED,
+            served_at="2026-11-01",
+            group=group,
+        )
+    ]
     with pytest.raises(InvalidRequest, match=why):
         choose("production", candidates(kept, [] if without_image else images("v1")), None)
 
 
 GROUPS = st.lists(
     st.builds(
-        lambda served, state, size, attached, pinned, woken, release: (served, state, size, attached, pinned, woken, release),
-        st.booleans(), st.sampled_from([None, *State]), st.integers(0, 3), st.booleans(), st.booleans(),
-        st.sampled_from(["", "runs", "gone"]), st.sampled_from(["", "runs", "gone"]),
-    ), max_size=8,
-)  # fmt: skip
+        lambda served, state, size, attached, pinned, woken, release: (
+            served,
+            state,
+            size,
+            attached,
+            pinned,
+            woken,
+            release,
+        ),
+        st.booleans(),
+        st.sampled_from([None, *State]),
+        st.integers(0, 3),
+        st.booleans(),
+        st.booleans(),
+        st.sampled_from(["", "runs", "gone"]),
+        st.sampled_from(["", "runs", "gone"]),
+    ),
+    max_size=8,
+)
 
 
 def census(rows: list[Any]) -> sweep.Census:
@@ -77,13 +106,29 @@ def census(rows: list[Any]) -> sweep.Census:
     for number, (served, state, size, attached, pinned, woken, release) in enumerate(rows):
         tags = {names.WOKEN_BY: woken} | ({names.RESTORE_MIN: "0"} if pinned else {})
         group = Group(
-            name=f"d{number}", min=size if pinned else 0, max=9, desired=size, target_groups=("arn",) if attached else (), tags=tags,
-            instances=tuple(Instance(id=f"i-{number}-{n}", lifecycle="InService") for n in range(size)),
-        )  # fmt: skip
-        made.append(
-            Deployment(name=group.name, tag=group.name, release=release, state=state, served_at="2026-11-01" if served else "", group=group)
+            name=f"d{number}",
+            min=size if pinned else 0,
+            max=9,
+            desired=size,
+            target_groups=("arn",) if attached else (),
+            tags=tags,
+            instances=tuple(
+                Instance(id=f"i-{number}-{n}", lifecycle="InService") for n in range(size)
+            ),
         )
-    return sweep.Census(deployments=tuple(made), created_at={d.name: LONG_AGO for d in made}, target_groups=("arn",))
+        made.append(
+            Deployment(
+                name=group.name,
+                tag=group.name,
+                release=release,
+                state=state,
+                served_at="2026-11-01" if served else "",
+                group=group,
+            )
+        )
+    return sweep.Census(
+        deployments=tuple(made), created_at={d.name: LONG_AGO for d in made}, target_groups=("arn",)
+    )
 
 
 @given(GROUPS)
@@ -108,42 +153,66 @@ def test_what_is_younger_than_the_age_is_left_alone(rows: list[Any]) -> None:
     found = census(rows)
     young = found.model_copy(update={"created_at": {d.name: JUST_NOW for d in found.deployments}})
 
-    assert not [f for f in sweep.find(young, {"runs"}, now=NOW, age=AGE) if f.action == "remove group"]
+    assert not [
+        f for f in sweep.find(young, {"runs"}, now=NOW, age=AGE) if f.action == "remove group"
+    ]
 
 
-def owned(kind: str, name: str, *, release: str = "gone", created_at: str = LONG_AGO) -> sweep.Owned:
-    return sweep.Owned(kind=kind, id=f"id-{name}", name=name, release=release, created_at=created_at)
+def owned(
+    kind: str, name: str, *, release: str = "gone", created_at: str = LONG_AGO
+) -> sweep.Owned:
+    return sweep.Owned(
+        kind=kind, id=f"id-{name}", name=name, release=release, created_at=created_at
+    )
 
 
 def test_templates_without_a_group_and_builders_without_a_bake_go() -> None:
     found = sweep.Census(
         deployments=(deployment("kept", served_at="2026-11-01", state=State.SERVING, desired=1),),
         owned=(
-            owned("launch template", "kept"), owned("launch template", "lost"), owned("launch template", "new", created_at=JUST_NOW),
-            owned("launch template", "theirs", release=""), owned("instance", "builder"), owned("security group", "bake", created_at=""),
+            owned("launch template", "kept"),
+            owned("launch template", "lost"),
+            owned("launch template", "new", created_at=JUST_NOW),
+            owned("launch template", "theirs", release=""),
+            owned("instance", "builder"),
+            owned("security group", "bake", created_at=""),
             owned("instance", "other", release="runs"),
         ),
-    )  # fmt: skip
+    )
     findings = sweep.find(found, {"runs"}, now=NOW, age=AGE)
 
-    assert [(f.action, f.name) for f in findings] == [("remove template", "lost"), ("remove bake", "id-builder, id-bake")]
+    assert [(f.action, f.name) for f in findings] == [
+        ("remove template", "lost"),
+        ("remove bake", "id-builder, id-bake"),
+    ]
 
 
 def test_a_bake_is_as_old_as_the_youngest_of_what_it_made() -> None:
     """A security group has no creation time."""
-    found = sweep.Census(owned=(owned("instance", "builder", created_at=JUST_NOW), owned("security group", "bake", created_at="")))
+    found = sweep.Census(
+        owned=(
+            owned("instance", "builder", created_at=JUST_NOW),
+            owned("security group", "bake", created_at=""),
+        )
+    )
 
     assert sweep.find(found, (), now=NOW, age=AGE) == []
 
 
 def served(name: str, *target_groups: str, **more: Any) -> Deployment:
     it = deployment(name, served_at="2026-11-01", state=State.SERVING, desired=2)
-    return it.model_copy(update={"group": it.group.model_copy(update={"target_groups": target_groups} | more)})
+    return it.model_copy(
+        update={"group": it.group.model_copy(update={"target_groups": target_groups} | more)}
+    )
 
 
-def test_what_serves_is_attached_where_it_is_nowhere_and_not_where_only_the_next_version_is_to_be() -> None:
+def test_what_serves_is_attached_where_it_is_nowhere_and_not_where_only_the_next_version_is_to_be() -> (
+    None
+):
     for target_groups, actions in (((), ["attach"]), (("one",), []), (("one", "two"), [])):
-        found = sweep.Census(deployments=(served("v1", *target_groups),), target_groups=("one", "two"))
+        found = sweep.Census(
+            deployments=(served("v1", *target_groups),), target_groups=("one", "two")
+        )
         assert [f.action for f in sweep.find(found, (), now=NOW, age=AGE)] == actions
 
 
@@ -152,7 +221,9 @@ def test_a_pin_that_was_left_is_known_by_its_tag() -> None:
         it = served("v1", "one", min=minimum, tags={names.RESTORE_MIN: tag})
         found = sweep.Census(deployments=(it,), target_groups=("one",))
         assert own_minimum(it.group) == own
-        assert [f.action for f in sweep.find(found, (), now=NOW, age=AGE)] == (["unpin"] if own != minimum else [])
+        assert [f.action for f in sweep.find(found, (), now=NOW, age=AGE)] == (
+            ["unpin"] if own != minimum else []
+        )
 
 
 def test_what_alone_gets_traffic_is_not_swept_because_no_tag_says_that_it_serves() -> None:
@@ -162,12 +233,17 @@ def test_what_alone_gets_traffic_is_not_swept_because_no_tag_says_that_it_serves
     words = sweep.looks_wrong(found, sweep.find(found, (), now=NOW, age=AGE), 0.5)
 
     assert "ResourceId=v1,ResourceType=auto-scaling-group,Key=ovenbird:state,Value=serving" in words
-    assert "detach-load-balancer-target-groups --auto-scaling-group-name v1 --target-group-arns one" in words
+    assert (
+        "detach-load-balancer-target-groups --auto-scaling-group-name v1 --target-group-arns one"
+        in words
+    )
 
 
 def test_a_release_does_not_begin_beside_what_a_terminated_one_left() -> None:
     blue, left = served("v1", "one"), deployment("v2", state=None, desired=2)
-    attached = left.model_copy(update={"group": left.group.model_copy(update={"target_groups": ("one",)})})
+    attached = left.model_copy(
+        update={"group": left.group.model_copy(update={"target_groups": ("one",)})}
+    )
     empty = attached.model_copy(update={"group": attached.group.model_copy(update={"desired": 0})})
 
     refuse_where_another_serves("shop", blue, [blue, left, empty], ["one"])
@@ -188,24 +264,33 @@ def test_an_owners_tag_gives_back_the_very_workflow(workflow_id: str, run: UUID)
     assert len(value) <= 256
     assert names.tag_value(value) == value.strip()
     assert names.owner_workflow(value) in (workflow_id, "")
-    assert names.owner_workflow(names.owner("bake-shop-v1.0,rc#1-0a1b", "run")) == "bake-shop-v1.0,rc#1-0a1b"
+    assert (
+        names.owner_workflow(names.owner("bake-shop-v1.0,rc#1-0a1b", "run"))
+        == "bake-shop-v1.0,rc#1-0a1b"
+    )
 
 
 def looks_wrong(deployments: list[Deployment], *templates: str, share: float = 0.5) -> str:
     found = sweep.Census(
-        deployments=tuple(d.model_copy(update={"release": "gone"}) for d in deployments), created_at={d.name: LONG_AGO for d in deployments},
+        deployments=tuple(d.model_copy(update={"release": "gone"}) for d in deployments),
+        created_at={d.name: LONG_AGO for d in deployments},
         owned=tuple(owned("launch template", name) for name in templates),
-    )  # fmt: skip
+    )
     return sweep.looks_wrong(found, sweep.find(found, (), now=NOW, age=AGE), share)
 
 
 def test_a_sweep_stops_itself_when_its_input_looks_wrong() -> None:
-    serving, parked = deployment("a", served_at="2026-11-02", state=State.SERVING, desired=1), deployment("b", served_at="2026-11-01")
+    serving, parked = (
+        deployment("a", served_at="2026-11-02", state=State.SERVING, desired=1),
+        deployment("b", served_at="2026-11-01"),
+    )
     never = [deployment(f"n{n}", state=None, desired=1) for n in range(3)]
 
     assert looks_wrong([serving, parked], "a", "b") == ""
     assert looks_wrong([serving, parked, never[0]], "a", "b", "n0") == ""
-    assert "2 groups say that they serve" in looks_wrong([serving, serving.model_copy(update={"name": "c"})])
+    assert "2 groups say that they serve" in looks_wrong(
+        [serving, serving.model_copy(update={"name": "c"})]
+    )
     assert "none that serves" in looks_wrong([parked])
     assert "no group of this stack, but 2 launch templates" in looks_wrong([], "a", "b")
     assert "3 of 4 deployments would go" in looks_wrong([serving, *never])

@@ -20,7 +20,9 @@ PAIR = ("arn:one", "arn:two")
 
 
 def rule(one: int, two: int, arn: str = "arn:rule") -> Rule:
-    return Rule(arn=arn, listener="arn:listener", default=False, weights={"arn:one": one, "arn:two": two})
+    return Rule(
+        arn=arn, listener="arn:listener", default=False, weights={"arn:one": one, "arn:two": two}
+    )
 
 
 def in_target_group(arn: str) -> Group:
@@ -45,7 +47,10 @@ def test_a_first_deployment_joins_the_one_with_the_traffic() -> None:
         ([rule(50, 50)], "both target groups of shop get traffic"),
         ([rule(100, 0), rule(0, 100)], "not the same one at every rule"),
         ([rule(0, 0)], "both target groups"),
-        ([Rule(arn="arn:x", listener="l", default=False, weights={"arn:one": 1})], "forwards to one of the two"),
+        (
+            [Rule(arn="arn:x", listener="l", default=False, weights={"arn:one": 1})],
+            "forwards to one of the two",
+        ),
         ([rule(0, 100)], "goes to arn:two, in which it is not"),
     ],
 )
@@ -63,12 +68,22 @@ def test_a_preview_that_is_none_is_refused() -> None:
 
 def test_the_traffic_belongs_to_what_serves_or_to_where_nobody_else_is() -> None:
     serving = deployment("serving", state=State.SERVING)
-    attached = serving.model_copy(update={"group": serving.group.model_copy(update={"target_groups": ("arn:two",)})})
-    left = serving.model_copy(update={"group": serving.group.model_copy(update={"target_groups": ()})})
+    attached = serving.model_copy(
+        update={"group": serving.group.model_copy(update={"target_groups": ("arn:two",)})}
+    )
+    left = serving.model_copy(
+        update={"group": serving.group.model_copy(update={"target_groups": ()})}
+    )
     green = deployment("green", state=None).model_copy(update={"group": in_target_group("arn:one")})
 
-    assert home(Census(deployments=(attached, green), target_groups=PAIR, rules=(rule(50, 50),))) == "arn:two"
-    assert home(Census(deployments=(left, green), target_groups=PAIR, rules=(rule(50, 50),))) == "arn:two"
+    assert (
+        home(Census(deployments=(attached, green), target_groups=PAIR, rules=(rule(50, 50),)))
+        == "arn:two"
+    )
+    assert (
+        home(Census(deployments=(left, green), target_groups=PAIR, rules=(rule(50, 50),)))
+        == "arn:two"
+    )
     assert home(Census(deployments=(left, green), target_groups=PAIR)) is None
 
 
@@ -94,7 +109,10 @@ def test_an_error_rate_counts_against_its_limit_and_against_blues() -> None:
     )
     assert judge(Watched(green=bad, blue=same), relative) == Healthy()
     assert isinstance(judge(Watched(green=bad, blue=Counted(requests=200)), relative), Unhealthy)
-    assert judge(Watched(green=Counted(requests=200), blue=Counted(requests=200)), relative) == Healthy()
+    assert (
+        judge(Watched(green=Counted(requests=200), blue=Counted(requests=200)), relative)
+        == Healthy()
+    )
 
 
 def test_latency_counts_against_its_limit_and_against_blues() -> None:
@@ -111,5 +129,7 @@ def test_alarms_count_at_once_and_must_exist() -> None:
     told = Watch(alarms=("one", "two"))
 
     assert judge(Watched(alarms={"one": "OK", "two": "INSUFFICIENT_DATA"}), told) == Healthy()
-    assert judge(Watched(alarms={"one": "OK", "two": "ALARM"}), told) == Unhealthy("the alarm two is in ALARM")
+    assert judge(Watched(alarms={"one": "OK", "two": "ALARM"}), told) == Unhealthy(
+        "the alarm two is in ALARM"
+    )
     assert judge(Watched(alarms={"one": "OK"}), told) == Unhealthy("there is no alarm two")

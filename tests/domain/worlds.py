@@ -5,16 +5,32 @@ from domain.models import Deployment, Group, Instance, State, TargetState
 ARNS = ("arn:tg/one", "arn:tg/two")
 
 
-def instance(number: int, state: str = "healthy", lifecycle: str = "InService", reason: str = "") -> Instance:
-    return Instance(id=f"i-{number}", lifecycle=lifecycle, targets={arn: TargetState(state=state, reason=reason) for arn in ARNS})
+def instance(
+    number: int, state: str = "healthy", lifecycle: str = "InService", reason: str = ""
+) -> Instance:
+    return Instance(
+        id=f"i-{number}",
+        lifecycle=lifecycle,
+        targets={arn: TargetState(state=state, reason=reason) for arn in ARNS},
+    )
 
 
 def group(*instances: Instance, desired: int = 2, **more: object) -> Group:
     return Group(name="green", min=0, max=10, desired=desired, instances=instances, **more)
 
 
-def deployment(name: str, served_at: str = "", state: State | None = State.PARKED, commit: str = "", **sizes: int) -> Deployment:
+def deployment(
+    name: str,
+    served_at: str = "",
+    state: State | None = State.PARKED,
+    commit: str = "",
+    **sizes: int,
+) -> Deployment:
     return Deployment(
-        name=name, tag=name, commit=commit or name, state=state, served_at=served_at,
+        name=name,
+        tag=name,
+        commit=commit or name,
+        state=state,
+        served_at=served_at,
         group=Group(name=name, min=0, max=10, desired=sizes.get("desired", 0)),
-    )  # fmt: skip
+    )

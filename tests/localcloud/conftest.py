@@ -58,7 +58,9 @@ def base(theatre: Theatre) -> dict[str, Any]:
 
 
 def state(account: Account, instance: str) -> str:
-    found: Any = account.ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
+    found: Any = account.ec2.describe_instances(InstanceIds=[instance])["Reservations"][0][
+        "Instances"
+    ][0]
     return str(found["State"]["Name"])
 
 
@@ -71,12 +73,23 @@ def run(account: Account, base: dict[str, Any], **more: Any) -> str:
 @pytest.fixture
 def group(account: Account, theatre: Theatre, name: str, web_image: str) -> Iterator[str]:
     """A group of two, from a template with the web image."""
-    data = {"ImageId": web_image, "InstanceType": "t3.micro", "MetadataOptions": {"HttpTokens": "required"}, "UserData": "IyEvYmluL3NoCg=="}
+    data = {
+        "ImageId": web_image,
+        "InstanceType": "t3.micro",
+        "MetadataOptions": {"HttpTokens": "required"},
+        "UserData": "IyEvYmluL3NoCg==",
+    }
     account.ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData=data)
     account.autoscaling.create_auto_scaling_group(
-        AutoScalingGroupName=name, LaunchTemplate={"LaunchTemplateName": name, "Version": "1"}, MinSize=0, MaxSize=4, DesiredCapacity=2,
-        VPCZoneIdentifier=",".join(theatre.base.subnets), HealthCheckType="ELB", HealthCheckGracePeriod=60,
-    )  # fmt: skip
+        AutoScalingGroupName=name,
+        LaunchTemplate={"LaunchTemplateName": name, "Version": "1"},
+        MinSize=0,
+        MaxSize=4,
+        DesiredCapacity=2,
+        VPCZoneIdentifier=",".join(theatre.base.subnets),
+        HealthCheckType="ELB",
+        HealthCheckGracePeriod=60,
+    )
     yield name
     if account.groups(name):
         account.autoscaling.delete_auto_scaling_group(AutoScalingGroupName=name, ForceDelete=True)
@@ -87,20 +100,31 @@ def web_image(account: Account, theatre: Theatre) -> str:
     """An image whose instances serve their own disk over HTTP."""
     builder = run(
         account,
-        {"ImageId": theatre.base.base_image, "MinCount": 1, "MaxCount": 1, "InstanceType": "t3.micro", "SubnetId": theatre.base.subnets[0]},
+        {
+            "ImageId": theatre.base.base_image,
+            "MinCount": 1,
+            "MaxCount": 1,
+            "InstanceType": "t3.micro",
+            "SubnetId": theatre.base.subnets[0],
+        },
     )
     unit = "$DESTDIR/etc/systemd/system/multi-user.target.wants"
     script = f"mkdir -p {unit} $DESTDIR/srv\necho hello > $DESTDIR/srv/health\ncat > {unit}/web.service <<'UNIT'\n{SERVICE}UNIT\n"
     finish(account, send(account, builder, script), builder)
     image = account.ec2.create_image(InstanceId=builder, Name=f"web-{next(_names)}")["ImageId"]
-    until(lambda: account.ec2.describe_images(ImageIds=[image])["Images"][0]["State"] == "available")
+    until(
+        lambda: account.ec2.describe_images(ImageIds=[image])["Images"][0]["State"] == "available"
+    )
     account.ec2.terminate_instances(InstanceIds=[builder])
     return str(image)
 
 
 def send(account: Account, instance: str, script: str, **more: Any) -> str:
     sent = account.ssm.send_command(
-        InstanceIds=[instance], DocumentName="AWS-RunShellScript", Parameters={"commands": script.splitlines()}, **more
+        InstanceIds=[instance],
+        DocumentName="AWS-RunShellScript",
+        Parameters={"commands": script.splitlines()},
+        **more,
     )
     return str(sent["Command"]["CommandId"])
 
@@ -120,5 +144,7 @@ def members(account: Account, group: str) -> list[dict[str, Any]]:
 
 
 def health(account: Account, theatre: Theatre) -> dict[str, dict[str, str]]:
-    found = account.elbv2.describe_target_health(TargetGroupArn=theatre.base.target_group_arn)["TargetHealthDescriptions"]
+    found = account.elbv2.describe_target_health(TargetGroupArn=theatre.base.target_group_arn)[
+        "TargetHealthDescriptions"
+    ]
     return {item["Target"]["Id"]: item["TargetHealth"] for item in found}

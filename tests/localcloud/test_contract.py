@@ -30,15 +30,24 @@ def test_what_is_not_modelled_is_refused_and_not_retried(account: Account) -> No
     assert refused(account.autoscaling.describe_adjustment_types) == "NotImplemented"
 
 
-def test_the_same_client_token_is_the_same_instance(account: Account, base: dict[str, Any], name: str) -> None:
+def test_the_same_client_token_is_the_same_instance(
+    account: Account, base: dict[str, Any], name: str
+) -> None:
     first = run(account, base, ClientToken=name)
 
     assert run(account, base, ClientToken=name) == first
-    assert refused(account.ec2.run_instances, **base | {"ClientToken": name, "InstanceType": "t3.large"}) == "IdempotentParameterMismatch"
+    assert (
+        refused(
+            account.ec2.run_instances, **base | {"ClientToken": name, "InstanceType": "t3.large"}
+        )
+        == "IdempotentParameterMismatch"
+    )
     account.ec2.terminate_instances(InstanceIds=[first])
 
 
-def test_an_instance_takes_time_to_start_to_stop_and_to_end(account: Account, base: dict[str, Any]) -> None:
+def test_an_instance_takes_time_to_start_to_stop_and_to_end(
+    account: Account, base: dict[str, Any]
+) -> None:
     instance = account.ec2.run_instances(**base)["Instances"][0]["InstanceId"]
     assert state(account, instance) == "pending"
     until(lambda: state(account, instance) == "running")
@@ -50,12 +59,20 @@ def test_an_instance_takes_time_to_start_to_stop_and_to_end(account: Account, ba
     until(lambda: state(account, instance) == "terminated")
 
 
-def test_a_subnet_has_the_address_of_what_has_ended_again(account: Account, theatre: Theatre, base: dict[str, Any]) -> None:
+def test_a_subnet_has_the_address_of_what_has_ended_again(
+    account: Account, theatre: Theatre, base: dict[str, Any]
+) -> None:
     prefix = theatre.stage.environment["LOCALCLOUD_CIDR"].rsplit(".", 2)[0]
-    made = account.ec2.create_subnet(VpcId=theatre.base.vpc, CidrBlock=f"{prefix}.61.0/28", AvailabilityZone="eu-west-1a")["Subnet"]
+    made = account.ec2.create_subnet(
+        VpcId=theatre.base.vpc, CidrBlock=f"{prefix}.61.0/28", AvailabilityZone="eu-west-1a"
+    )["Subnet"]
 
     def free() -> int:
-        return int(account.ec2.describe_subnets(SubnetIds=[made["SubnetId"]])["Subnets"][0]["AvailableIpAddressCount"])
+        return int(
+            account.ec2.describe_subnets(SubnetIds=[made["SubnetId"]])["Subnets"][0][
+                "AvailableIpAddressCount"
+            ]
+        )
 
     assert free() == 11
     instance = run(account, base | {"SubnetId": made["SubnetId"]})
@@ -64,15 +81,24 @@ def test_a_subnet_has_the_address_of_what_has_ended_again(account: Account, thea
     until(lambda: free() == 11)
 
 
-def test_a_dead_man_shutdown_ends_an_instance_that_says_so(account: Account, base: dict[str, Any]) -> None:
-    more = {"UserData": "#!/bin/sh\nshutdown -h now\n", "InstanceInitiatedShutdownBehavior": "terminate"}
+def test_a_dead_man_shutdown_ends_an_instance_that_says_so(
+    account: Account, base: dict[str, Any]
+) -> None:
+    more = {
+        "UserData": "#!/bin/sh\nshutdown -h now\n",
+        "InstanceInitiatedShutdownBehavior": "terminate",
+    }
     instance = account.ec2.run_instances(**base | more)["Instances"][0]["InstanceId"]
 
     until(lambda: state(account, instance) == "terminated")
 
 
-def test_a_security_group_in_use_cannot_be_deleted(account: Account, theatre: Theatre, base: dict[str, Any], name: str) -> None:
-    group = account.ec2.create_security_group(GroupName=name, Description="x", VpcId=theatre.base.vpc)["GroupId"]
+def test_a_security_group_in_use_cannot_be_deleted(
+    account: Account, theatre: Theatre, base: dict[str, Any], name: str
+) -> None:
+    group = account.ec2.create_security_group(
+        GroupName=name, Description="x", VpcId=theatre.base.vpc
+    )["GroupId"]
     instance = run(account, base, SecurityGroupIds=[group])
 
     assert refused(account.ec2.delete_security_group, GroupId=group) == "DependencyViolation"
@@ -81,25 +107,52 @@ def test_a_security_group_in_use_cannot_be_deleted(account: Account, theatre: Th
     account.ec2.delete_security_group(GroupId=group)
 
 
-def test_an_image_is_pending_then_a_copy_with_tags_on_it_and_its_snapshot(account: Account, base: dict[str, Any], name: str) -> None:
+def test_an_image_is_pending_then_a_copy_with_tags_on_it_and_its_snapshot(
+    account: Account, base: dict[str, Any], name: str
+) -> None:
     instance = run(account, base)
-    finish(account, send(account, instance, "mkdir -p $DESTDIR/srv; echo baked > $DESTDIR/srv/proof"), instance)
-    specifications = [{"ResourceType": kind, "Tags": [{"Key": "of", "Value": name}]} for kind in ("image", "snapshot")]
-    image = account.ec2.create_image(InstanceId=instance, Name=name, TagSpecifications=specifications)["ImageId"]
+    finish(
+        account,
+        send(account, instance, "mkdir -p $DESTDIR/srv; echo baked > $DESTDIR/srv/proof"),
+        instance,
+    )
+    specifications = [
+        {"ResourceType": kind, "Tags": [{"Key": "of", "Value": name}]}
+        for kind in ("image", "snapshot")
+    ]
+    image = account.ec2.create_image(
+        InstanceId=instance, Name=name, TagSpecifications=specifications
+    )["ImageId"]
 
     def found() -> Any:
         return account.ec2.describe_images(ImageIds=[image])["Images"][0]
 
     assert found()["State"] == "pending"
-    assert refused(account.ec2.create_image, InstanceId=instance, Name=name) == "InvalidAMIName.Duplicate"
-    assert refused(account.ec2.run_instances, **base | {"ImageId": image}) == "InvalidAMIID.Unavailable"
+    assert (
+        refused(account.ec2.create_image, InstanceId=instance, Name=name)
+        == "InvalidAMIName.Duplicate"
+    )
+    assert (
+        refused(account.ec2.run_instances, **base | {"ImageId": image})
+        == "InvalidAMIID.Unavailable"
+    )
     until(lambda: found()["State"] == "available")
     copy = run(account, base, ImageId=image)
-    assert finish(account, send(account, copy, "cat $DESTDIR/srv/proof"), copy)["StandardOutputContent"] == "baked\n"
+    assert (
+        finish(account, send(account, copy, "cat $DESTDIR/srv/proof"), copy)[
+            "StandardOutputContent"
+        ]
+        == "baked\n"
+    )
     snapshot = found()["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]
-    assert account.ec2.describe_snapshots(SnapshotIds=[snapshot])["Snapshots"][0]["Tags"] == [{"Key": "of", "Value": name}]
+    assert account.ec2.describe_snapshots(SnapshotIds=[snapshot])["Snapshots"][0]["Tags"] == [
+        {"Key": "of", "Value": name}
+    ]
     account.ec2.deregister_image(ImageId=image, DeleteAssociatedSnapshots=True)
-    assert refused(account.ec2.describe_snapshots, SnapshotIds=[snapshot]) == "InvalidSnapshot.NotFound"
+    assert (
+        refused(account.ec2.describe_snapshots, SnapshotIds=[snapshot])
+        == "InvalidSnapshot.NotFound"
+    )
     account.ec2.terminate_instances(InstanceIds=[instance, copy])
 
 
@@ -112,22 +165,34 @@ def test_an_image_can_fail(account: Account, base: dict[str, Any], name: str) ->
     account.ec2.terminate_instances(InstanceIds=[instance])
 
 
-def test_launch_templates_keep_their_token_their_list_and_their_filter(account: Account, web_image: str, name: str) -> None:
+def test_launch_templates_keep_their_token_their_list_and_their_filter(
+    account: Account, web_image: str, name: str
+) -> None:
     data = {"ImageId": web_image, "InstanceType": "t3.micro"}
     call = {"LaunchTemplateName": name, "ClientToken": name, "LaunchTemplateData": data}
     first = account.ec2.create_launch_template(**call)["LaunchTemplate"]["LaunchTemplateId"]
     many = [f"{name}-{number}" for number in range(20)]
     for other in many:
-        account.ec2.create_launch_template(LaunchTemplateName=other, LaunchTemplateData={"ImageId": "ami-other"})
+        account.ec2.create_launch_template(
+            LaunchTemplateName=other, LaunchTemplateData={"ImageId": "ami-other"}
+        )
 
     assert account.ec2.create_launch_template(**call)["LaunchTemplate"]["LaunchTemplateId"] == first
-    listed = {template["LaunchTemplateName"] for template in account.ec2.describe_launch_templates()["LaunchTemplates"]}
+    listed = {
+        template["LaunchTemplateName"]
+        for template in account.ec2.describe_launch_templates()["LaunchTemplates"]
+    }
     assert {name, *many} <= listed
-    versions = account.ec2.describe_launch_template_versions(Versions=["$Latest"], Filters=[{"Name": "image-id", "Values": ["ami-other"]}])
+    versions = account.ec2.describe_launch_template_versions(
+        Versions=["$Latest"], Filters=[{"Name": "image-id", "Values": ["ami-other"]}]
+    )
     assert {v["LaunchTemplateName"] for v in versions["LaunchTemplateVersions"]} == set(many)
     for template in (name, *many):
         account.ec2.delete_launch_template(LaunchTemplateName=template)
-    assert refused(account.ec2.delete_launch_template, LaunchTemplateName=name) == "InvalidLaunchTemplateName.NotFoundException"
+    assert (
+        refused(account.ec2.delete_launch_template, LaunchTemplateName=name)
+        == "InvalidLaunchTemplateName.NotFoundException"
+    )
 
 
 def test_launch_configurations_are_not_overwritten_and_not_deleted_in_use(
@@ -137,26 +202,48 @@ def test_launch_configurations_are_not_overwritten_and_not_deleted_in_use(
     account.autoscaling.create_launch_configuration(**call)
     assert refused(account.autoscaling.create_launch_configuration, **call) == "AlreadyExists"
     account.autoscaling.create_auto_scaling_group(
-        AutoScalingGroupName=name, LaunchConfigurationName=name, MinSize=0, MaxSize=1, VPCZoneIdentifier=theatre.base.subnets[0]
+        AutoScalingGroupName=name,
+        LaunchConfigurationName=name,
+        MinSize=0,
+        MaxSize=1,
+        VPCZoneIdentifier=theatre.base.subnets[0],
     )
-    assert refused(account.autoscaling.delete_launch_configuration, LaunchConfigurationName=name) == "ResourceInUse"
+    assert (
+        refused(account.autoscaling.delete_launch_configuration, LaunchConfigurationName=name)
+        == "ResourceInUse"
+    )
     account.autoscaling.delete_auto_scaling_group(AutoScalingGroupName=name)
     account.autoscaling.delete_launch_configuration(LaunchConfigurationName=name)
-    assert refused(account.autoscaling.delete_launch_configuration, LaunchConfigurationName=name) == "ValidationError"
+    assert (
+        refused(account.autoscaling.delete_launch_configuration, LaunchConfigurationName=name)
+        == "ValidationError"
+    )
 
 
-def test_a_command_runs_on_the_instance_that_was_named_and_nowhere_else(account: Account, base: dict[str, Any], theatre: Theatre) -> None:
+def test_a_command_runs_on_the_instance_that_was_named_and_nowhere_else(
+    account: Account, base: dict[str, Any], theatre: Theatre
+) -> None:
     one, other = run(account, base), run(account, base)
-    found = finish(account, send(account, one, 'echo "$LOCALCLOUD_INSTANCE"; pwd; echo no >&2; exit 7'), one)
+    found = finish(
+        account, send(account, one, 'echo "$LOCALCLOUD_INSTANCE"; pwd; echo no >&2; exit 7'), one
+    )
 
     assert found["Status"] == "Failed"
     assert found["ResponseCode"] == 7
     assert found["StandardOutputContent"].startswith(f"{one}\n")
     assert found["StandardErrorContent"] == "no\n"
     assert account.ssm.list_commands(InstanceId=other)["Commands"] == []
-    long = send(account, one, "head -c 30000 /dev/zero | tr '\\0' x", OutputS3BucketName=theatre.base.bucket, OutputS3KeyPrefix="contract")
+    long = send(
+        account,
+        one,
+        "head -c 30000 /dev/zero | tr '\\0' x",
+        OutputS3BucketName=theatre.base.bucket,
+        OutputS3KeyPrefix="contract",
+    )
     assert len(finish(account, long, one)["StandardOutputContent"]) == 24_000
-    listed = account.s3.list_objects_v2(Bucket=theatre.base.bucket, Prefix=f"contract/{long}")["Contents"]
+    listed = account.s3.list_objects_v2(Bucket=theatre.base.bucket, Prefix=f"contract/{long}")[
+        "Contents"
+    ]
     assert {item["Size"] for item in listed} == {30_000, 0}
     account.ec2.terminate_instances(InstanceIds=[one, other])
     until(lambda: state(account, one) == "terminated")
@@ -177,21 +264,36 @@ def test_throttling_and_errors_strike_as_often_as_they_were_asked_to(account: Ac
 
 
 @pytest.mark.parametrize("kind", ["lost_reply", "reset"])
-def test_a_dropped_connection_leaves_the_caller_without_an_answer(account: Account, theatre: Theatre, name: str, kind: str) -> None:
+def test_a_dropped_connection_leaves_the_caller_without_an_answer(
+    account: Account, theatre: Theatre, name: str, kind: str
+) -> None:
     """botocore tries again by itself: after a lost reply the second try finds what the first one made."""
     account.fault(kind, "CreateSecurityGroup")
     if kind == "lost_reply":
-        code = refused(account.ec2.create_security_group, GroupName=name, Description="x", VpcId=theatre.base.vpc)
+        code = refused(
+            account.ec2.create_security_group,
+            GroupName=name,
+            Description="x",
+            VpcId=theatre.base.vpc,
+        )
         assert code == "InvalidGroup.Duplicate"
     else:
         account.ec2.create_security_group(GroupName=name, Description="x", VpcId=theatre.base.vpc)
-    mine = [call for call in account.calls() if call["action"] == "CreateSecurityGroup" and name in str(call["parameters"])]
+    mine = [
+        call
+        for call in account.calls()
+        if call["action"] == "CreateSecurityGroup" and name in str(call["parameters"])
+    ]
 
     assert [call["fault"] for call in mine] == [kind, None]
 
 
 def test_an_unknown_fault_is_refused(account: Account) -> None:
-    for wrong in ({"kind": "gremlins"}, {"kind": "throttle", "action": "*"}, {"kind": "throttle", "match": {"bdy": "x"}}):
+    for wrong in (
+        {"kind": "gremlins"},
+        {"kind": "throttle", "action": "*"},
+        {"kind": "throttle", "match": {"bdy": "x"}},
+    ):
         with pytest.raises(urllib.error.HTTPError) as caught:
             account.fault(**wrong)
         caught.value.close()

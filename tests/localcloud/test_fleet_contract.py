@@ -12,40 +12,81 @@ from tests.conftest import Theatre
 from tests.localcloud.conftest import health, members, refused, until
 
 
-def test_a_group_launches_in_time_over_the_zones_from_its_version(account: Account, group: str) -> None:
+def test_a_group_launches_in_time_over_the_zones_from_its_version(
+    account: Account, group: str
+) -> None:
     until(lambda: len(members(account, group)) == 2)
     until(lambda: all(m["LifecycleState"] == "InService" for m in members(account, group)))
     found = members(account, group)
 
     assert len({m["AvailabilityZone"] for m in found}) == 2
     assert {m["LaunchTemplate"]["Version"] for m in found} == {"1"}
-    instance: Any = account.ec2.describe_instances(InstanceIds=[found[0]["InstanceId"]])["Reservations"][0]["Instances"][0]
+    instance: Any = account.ec2.describe_instances(InstanceIds=[found[0]["InstanceId"]])[
+        "Reservations"
+    ][0]["Instances"][0]
     assert instance["MetadataOptions"]["HttpTokens"] == "required"
-    activities = account.autoscaling.describe_scaling_activities(AutoScalingGroupName=group)["Activities"]
+    activities = account.autoscaling.describe_scaling_activities(AutoScalingGroupName=group)[
+        "Activities"
+    ]
     assert [a["StatusCode"] for a in activities] == ["Successful", "Successful"]
 
 
 def test_a_groups_name_and_bounds_are_kept(account: Account, theatre: Theatre, group: str) -> None:
-    call = {"AutoScalingGroupName": group, "MinSize": 0, "MaxSize": 1, "VPCZoneIdentifier": theatre.base.subnets[0]}
+    call = {
+        "AutoScalingGroupName": group,
+        "MinSize": 0,
+        "MaxSize": 1,
+        "VPCZoneIdentifier": theatre.base.subnets[0],
+    }
     template = {"LaunchTemplateName": group, "Version": "1"}
-    assert refused(account.autoscaling.create_auto_scaling_group, **call, LaunchTemplate=template) == "AlreadyExists"
-    assert refused(account.autoscaling.set_desired_capacity, AutoScalingGroupName=group, DesiredCapacity=9) == "ValidationError"
-    assert refused(account.autoscaling.update_auto_scaling_group, AutoScalingGroupName=group, MinSize=5) == "ValidationError"
-    assert refused(account.autoscaling.set_desired_capacity, AutoScalingGroupName="nobody", DesiredCapacity=1) == "ValidationError"
+    assert (
+        refused(account.autoscaling.create_auto_scaling_group, **call, LaunchTemplate=template)
+        == "AlreadyExists"
+    )
+    assert (
+        refused(
+            account.autoscaling.set_desired_capacity, AutoScalingGroupName=group, DesiredCapacity=9
+        )
+        == "ValidationError"
+    )
+    assert (
+        refused(
+            account.autoscaling.update_auto_scaling_group, AutoScalingGroupName=group, MinSize=5
+        )
+        == "ValidationError"
+    )
+    assert (
+        refused(
+            account.autoscaling.set_desired_capacity,
+            AutoScalingGroupName="nobody",
+            DesiredCapacity=1,
+        )
+        == "ValidationError"
+    )
     account.autoscaling.update_auto_scaling_group(AutoScalingGroupName=group, MinSize=3)
     assert account.groups(group)[0]["DesiredCapacity"] == 3
 
 
 def test_a_group_with_instances_is_not_deleted_without_force(account: Account, group: str) -> None:
     until(lambda: len(members(account, group)) == 2)
-    assert refused(account.autoscaling.delete_auto_scaling_group, AutoScalingGroupName=group) == "ResourceInUse"
-    account.autoscaling.update_auto_scaling_group(AutoScalingGroupName=group, MinSize=0, DesiredCapacity=0)
+    assert (
+        refused(account.autoscaling.delete_auto_scaling_group, AutoScalingGroupName=group)
+        == "ResourceInUse"
+    )
+    account.autoscaling.update_auto_scaling_group(
+        AutoScalingGroupName=group, MinSize=0, DesiredCapacity=0
+    )
     until(lambda: not members(account, group))
     account.autoscaling.delete_auto_scaling_group(AutoScalingGroupName=group)
-    assert refused(account.autoscaling.delete_auto_scaling_group, AutoScalingGroupName=group) == "ValidationError"
+    assert (
+        refused(account.autoscaling.delete_auto_scaling_group, AutoScalingGroupName=group)
+        == "ValidationError"
+    )
 
 
-def test_a_terminated_member_is_replaced_unless_that_is_suspended(account: Account, group: str) -> None:
+def test_a_terminated_member_is_replaced_unless_that_is_suspended(
+    account: Account, group: str
+) -> None:
     until(lambda: len(members(account, group)) == 2)
     account.autoscaling.suspend_processes(AutoScalingGroupName=group, ScalingProcesses=["Launch"])
     victim = members(account, group)[0]["InstanceId"]
@@ -56,70 +97,100 @@ def test_a_terminated_member_is_replaced_unless_that_is_suspended(account: Accou
     until(lambda: len(members(account, group)) == 2)
 
 
-def test_missing_capacity_is_a_failed_activity_and_is_tried_again(account: Account, group: str) -> None:
+def test_missing_capacity_is_a_failed_activity_and_is_tried_again(
+    account: Account, group: str
+) -> None:
     until(lambda: len(members(account, group)) == 2)
     account.fault("insufficient_capacity", match={"tags": group})
     account.autoscaling.set_desired_capacity(AutoScalingGroupName=group, DesiredCapacity=3)
     until(lambda: len(members(account, group)) == 3)
-    activities = account.autoscaling.describe_scaling_activities(AutoScalingGroupName=group)["Activities"]
+    activities = account.autoscaling.describe_scaling_activities(AutoScalingGroupName=group)[
+        "Activities"
+    ]
 
     failed = [a for a in activities if a["StatusCode"] == "Failed"]
     assert len(failed) == 1
     assert "sufficient t3.micro capacity" in failed[0]["StatusMessage"]
 
 
-def test_targets_are_initial_then_healthy_then_draining_then_gone(account: Account, theatre: Theatre, group: str) -> None:
+def test_targets_are_initial_then_healthy_then_draining_then_gone(
+    account: Account, theatre: Theatre, group: str
+) -> None:
     arn = theatre.base.target_group_arn
-    account.autoscaling.attach_load_balancer_target_groups(AutoScalingGroupName=group, TargetGroupARNs=[arn])
+    account.autoscaling.attach_load_balancer_target_groups(
+        AutoScalingGroupName=group, TargetGroupARNs=[arn]
+    )
     until(lambda: len(members(account, group)) == 2)
     ids = {m["InstanceId"] for m in members(account, group)}
     until(lambda: ids <= set(health(account, theatre)))
     until(lambda: all(health(account, theatre)[i]["State"] == "healthy" for i in ids))
     with urllib.request.urlopen(theatre.base.address + "/health", timeout=5) as answer:
         assert answer.read() == b"hello\n"
-    account.autoscaling.detach_load_balancer_target_groups(AutoScalingGroupName=group, TargetGroupARNs=[arn])
+    account.autoscaling.detach_load_balancer_target_groups(
+        AutoScalingGroupName=group, TargetGroupARNs=[arn]
+    )
     assert {health(account, theatre)[i]["State"] for i in ids} == {"draining"}
     until(lambda: not ids & set(health(account, theatre)))
-    found = account.elbv2.describe_target_health(TargetGroupArn=arn, Targets=[{"Id": next(iter(ids))}])["TargetHealthDescriptions"]
+    found = account.elbv2.describe_target_health(
+        TargetGroupArn=arn, Targets=[{"Id": next(iter(ids))}]
+    )["TargetHealthDescriptions"]
     assert found[0]["TargetHealth"]["State"] == "unused"
     detach = account.autoscaling.detach_load_balancer_target_groups
     assert refused(detach, AutoScalingGroupName=group, TargetGroupARNs=[arn]) == "ValidationError"
 
 
-def test_a_member_whose_service_dies_is_unhealthy_and_replaced(account: Account, theatre: Theatre, group: str) -> None:
+def test_a_member_whose_service_dies_is_unhealthy_and_replaced(
+    account: Account, theatre: Theatre, group: str
+) -> None:
     arn = theatre.base.target_group_arn
-    account.autoscaling.attach_load_balancer_target_groups(AutoScalingGroupName=group, TargetGroupARNs=[arn])
+    account.autoscaling.attach_load_balancer_target_groups(
+        AutoScalingGroupName=group, TargetGroupARNs=[arn]
+    )
     until(lambda: [m["LifecycleState"] for m in members(account, group)] == ["InService"] * 2)
     victim = members(account, group)[0]["InstanceId"]
     until(lambda: health(account, theatre).get(victim, {}).get("State") == "healthy")
     account._control("POST", f"instances/{victim}/kill")
     until(lambda: health(account, theatre).get(victim, {"State": "replaced"})["State"] != "healthy")
     until(lambda: victim not in [m["InstanceId"] for m in members(account, group)])
-    activities = account.autoscaling.describe_scaling_activities(AutoScalingGroupName=group)["Activities"]
+    activities = account.autoscaling.describe_scaling_activities(AutoScalingGroupName=group)[
+        "Activities"
+    ]
     assert any("ELB system health check failure" in a["Cause"] for a in activities)
-    account.autoscaling.detach_load_balancer_target_groups(AutoScalingGroupName=group, TargetGroupARNs=[arn])
+    account.autoscaling.detach_load_balancer_target_groups(
+        AutoScalingGroupName=group, TargetGroupARNs=[arn]
+    )
 
 
-def test_a_target_that_dies_under_traffic_costs_requests(account: Account, theatre: Theatre, group: str) -> None:
+def test_a_target_that_dies_under_traffic_costs_requests(
+    account: Account, theatre: Theatre, group: str
+) -> None:
     """No balancer hides that: "0 failed" must mean that nothing was taken away under a request."""
     arn = theatre.base.target_group_arn
-    account.autoscaling.attach_load_balancer_target_groups(AutoScalingGroupName=group, TargetGroupARNs=[arn])
+    account.autoscaling.attach_load_balancer_target_groups(
+        AutoScalingGroupName=group, TargetGroupARNs=[arn]
+    )
     until(lambda: [h["State"] for h in health(account, theatre).values()] == ["healthy"] * 2)
     with Traffic(theatre.base.address) as traffic:
         account._control("POST", f"instances/{members(account, group)[0]['InstanceId']}/kill")
         until(lambda: traffic.tally.failed)
         tally = traffic.stop()
-    account.autoscaling.detach_load_balancer_target_groups(AutoScalingGroupName=group, TargetGroupARNs=[arn])
+    account.autoscaling.detach_load_balancer_target_groups(
+        AutoScalingGroupName=group, TargetGroupARNs=[arn]
+    )
 
     assert tally.failed
     assert tally.versions
 
 
-def test_a_target_group_on_no_listener_is_not_in_use(account: Account, theatre: Theatre, group: str, name: str) -> None:
-    arn = account.elbv2.create_target_group(Name=name + "-idle", Protocol="HTTP", Port=8080, VpcId=theatre.base.vpc)["TargetGroups"][0][
-        "TargetGroupArn"
-    ]
-    account.autoscaling.attach_load_balancer_target_groups(AutoScalingGroupName=group, TargetGroupARNs=[arn])
+def test_a_target_group_on_no_listener_is_not_in_use(
+    account: Account, theatre: Theatre, group: str, name: str
+) -> None:
+    arn = account.elbv2.create_target_group(
+        Name=name + "-idle", Protocol="HTTP", Port=8080, VpcId=theatre.base.vpc
+    )["TargetGroups"][0]["TargetGroupArn"]
+    account.autoscaling.attach_load_balancer_target_groups(
+        AutoScalingGroupName=group, TargetGroupARNs=[arn]
+    )
 
     def reasons() -> set[str]:
         found = account.elbv2.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
@@ -128,12 +199,18 @@ def test_a_target_group_on_no_listener_is_not_in_use(account: Account, theatre: 
     until(lambda: reasons() == {"Target.NotInUse"})
 
 
-def test_a_sick_instance_is_healthy_to_the_check_and_broken_to_users(account: Account, theatre: Theatre, group: str) -> None:
+def test_a_sick_instance_is_healthy_to_the_check_and_broken_to_users(
+    account: Account, theatre: Theatre, group: str
+) -> None:
     arn = theatre.base.target_group_arn
-    account.autoscaling.update_auto_scaling_group(AutoScalingGroupName=group, MinSize=0, DesiredCapacity=0)
+    account.autoscaling.update_auto_scaling_group(
+        AutoScalingGroupName=group, MinSize=0, DesiredCapacity=0
+    )
     until(lambda: not members(account, group))
     account.fault("boot_errors", match={"tags": group}, healthy_paths=["/health"])
-    account.autoscaling.attach_load_balancer_target_groups(AutoScalingGroupName=group, TargetGroupARNs=[arn])
+    account.autoscaling.attach_load_balancer_target_groups(
+        AutoScalingGroupName=group, TargetGroupARNs=[arn]
+    )
     account.autoscaling.set_desired_capacity(AutoScalingGroupName=group, DesiredCapacity=1)
     until(lambda: [h["State"] for h in health(account, theatre).values()] == ["healthy"])
 
@@ -151,18 +228,31 @@ def test_policies_belong_to_their_group(account: Account, theatre: Theatre, grou
     put = account.autoscaling.put_scaling_policy
 
     def policy(metric: str, label: str = "") -> dict[str, Any]:
-        specification = {"PredefinedMetricType": metric} | ({"ResourceLabel": label} if label else {})
+        specification = {"PredefinedMetricType": metric} | (
+            {"ResourceLabel": label} if label else {}
+        )
         return {
             "PolicyType": "TargetTrackingScaling",
-            "TargetTrackingConfiguration": {"PredefinedMetricSpecification": specification, "TargetValue": 50.0},
+            "TargetTrackingConfiguration": {
+                "PredefinedMetricSpecification": specification,
+                "TargetValue": 50.0,
+            },
         }
 
     put(AutoScalingGroupName=group, PolicyName="cpu", **policy("ASGAverageCPUUtilization"))
     suffix = theatre.base.target_group_arn.split(":")[-1]
     requests = policy("ALBRequestCountPerTarget", f"app/theatre/1/{suffix}")
-    assert refused(put, AutoScalingGroupName=group, PolicyName="requests", **requests) == "ValidationError"
+    assert (
+        refused(put, AutoScalingGroupName=group, PolicyName="requests", **requests)
+        == "ValidationError"
+    )
     found = account.autoscaling.describe_policies(AutoScalingGroupName=group)["ScalingPolicies"]
     assert [p["PolicyName"] for p in found] == ["cpu"]
-    assert refused(account.autoscaling.delete_policy, AutoScalingGroupName=group, PolicyName="other") == "ValidationError"
+    assert (
+        refused(account.autoscaling.delete_policy, AutoScalingGroupName=group, PolicyName="other")
+        == "ValidationError"
+    )
     account.autoscaling.delete_policy(AutoScalingGroupName=group, PolicyName="cpu")
-    assert account.autoscaling.describe_policies(AutoScalingGroupName=group)["ScalingPolicies"] == []
+    assert (
+        account.autoscaling.describe_policies(AutoScalingGroupName=group)["ScalingPolicies"] == []
+    )

@@ -18,7 +18,11 @@ from tests.localcloud.conftest import finish, refused, run, send, until
 def image(account: Account, base: dict[str, Any], name: str) -> Iterator[str]:
     """Of an instance that holds a file."""
     instance = run(account, base)
-    finish(account, send(account, instance, "mkdir -p $DESTDIR/srv; echo baked > $DESTDIR/srv/proof"), instance)
+    finish(
+        account,
+        send(account, instance, "mkdir -p $DESTDIR/srv; echo baked > $DESTDIR/srv/proof"),
+        instance,
+    )
     made = account.ec2.create_image(InstanceId=instance, Name=name)["ImageId"]
     until(lambda: facts(account, made)["State"] == "available")
     account.ec2.terminate_instances(InstanceIds=[instance])
@@ -40,25 +44,60 @@ def test_a_copy_takes_time_is_one_for_its_token_and_is_a_copy(
     account: Account, abroad: tuple[Account, Infrastructure], image: str, name: str
 ) -> None:
     there, network = abroad
-    tags = [{"ResourceType": kind, "Tags": [{"Key": "of", "Value": name}]} for kind in ("image", "snapshot")]
-    call = {"SourceRegion": "eu-west-1", "SourceImageId": image, "Name": name, "ClientToken": name, "TagSpecifications": tags}
+    tags = [
+        {"ResourceType": kind, "Tags": [{"Key": "of", "Value": name}]}
+        for kind in ("image", "snapshot")
+    ]
+    call = {
+        "SourceRegion": "eu-west-1",
+        "SourceImageId": image,
+        "Name": name,
+        "ClientToken": name,
+        "TagSpecifications": tags,
+    }
     copy = there.ec2.copy_image(**call)["ImageId"]
 
     assert facts(there, copy)["State"] == "pending"
     assert there.ec2.copy_image(**call)["ImageId"] == copy
-    assert refused(there.ec2.copy_image, **call | {"ClientToken": "other"}) == "InvalidAMIName.Duplicate"
+    assert (
+        refused(there.ec2.copy_image, **call | {"ClientToken": "other"})
+        == "InvalidAMIName.Duplicate"
+    )
     until(lambda: facts(there, copy)["State"] == "available")
     found = facts(there, copy)
-    assert (found["SourceImageId"], found["SourceImageRegion"], found["Tags"]) == (image, "eu-west-1", [{"Key": "of", "Value": name}])
+    assert (found["SourceImageId"], found["SourceImageRegion"], found["Tags"]) == (
+        image,
+        "eu-west-1",
+        [{"Key": "of", "Value": name}],
+    )
     instance = run(
-        there, {"ImageId": copy, "MinCount": 1, "MaxCount": 1, "InstanceType": "t3.micro", "SubnetId": network.subnets[0]}
-    )  # fmt: skip
-    assert finish(there, send(there, instance, "cat $DESTDIR/srv/proof"), instance)["StandardOutputContent"] == "baked\n"
-    assert account.ec2.describe_instances(Filters=[{"Name": "instance-id", "Values": [instance]}])["Reservations"] == []
+        there,
+        {
+            "ImageId": copy,
+            "MinCount": 1,
+            "MaxCount": 1,
+            "InstanceType": "t3.micro",
+            "SubnetId": network.subnets[0],
+        },
+    )
+    assert (
+        finish(there, send(there, instance, "cat $DESTDIR/srv/proof"), instance)[
+            "StandardOutputContent"
+        ]
+        == "baked\n"
+    )
+    assert (
+        account.ec2.describe_instances(Filters=[{"Name": "instance-id", "Values": [instance]}])[
+            "Reservations"
+        ]
+        == []
+    )
     there.ec2.terminate_instances(InstanceIds=[instance])
 
 
-def test_a_copy_can_fail_in_one_region(account: Account, abroad: tuple[Account, Infrastructure], image: str, name: str) -> None:
+def test_a_copy_can_fail_in_one_region(
+    account: Account, abroad: tuple[Account, Infrastructure], image: str, name: str
+) -> None:
     there, _ = abroad
     account.fault("image_failed", "CopyImage", match={"name": name, "region": ELSEWHERE})
     copy = there.ec2.copy_image(SourceRegion="eu-west-1", SourceImageId=image, Name=name)["ImageId"]
@@ -78,14 +117,18 @@ def test_what_a_key_of_aws_encrypts_cannot_be_shared(
         until(partial(available, there, copy))
 
     there.ec2.modify_image_attribute(ImageId=mine, **share)
-    permissions = there.ec2.describe_image_attribute(ImageId=mine, Attribute="launchPermission")["LaunchPermissions"]
+    permissions = there.ec2.describe_image_attribute(ImageId=mine, Attribute="launchPermission")[
+        "LaunchPermissions"
+    ]
     assert permissions == [{"UserId": "210987654321"}]
     assert facts(there, mine)["BlockDeviceMappings"][0]["Ebs"]["KmsKeyId"] == "alias/mine"
     assert refused(there.ec2.modify_image_attribute, ImageId=amazons, **share) == "InvalidParameter"
     assert there.ec2.get_ebs_default_kms_key_id()["KmsKeyId"] == "alias/aws/ebs"
 
 
-def test_a_builders_key_is_its_images_key(account: Account, base: dict[str, Any], name: str) -> None:
+def test_a_builders_key_is_its_images_key(
+    account: Account, base: dict[str, Any], name: str
+) -> None:
     disk = {"DeviceName": "/dev/xvda", "Ebs": {"Encrypted": True, "KmsKeyId": "alias/mine"}}
     instance = run(account, base, BlockDeviceMappings=[disk])
     image = account.ec2.create_image(InstanceId=instance, Name=name)["ImageId"]
@@ -106,7 +149,12 @@ def test_an_image_is_stamped_deprecated_and_protected(account: Account, image: s
 
 
 def test_a_base_image_has_its_architecture(account: Account, name: str) -> None:
-    image = account.ec2.register_image(Name=name, RootDeviceName="/dev/xvda", Architecture="arm64")["ImageId"]
-    wanted: list[Any] = [{"Name": "architecture", "Values": ["arm64"]}, {"Name": "name", "Values": [name]}]
+    image = account.ec2.register_image(Name=name, RootDeviceName="/dev/xvda", Architecture="arm64")[
+        "ImageId"
+    ]
+    wanted: list[Any] = [
+        {"Name": "architecture", "Values": ["arm64"]},
+        {"Name": "name", "Values": [name]},
+    ]
 
     assert [i["ImageId"] for i in account.ec2.describe_images(Filters=wanted)["Images"]] == [image]

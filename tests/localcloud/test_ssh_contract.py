@@ -14,29 +14,51 @@ from tests.localcloud.conftest import run
 
 
 @pytest.fixture
-def machine(account: Account, theatre: Theatre, base: dict[str, Any], name: str) -> Iterator[dict[str, Any]]:
+def machine(
+    account: Account, theatre: Theatre, base: dict[str, Any], name: str
+) -> Iterator[dict[str, Any]]:
     """An instance with a key pair, its address and port, and its security group, which admits nobody yet."""
     key = account.ec2.create_key_pair(KeyName=name)["KeyMaterial"]
-    group = account.ec2.create_security_group(GroupName=name, VpcId=theatre.base.vpc, Description="x")["GroupId"]
+    group = account.ec2.create_security_group(
+        GroupName=name, VpcId=theatre.base.vpc, Description="x"
+    )["GroupId"]
     instance = run(account, base, KeyName=name, SecurityGroupIds=[group])
-    found = account.ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
+    found = account.ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][
+        0
+    ]
     port = int(theatre.stage.environment["LOCALCLOUD_SSH_PORT"])
-    yield {"id": instance, "host": found["PrivateIpAddress"], "port": port, "key": asyncssh.import_private_key(key), "group": group}
+    yield {
+        "id": instance,
+        "host": found["PrivateIpAddress"],
+        "port": port,
+        "key": asyncssh.import_private_key(key),
+        "group": group,
+    }
     account.ec2.terminate_instances(InstanceIds=[instance])
     account.ec2.delete_key_pair(KeyName=name)
 
 
 def admit(account: Account, machine: dict[str, Any], cidr: str) -> None:
     permission = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": cidr}]}
-    account.ec2.authorize_security_group_ingress(GroupId=machine["group"], IpPermissions=[permission])
+    account.ec2.authorize_security_group_ingress(
+        GroupId=machine["group"], IpPermissions=[permission]
+    )
 
 
 def login(machine: dict[str, Any], **more: Any) -> Any:
-    options = {"username": "ec2-user", "client_keys": [machine["key"]], "known_hosts": None, "config": None, "agent_path": None} | more
+    options = {
+        "username": "ec2-user",
+        "client_keys": [machine["key"]],
+        "known_hosts": None,
+        "config": None,
+        "agent_path": None,
+    } | more
     return asyncssh.connect(machine["host"], machine["port"], **options)
 
 
-async def test_it_admits_the_address_of_its_security_group_and_nobody_else(account: Account, machine: dict[str, Any]) -> None:
+async def test_it_admits_the_address_of_its_security_group_and_nobody_else(
+    account: Account, machine: dict[str, Any]
+) -> None:
     admit(account, machine, "127.9.9.9/32")
     with pytest.raises((asyncssh.Error, OSError)):
         await login(machine)
@@ -48,12 +70,16 @@ async def test_it_admits_the_address_of_its_security_group_and_nobody_else(accou
     assert done.stderr.strip().endswith("/home/ec2-user")
 
 
-async def test_a_command_that_ends_at_once_loses_neither_its_words_nor_its_code(account: Account, machine: dict[str, Any]) -> None:
+async def test_a_command_that_ends_at_once_loses_neither_its_words_nor_its_code(
+    account: Account, machine: dict[str, Any]
+) -> None:
     admit(account, machine, "127.0.0.1/32")
     async with login(machine) as connection:
         ended = [await connection.run("echo out; echo err >&2; exit 3") for _ in range(20)]
 
-    assert {(str(one.stdout), str(one.stderr), one.exit_status) for one in ended} == {("out\n", "err\n", 3)}
+    assert {(str(one.stdout), str(one.stderr), one.exit_status) for one in ended} == {
+        ("out\n", "err\n", 3)
+    }
 
 
 async def test_another_key_is_refused(account: Account, machine: dict[str, Any]) -> None:
@@ -62,7 +88,9 @@ async def test_another_key_is_refused(account: Account, machine: dict[str, Any])
         await login(machine, client_keys=[asyncssh.generate_private_key("ssh-ed25519")])
 
 
-async def test_what_is_copied_to_it_lies_on_its_own_disk(account: Account, machine: dict[str, Any], tmp_path: Any) -> None:
+async def test_what_is_copied_to_it_lies_on_its_own_disk(
+    account: Account, machine: dict[str, Any], tmp_path: Any
+) -> None:
     admit(account, machine, "127.0.0.1/32")
     (tmp_path / "note").write_text("by sftp")
     async with login(machine) as connection:
@@ -70,12 +98,16 @@ async def test_what_is_copied_to_it_lies_on_its_own_disk(account: Account, machi
             await files.put(str(tmp_path / "note"), "note")
             await files.put(str(tmp_path / "note"), "/etc/note")
         await asyncssh.scp(str(tmp_path / "note"), (connection, "by-scp"))
-        done = await connection.run("cat note by-scp $DESTDIR/etc/note; sudo -E env A=b sh -c 'echo $A'")
+        done = await connection.run(
+            "cat note by-scp $DESTDIR/etc/note; sudo -E env A=b sh -c 'echo $A'"
+        )
 
     assert str(done.stdout).split() == ["by", "sftpby", "sftpby", "sftpb"]
 
 
-async def test_whoever_is_logged_in_ends_with_the_machine(account: Account, machine: dict[str, Any]) -> None:
+async def test_whoever_is_logged_in_ends_with_the_machine(
+    account: Account, machine: dict[str, Any]
+) -> None:
     admit(account, machine, "127.0.0.1/32")
     async with login(machine) as connection:
         process = await connection.create_process("sleep 60")

@@ -35,24 +35,38 @@ UNIT = "[Service]\nWorkingDirectory=/srv\nExecStart=python3 server.py\n"
 class Pair:
     """A balancer with two target groups, each with one instance that says its name."""
 
-    def __init__(self, account: Account, theatre: Theatre, base: dict[str, Any], number: int) -> None:
+    def __init__(
+        self, account: Account, theatre: Theatre, base: dict[str, Any], number: int
+    ) -> None:
         self.elb, self.account, self.port = account.elbv2, account, PORT + number
         name = f"pair-{number}"
-        self.balancer: Any = self.elb.create_load_balancer(Name=name, Subnets=list(theatre.base.subnets))["LoadBalancers"][0]
+        self.balancer: Any = self.elb.create_load_balancer(
+            Name=name, Subnets=list(theatre.base.subnets)
+        )["LoadBalancers"][0]
         self.arns, self.instances = [], []
         self.colors = {"": ""}
         for color in ("blue", "green"):
             instance = run(account, base)
             self.colors[instance] = color
             group = self.elb.create_target_group(
-                Name=f"{name}-{color}", Protocol="HTTP", Port=8080, VpcId=theatre.base.vpc, HealthCheckIntervalSeconds=5,
-                HealthyThresholdCount=2, UnhealthyThresholdCount=2,
-            )["TargetGroups"][0]  # fmt: skip
-            self.elb.register_targets(TargetGroupArn=group["TargetGroupArn"], Targets=[{"Id": instance}])
+                Name=f"{name}-{color}",
+                Protocol="HTTP",
+                Port=8080,
+                VpcId=theatre.base.vpc,
+                HealthCheckIntervalSeconds=5,
+                HealthyThresholdCount=2,
+                UnhealthyThresholdCount=2,
+            )["TargetGroups"][0]
+            self.elb.register_targets(
+                TargetGroupArn=group["TargetGroupArn"], Targets=[{"Id": instance}]
+            )
             self.arns.append(group["TargetGroupArn"])
             self.instances.append(instance)
         self.listener = self.elb.create_listener(
-            LoadBalancerArn=self.balancer["LoadBalancerArn"], Protocol="HTTP", Port=self.port, DefaultActions=self.action(100, 0)
+            LoadBalancerArn=self.balancer["LoadBalancerArn"],
+            Protocol="HTTP",
+            Port=self.port,
+            DefaultActions=self.action(100, 0),
         )["Listeners"][0]["ListenerArn"]
         for arn in self.arns:
             until(partial(self.healthy, arn))
@@ -62,7 +76,10 @@ class Pair:
         return bool(found[0]["TargetHealth"]["State"] == "healthy")
 
     def action(self, *weights: int) -> list[dict[str, Any]]:
-        groups = [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in zip(self.arns, weights, strict=True)]
+        groups = [
+            {"TargetGroupArn": arn, "Weight": weight}
+            for arn, weight in zip(self.arns, weights, strict=True)
+        ]
         return [{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}]
 
     def weigh(self, *weights: int) -> None:
@@ -71,7 +88,14 @@ class Pair:
     def connection(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(self.balancer["DNSName"], self.port, timeout=10)
 
-    def ask(self, times: int, path: str = "/", *, over: http.client.HTTPConnection | None = None, preview: str = "") -> Counter[str]:
+    def ask(
+        self,
+        times: int,
+        path: str = "/",
+        *,
+        over: http.client.HTTPConnection | None = None,
+        preview: str = "",
+    ) -> Counter[str]:
         found: Counter[str] = Counter()
         for _ in range(times):
             connection = over or self.connection()
@@ -94,12 +118,12 @@ def pair(account: Account, theatre: Theatre) -> Pair:
     number = int(time.time() * 10) % 400
     builder = run(account, base)
     wants = "$DESTDIR/etc/systemd/system/multi-user.target.wants"
-    script = (
-        f"mkdir -p {wants} $DESTDIR/srv\ncat > $DESTDIR/srv/server.py <<'PY'\n{SERVER}PY\ncat > {wants}/web.service <<'UNIT'\n{UNIT}UNIT\n"
-    )
+    script = f"mkdir -p {wants} $DESTDIR/srv\ncat > $DESTDIR/srv/server.py <<'PY'\n{SERVER}PY\ncat > {wants}/web.service <<'UNIT'\n{UNIT}UNIT\n"
     assert finish(account, send(account, builder, script), builder)["Status"] == "Success"
     image = account.ec2.create_image(InstanceId=builder, Name=f"pair-{number}")["ImageId"]
-    until(lambda: account.ec2.describe_images(ImageIds=[image])["Images"][0]["State"] == "available")
+    until(
+        lambda: account.ec2.describe_images(ImageIds=[image])["Images"][0]["State"] == "available"
+    )
     account.ec2.terminate_instances(InstanceIds=[builder])
     return Pair(account, theatre, base | {"ImageId": image}, number)
 
@@ -119,7 +143,9 @@ def test_weights_move_the_traffic_of_open_connections_too(pair: Pair) -> None:
     until(lambda: pair.ask(1) == {"": 1})
     pair.weigh(100, 0)
     until(lambda: pair.ask(1) == {"blue": 1})
-    described = pair.elb.describe_rules(ListenerArn=pair.listener)["Rules"][-1]["Actions"][0]["ForwardConfig"]["TargetGroups"]
+    described = pair.elb.describe_rules(ListenerArn=pair.listener)["Rules"][-1]["Actions"][0][
+        "ForwardConfig"
+    ]["TargetGroups"]
     assert [item["Weight"] for item in described] == [100, 0]
 
 
@@ -133,11 +159,16 @@ def test_a_client_with_the_cookie_stays_where_it_was_whatever_that_weighs(pair: 
         return color, (found.getheader("Set-Cookie") or "").partition(";")[0]
 
     action = pair.action(100, 0)
-    action[0]["ForwardConfig"]["TargetGroupStickinessConfig"] = {"Enabled": True, "DurationSeconds": 60}
+    action[0]["ForwardConfig"]["TargetGroupStickinessConfig"] = {
+        "Enabled": True,
+        "DurationSeconds": 60,
+    }
     pair.elb.modify_listener(ListenerArn=pair.listener, DefaultActions=action)
     until(lambda: answer()[1].startswith("AWSALBTG="))
     color, cookie = answer()
-    action[0]["ForwardConfig"]["TargetGroups"] = pair.action(0, 100)[0]["ForwardConfig"]["TargetGroups"]
+    action[0]["ForwardConfig"]["TargetGroups"] = pair.action(0, 100)[0]["ForwardConfig"][
+        "TargetGroups"
+    ]
     pair.elb.modify_listener(ListenerArn=pair.listener, DefaultActions=action)
     until(lambda: answer()[0] == "green")
 
@@ -147,28 +178,53 @@ def test_a_client_with_the_cookie_stays_where_it_was_whatever_that_weighs(pair: 
 
 
 def test_a_rule_on_a_header_shows_the_other_one(pair: Pair) -> None:
-    condition = {"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": "X-Preview", "Values": ["yes*"]}}
+    condition = {
+        "Field": "http-header",
+        "HttpHeaderConfig": {"HttpHeaderName": "X-Preview", "Values": ["yes*"]},
+    }
     forward = [{"Type": "forward", "TargetGroupArn": pair.arns[1]}]
-    rule = pair.elb.create_rule(ListenerArn=pair.listener, Conditions=[condition], Priority=10, Actions=forward)["Rules"][0]["RuleArn"]
+    rule = pair.elb.create_rule(
+        ListenerArn=pair.listener, Conditions=[condition], Priority=10, Actions=forward
+    )["Rules"][0]["RuleArn"]
     until(lambda: pair.ask(1, preview="yes, please") == {"green": 1})
 
     assert pair.ask(3) == {"blue": 3}
     assert pair.ask(3, preview="no") == {"blue": 3}
-    pair.elb.modify_rule(RuleArn=rule, Actions=[{"Type": "forward", "TargetGroupArn": pair.arns[0]}])
+    pair.elb.modify_rule(
+        RuleArn=rule, Actions=[{"Type": "forward", "TargetGroupArn": pair.arns[0]}]
+    )
     until(lambda: pair.ask(1, preview="yes") == {"blue": 1})
     pair.elb.delete_rule(RuleArn=rule)
     unknown = {"Field": "source-ip", "SourceIpConfig": {"Values": ["10.0.0.0/8"]}}
-    assert refused(pair.elb.create_rule, ListenerArn=pair.listener, Conditions=[unknown], Priority=11, Actions=forward) == "NotImplemented"
+    assert (
+        refused(
+            pair.elb.create_rule,
+            ListenerArn=pair.listener,
+            Conditions=[unknown],
+            Priority=11,
+            Actions=forward,
+        )
+        == "NotImplemented"
+    )
 
 
 def metric(pair: Pair, name: str, stat: str, since: datetime) -> list[float]:
     dimensions = [
         {"Name": "TargetGroup", "Value": pair.arns[0].rsplit(":", 1)[-1]},
-        {"Name": "LoadBalancer", "Value": pair.balancer["LoadBalancerArn"].split("loadbalancer/")[1]},
+        {
+            "Name": "LoadBalancer",
+            "Value": pair.balancer["LoadBalancerArn"].split("loadbalancer/")[1],
+        },
     ]
-    wanted = {"Metric": {"Namespace": "AWS/ApplicationELB", "MetricName": name, "Dimensions": dimensions}, "Period": 10, "Stat": stat}
+    wanted = {
+        "Metric": {"Namespace": "AWS/ApplicationELB", "MetricName": name, "Dimensions": dimensions},
+        "Period": 10,
+        "Stat": stat,
+    }
     found = pair.account.cloudwatch.get_metric_data(
-        MetricDataQueries=[{"Id": "one", "MetricStat": wanted}], StartTime=since, EndTime=datetime.now(UTC) + timedelta(seconds=10)
+        MetricDataQueries=[{"Id": "one", "MetricStat": wanted}],
+        StartTime=since,
+        EndTime=datetime.now(UTC) + timedelta(seconds=10),
     )
     return list(found["MetricDataResults"][0]["Values"])
 
@@ -176,13 +232,25 @@ def metric(pair: Pair, name: str, stat: str, since: datetime) -> list[float]:
 def test_the_traffic_is_counted_and_alarms_are_raised(pair: Pair) -> None:
     since = datetime.now(UTC)
     pair.account.cloudwatch.put_metric_alarm(
-        AlarmName=f"errors-{pair.port}", Namespace="AWS/ApplicationELB", MetricName="HTTPCode_Target_5XX_Count", Statistic="Sum", Period=1,
-        Dimensions=[{"Name": "TargetGroup", "Value": pair.arns[0].rsplit(":", 1)[-1]}], EvaluationPeriods=10, DatapointsToAlarm=1,
-        Threshold=2, ComparisonOperator="GreaterThanThreshold", TreatMissingData="notBreaching",
-    )  # fmt: skip
+        AlarmName=f"errors-{pair.port}",
+        Namespace="AWS/ApplicationELB",
+        MetricName="HTTPCode_Target_5XX_Count",
+        Statistic="Sum",
+        Period=1,
+        Dimensions=[{"Name": "TargetGroup", "Value": pair.arns[0].rsplit(":", 1)[-1]}],
+        EvaluationPeriods=10,
+        DatapointsToAlarm=1,
+        Threshold=2,
+        ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData="notBreaching",
+    )
 
     def alarm() -> str:
-        return str(pair.account.cloudwatch.describe_alarms(AlarmNames=[f"errors-{pair.port}"])["MetricAlarms"][0]["StateValue"])
+        return str(
+            pair.account.cloudwatch.describe_alarms(AlarmNames=[f"errors-{pair.port}"])[
+                "MetricAlarms"
+            ][0]["StateValue"]
+        )
 
     assert alarm() == "OK"
     pair.ask(7)
@@ -197,11 +265,20 @@ def test_the_traffic_is_counted_and_alarms_are_raised(pair: Pair) -> None:
 
 def test_a_network_balancer_carries_tcp(account: Account, theatre: Theatre, pair: Pair) -> None:
     name = f"nlb-{pair.port}"
-    balancer: Any = account.elbv2.create_load_balancer(Name=name, Type="network", Subnets=list(theatre.base.subnets))["LoadBalancers"][0]
+    balancer: Any = account.elbv2.create_load_balancer(
+        Name=name, Type="network", Subnets=list(theatre.base.subnets)
+    )["LoadBalancers"][0]
     group = account.elbv2.create_target_group(
-        Name=name, Protocol="TCP", Port=8080, VpcId=theatre.base.vpc, HealthCheckProtocol="TCP", HealthCheckIntervalSeconds=5, HealthCheckTimeoutSeconds=3,
-        HealthyThresholdCount=2, UnhealthyThresholdCount=2,
-    )["TargetGroups"][0]["TargetGroupArn"]  # fmt: skip
+        Name=name,
+        Protocol="TCP",
+        Port=8080,
+        VpcId=theatre.base.vpc,
+        HealthCheckProtocol="TCP",
+        HealthCheckIntervalSeconds=5,
+        HealthCheckTimeoutSeconds=3,
+        HealthyThresholdCount=2,
+        UnhealthyThresholdCount=2,
+    )["TargetGroups"][0]["TargetGroupArn"]
     account.elbv2.register_targets(TargetGroupArn=group, Targets=[{"Id": pair.instances[1]}])
     account.elbv2.create_listener(
         LoadBalancerArn=balancer["LoadBalancerArn"],
@@ -211,15 +288,22 @@ def test_a_network_balancer_carries_tcp(account: Account, theatre: Theatre, pair
     )
     until(
         lambda: (
-            account.elbv2.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"][0]["TargetHealth"]["State"] == "healthy"
+            account.elbv2.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"][
+                0
+            ]["TargetHealth"]["State"]
+            == "healthy"
         )
     )
 
     def answered() -> bool:
         try:
-            with socket.create_connection((balancer["DNSName"], pair.port + 400), timeout=5) as connection:
+            with socket.create_connection(
+                (balancer["DNSName"], pair.port + 400), timeout=5
+            ) as connection:
                 connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
-                return pair.instances[1].encode() in b"".join(iter(lambda: connection.recv(4096), b""))
+                return pair.instances[1].encode() in b"".join(
+                    iter(lambda: connection.recv(4096), b"")
+                )
         except OSError:
             return False
 

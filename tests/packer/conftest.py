@@ -14,12 +14,16 @@ from tests.conftest import StackUnderTest, Theatre
 @pytest.fixture(scope="session", autouse=True)
 def packer() -> str:
     found = shutil.which("packer")
-    assert found, "there is no packer on the PATH: apt-get install packer, or https://developer.hashicorp.com/packer/install"
+    assert found, (
+        "there is no packer on the PATH: apt-get install packer, or https://developer.hashicorp.com/packer/install"
+    )
     return found
 
 
 @pytest.fixture
-def packed(make_stack: Callable[..., StackUnderTest], theatre: Theatre) -> Callable[..., StackUnderTest]:
+def packed(
+    make_stack: Callable[..., StackUnderTest], theatre: Theatre
+) -> Callable[..., StackUnderTest]:
     """A stack that Packer bakes for."""
 
     def make(*, more: str = "", **settings: str) -> StackUnderTest:

@@ -20,29 +20,52 @@ from tests.planted import disk, places_that_know
 @pytest.fixture
 async def git_over_ssh(tmp_path: Path) -> AsyncIterator[tuple[str, str]]:
     """Its address, and the deploy key that it admits."""
-    key, host_key = asyncssh.generate_private_key("ssh-ed25519"), asyncssh.generate_private_key("ssh-ed25519")
+    key, host_key = (
+        asyncssh.generate_private_key("ssh-ed25519"),
+        asyncssh.generate_private_key("ssh-ed25519"),
+    )
 
     async def serve(process: Any) -> None:
-        environment = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "uploadpack.allowAnySHA1InWant", "GIT_CONFIG_VALUE_0": "true"}
+        environment = {
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": "uploadpack.allowAnySHA1InWant",
+            "GIT_CONFIG_VALUE_0": "true",
+        }
         git = await asyncio.create_subprocess_exec(
-            "sh", "-c", os.fsdecode(process.command), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            "sh",
+            "-c",
+            os.fsdecode(process.command),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
             env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), **environment},
-        )  # fmt: skip
+        )
         await process.redirect(stdin=git.stdin, stdout=git.stdout)
         process.exit(await git.wait())
 
     authorized = asyncssh.import_authorized_keys(key.export_public_key().decode())
     server = await asyncssh.listen(
-        "127.0.0.1", 0, server_host_keys=[host_key], process_factory=serve, encoding=None, authorized_client_keys=authorized
+        "127.0.0.1",
+        0,
+        server_host_keys=[host_key],
+        process_factory=serve,
+        encoding=None,
+        authorized_client_keys=authorized,
     )
-    yield f"ssh://git@127.0.0.1:{server.sockets[0].getsockname()[1]}", key.export_private_key().decode()
+    yield (
+        f"ssh://git@127.0.0.1:{server.sockets[0].getsockname()[1]}",
+        key.export_private_key().decode(),
+    )
     server.close()
 
 
 @pytest.fixture
 def profile(theatre: Theatre) -> str:
     environment = theatre.stage.environment
-    make: Any = boto3.Session(aws_access_key_id="x", aws_secret_access_key="x", region_name=environment["AWS_DEFAULT_REGION"]).client
+    make: Any = boto3.Session(
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+        region_name=environment["AWS_DEFAULT_REGION"],
+    ).client
     iam = make("iam", endpoint_url=environment["AWS_ENDPOINT_URL"])
     if not iam.list_instance_profiles()["InstanceProfiles"]:
         iam.create_instance_profile(InstanceProfileName="builder")
@@ -53,11 +76,17 @@ def profile(theatre: Theatre) -> str:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("builder", ["native", "packer"])
 async def test_a_deploy_key_is_nowhere(
-    make_stack: Callable[..., StackUnderTest], theatre: Theatre, git_over_ssh: tuple[str, str], profile: str, builder: str
+    make_stack: Callable[..., StackUnderTest],
+    theatre: Theatre,
+    git_over_ssh: tuple[str, str],
+    profile: str,
+    builder: str,
 ) -> None:
     address, key = git_over_ssh
     planted = key.splitlines()[2]
-    stack = make_stack(bake=built_with(builder, theatre.stage.environment) + f'profile = "{profile}"')
+    stack = make_stack(
+        bake=built_with(builder, theatre.stage.environment) + f'profile = "{profile}"'
+    )
     text = theatre.stacks[stack.name].replace(
         f'repository = "{stack.repository.url}"',
         f'repository = "{address}{stack.repository.directory}"\ncredential.parameter = "/{stack.name}/key"',
@@ -69,5 +98,13 @@ async def test_a_deploy_key_is_nowhere(
     result, hits = await places_that_know(stack, await stack.start("v1"), planted, 6.0)
 
     assert hits == dict.fromkeys(hits, 0)
-    files = [path for path in disk(theatre, result["image"]).rglob("*") if path.is_file() and not path.is_symlink()]
-    assert not [path for path in files if path.name in ("authorized_keys", "known_hosts") or path.name.startswith("ssh_host_")]
+    files = [
+        path
+        for path in disk(theatre, result["image"]).rglob("*")
+        if path.is_file() and not path.is_symlink()
+    ]
+    assert not [
+        path
+        for path in files
+        if path.name in ("authorized_keys", "known_hosts") or path.name.startswith("ssh_host_")
+    ]

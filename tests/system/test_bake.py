@@ -27,7 +27,9 @@ def of(stack: StackUnderTest) -> Snapshot:
 
 
 async def test_a_service_that_is_not_fit_to_serve_becomes_no_image(stack: StackUnderTest) -> None:
-    stack.repository.release("v1", ovenbird__env="START=\"sh -c 'echo no database here; exit 4'\"\n")
+    stack.repository.release(
+        "v1", ovenbird__env="START=\"sh -c 'echo no database here; exit 4'\"\n"
+    )
     error = await stack.fails(await stack.start("v1"))
 
     assert error.type == "RolledBack"
@@ -37,18 +39,28 @@ async def test_a_service_that_is_not_fit_to_serve_becomes_no_image(stack: StackU
 
 
 async def test_a_service_that_cannot_run_on_a_builder_says_so(stack: StackUnderTest) -> None:
-    stack.repository.release("v1", ovenbird__env='TRY=no\nSTART="sh -c \'test -z \\"\\$OVENBIRD_BUILDER\\" && exec python3 app.py\'"\n')
+    stack.repository.release(
+        "v1",
+        ovenbird__env='TRY=no\nSTART="sh -c \'test -z \\"\\$OVENBIRD_BUILDER\\" && exec python3 app.py\'"\n',
+    )
     await stack.release("v1")
 
     assert len(stack.groups()["v1"]["Instances"]) == 2
 
 
-async def test_a_secret_in_the_image_fails_the_bake_by_name_and_is_not_told(stack: StackUnderTest) -> None:
+async def test_a_secret_in_the_image_fails_the_bake_by_name_and_is_not_told(
+    stack: StackUnderTest,
+) -> None:
     stack.repository.release("v1", deploy__pem=PRIVATE_KEY, settings__ini=f"token={PLANTED}\n")
     error = await stack.fails(await stack.start("v1"))
 
-    assert "/srv/app/deploy.pem must not be in an image: it looks like a private key" in error.message
-    assert "/srv/app/settings.ini must not be in an image: it looks like a GitLab token" in error.message
+    assert (
+        "/srv/app/deploy.pem must not be in an image: it looks like a private key" in error.message
+    )
+    assert (
+        "/srv/app/settings.ini must not be in an image: it looks like a GitLab token"
+        in error.message
+    )
     assert PLANTED not in error.message
     assert of(stack) == Snapshot()
 
@@ -56,7 +68,10 @@ async def test_a_secret_in_the_image_fails_the_bake_by_name_and_is_not_told(stac
 async def test_what_only_looks_like_a_secret_is_none(stack: StackUnderTest) -> None:
     """Programs that read keys, documented examples, and what ovenbird.env names."""
     env = 'START="python3 app.py"\nSCAN_ALLOW="*.pem"\n'
-    reader = 'MARK = b"-----BEGIN OPENSSH ' + 'PRIVATE KEY-----"\nURL = "https://user:password@example.com"\nKEY = "AKIAIOSFODNN7EXAMPLE"\n'
+    reader = (
+        'MARK = b"-----BEGIN OPENSSH '
+         'PRIVATE KEY-----"\nURL = "https://user:password@example.com"\nKEY = "AKIAIOSFODNN7EXAMPLE"\n'
+    )
     stack.repository.release("v1", keys__py=reader, deploy__pem=PRIVATE_KEY, ovenbird__env=env)
     await stack.release("v1")
 
@@ -67,11 +82,19 @@ async def test_an_image_tells_what_is_in_it(stack: StackUnderTest, theatre: Thea
     stack.repository.release("v1")
     result = await stack.release("v1")
     name = of(stack).images[result["image"]]
-    kept = stack.account.s3.get_object(Bucket=stack.infrastructure.bucket, Key=f"manifests/{name}.json")["Body"].read()
+    kept = stack.account.s3.get_object(
+        Bucket=stack.infrastructure.bucket, Key=f"manifests/{name}.json"
+    )["Body"].read()
     files = json.loads(kept)["files"]
 
-    assert {"/srv/app/app.py", "/srv/app/VERSION", "/etc/sysctl.d/60-web-server.conf"} <= files.keys()
-    assert kept == (disk(theatre, result["image"]) / "usr/share/ovenbird/manifest.json").read_bytes()
+    assert {
+        "/srv/app/app.py",
+        "/srv/app/VERSION",
+        "/etc/sysctl.d/60-web-server.conf",
+    } <= files.keys()
+    assert (
+        kept == (disk(theatre, result["image"]) / "usr/share/ovenbird/manifest.json").read_bytes()
+    )
     assert not (disk(theatre, result["image"]) / "var/lib/ovenbird").exists()
 
 
@@ -79,8 +102,10 @@ async def test_an_image_tells_what_is_in_it(stack: StackUnderTest, theatre: Thea
 def builder_profile(theatre: Theatre) -> Iterator[str]:
     environment = theatre.stage.environment
     make: Any = boto3.Session(
-        aws_access_key_id="x", aws_secret_access_key="x", region_name=environment["AWS_DEFAULT_REGION"]
-    ).client  # fmt: skip
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+        region_name=environment["AWS_DEFAULT_REGION"],
+    ).client
     iam = make("iam", endpoint_url=environment["AWS_ENDPOINT_URL"])
     iam.create_instance_profile(InstanceProfileName="builder")
     yield "builder"
@@ -88,15 +113,20 @@ def builder_profile(theatre: Theatre) -> Iterator[str]:
 
 
 @pytest.fixture
-def private(make_stack: MakeStack, theatre: Theatre, builder_profile: str, tmp_path: Path) -> Iterator[StackUnderTest]:
+def private(
+    make_stack: MakeStack, theatre: Theatre, builder_profile: str, tmp_path: Path
+) -> Iterator[StackUnderTest]:
     """Its repository asks for a token, which lies in Parameter Store."""
     server = PrivateGit(tmp_path, PLANTED)
     stack = make_stack(bake=f'profile = "{builder_profile}"')
     name = f"/ovenbird/{stack.name}/token"
     stack.account.ssm.put_parameter(Name=name, Value=PLANTED, Type="SecureString")
-    text = theatre.stacks[stack.name].replace(f'repository = "{stack.repository.url}"', (
-        f'repository = "{server.url(stack.repository.directory.name)}"\ncredential.parameter = "{name}"'
-    ))  # fmt: skip
+    text = theatre.stacks[stack.name].replace(
+        f'repository = "{stack.repository.url}"',
+        (
+            f'repository = "{server.url(stack.repository.directory.name)}"\ncredential.parameter = "{name}"'
+        ),
+    )
     theatre.stacks[stack.name] = text
     theatre.write_stacks()
     yield stack
@@ -114,7 +144,9 @@ async def test_a_private_repositorys_token_is_nowhere(private: StackUnderTest) -
     assert hits == dict.fromkeys(hits, 0)
 
 
-async def test_a_credential_that_cannot_be_read_is_refused_by_its_name(private: StackUnderTest, theatre: Theatre) -> None:
+async def test_a_credential_that_cannot_be_read_is_refused_by_its_name(
+    private: StackUnderTest, theatre: Theatre
+) -> None:
     stack = private
     stack.repository.release("v1")
     theatre.stacks[stack.name] = theatre.stacks[stack.name].replace("/token", "/nothing")
@@ -125,20 +157,31 @@ async def test_a_credential_that_cannot_be_read_is_refused_by_its_name(private: 
     assert f"/ovenbird/{stack.name}/nothing" in error.message
 
 
-async def test_the_environment_of_a_stack_arrives_at_boot(make_stack: MakeStack, builder_profile: str) -> None:
+async def test_the_environment_of_a_stack_arrives_at_boot(
+    make_stack: MakeStack, builder_profile: str
+) -> None:
     """One image serves every stack: what differs is asked of AWS by the instance itself."""
     stack = make_stack()
-    settings = (
-        f'profile = "{builder_profile}"\nenvironment.parameters = "/{stack.name}/app"\nenvironment.values = {{ GREETING = "good $day" }}\n'
+    settings = f'profile = "{builder_profile}"\nenvironment.parameters = "/{stack.name}/app"\nenvironment.values = {{ GREETING = "good $day" }}\n'
+    stack.theatre.stacks[stack.name] = stack.theatre.stacks[stack.name].replace(
+        'type = "t3.micro"', f'type = "t3.micro"\n{settings}'
     )
-    stack.theatre.stacks[stack.name] = stack.theatre.stacks[stack.name].replace('type = "t3.micro"', f'type = "t3.micro"\n{settings}')
     stack.theatre.write_stacks()
-    stack.account.ssm.put_parameter(Name=f"/{stack.name}/app/DATABASE_PASSWORD", Value='it"s secret', Type="SecureString")
-    stack.repository.release("v1", ovenbird__env="START=\"sh -c 'env >seen; exec python3 app.py'\"\n")
+    stack.account.ssm.put_parameter(
+        Name=f"/{stack.name}/app/DATABASE_PASSWORD", Value='it"s secret', Type="SecureString"
+    )
+    stack.repository.release(
+        "v1", ovenbird__env="START=\"sh -c 'env >seen; exec python3 app.py'\"\n"
+    )
     await stack.release("v1")
     members = [i["InstanceId"] for i in stack.groups()["v1"]["Instances"]]
-    roots = [Path(machine["root"]) for machine in stack.account.machines() if machine["id"] in members]
-    user_data = [stack.account.ec2.describe_instance_attribute(InstanceId=member, Attribute="userData") for member in members]
+    roots = [
+        Path(machine["root"]) for machine in stack.account.machines() if machine["id"] in members
+    ]
+    user_data = [
+        stack.account.ec2.describe_instance_attribute(InstanceId=member, Attribute="userData")
+        for member in members
+    ]
 
     assert len(roots) == 2
     for root in roots:

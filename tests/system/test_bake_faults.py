@@ -11,7 +11,9 @@ from tests.conftest import StackUnderTest
 from tests.system.test_bake import of
 
 MakeStack = Callable[..., StackUnderTest]
-IMPATIENT = "first_look = 0.3\npoll = 0.3\nconfirm = 0.2\nhealthy = 60\nsoak = 0.3\ndrain = 60\nimage = 2\n"
+IMPATIENT = (
+    "first_look = 0.3\npoll = 0.3\nconfirm = 0.2\nhealthy = 60\nsoak = 0.3\ndrain = 60\nimage = 2\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -21,7 +23,9 @@ IMPATIENT = "first_look = 0.3\npoll = 0.3\nconfirm = 0.2\nhealthy = 60\nsoak = 0
         ("image_pending", "is pending, and it was still so when the time for it was over"),
     ],
 )
-async def test_an_image_that_never_comes_is_removed(make_stack: MakeStack, kind: str, words: str) -> None:
+async def test_an_image_that_never_comes_is_removed(
+    make_stack: MakeStack, kind: str, words: str
+) -> None:
     stack = make_stack(patience=IMPATIENT)
     stack.repository.release("v1")
     stack.account.fault(kind, match={"name": f"app{stack.name[1:]}-"})
@@ -43,26 +47,38 @@ async def test_too_many_snapshots_are_told_in_aws_own_words(stack: StackUnderTes
 
 async def test_too_many_snapshots_of_one_volume_at_once_pass(stack: StackUnderTest) -> None:
     stack.repository.release("v1")
-    stack.account.fault("error", "CreateImage", code="ConcurrentSnapshotLimitExceeded", status=400, times=2)
+    stack.account.fault(
+        "error", "CreateImage", code="ConcurrentSnapshotLimitExceeded", status=400, times=2
+    )
     await stack.release("v1")
 
     assert len(of(stack).images) == 1
 
 
-async def test_an_interface_that_lingers_holds_the_security_group_for_a_while(stack: StackUnderTest) -> None:
+async def test_an_interface_that_lingers_holds_the_security_group_for_a_while(
+    stack: StackUnderTest,
+) -> None:
     stack.repository.release("v1")
     stack.account.forget_calls()
-    stack.account.fault("error", "DeleteSecurityGroup", code="DependencyViolation", status=400, times=3)
+    stack.account.fault(
+        "error", "DeleteSecurityGroup", code="DependencyViolation", status=400, times=3
+    )
     await stack.release("v1")
 
     assert of(stack).security_groups == []
     assert aws_calls(stack.account.calls()).count("DeleteSecurityGroup") == 4
 
 
-async def test_a_subnet_without_capacity_is_passed_over_by_the_builder(stack: StackUnderTest) -> None:
+async def test_a_subnet_without_capacity_is_passed_over_by_the_builder(
+    stack: StackUnderTest,
+) -> None:
     stack.repository.release("v1")
     empty = stack.infrastructure.subnets[0]
-    stack.account.fault("insufficient_capacity", match={"subnet": empty, "tags": f"app{stack.name[1:]}-"}, times=None)
+    stack.account.fault(
+        "insufficient_capacity",
+        match={"subnet": empty, "tags": f"app{stack.name[1:]}-"},
+        times=None,
+    )
     await stack.release("v1")
 
     assert len(of(stack).images) == 1
@@ -70,8 +86,12 @@ async def test_a_subnet_without_capacity_is_passed_over_by_the_builder(stack: St
 
 async def test_no_capacity_anywhere_is_told_with_the_last_subnet(stack: StackUnderTest) -> None:
     stack.repository.release("v1")
-    stack.account.fault("insufficient_capacity", match={"tags": f"app{stack.name[1:]}-"}, times=None)
+    stack.account.fault(
+        "insufficient_capacity", match={"tags": f"app{stack.name[1:]}-"}, times=None
+    )
     error = await stack.fails(await stack.start("v1"))
 
-    assert f"AWS has no t3.micro for the builder in {stack.infrastructure.subnets[1]}" in error.message
+    assert (
+        f"AWS has no t3.micro for the builder in {stack.infrastructure.subnets[1]}" in error.message
+    )
     assert of(stack) == Snapshot()

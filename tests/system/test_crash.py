@@ -41,11 +41,20 @@ async def test_a_killed_worker(make_stack: Callable[..., StackUnderTest], phase:
         tally = traffic.stop()
 
     assert tally.failures == [], (tally.failures[0], tally.failures[-1], tally.sent)
-    actions = aws_calls([call for call in stack.account.calls() if call["outcome"].startswith("ok")])
-    assert actions.count("RunInstances") == actions.count("CreateImage") == actions.count("CreateAutoScalingGroup") == 1
+    actions = aws_calls(
+        [call for call in stack.account.calls() if call["outcome"].startswith("ok")]
+    )
+    assert (
+        actions.count("RunInstances")
+        == actions.count("CreateImage")
+        == actions.count("CreateAutoScalingGroup")
+        == 1
+    )
     assert actions.count("SendCommand") == 2
     left = stack.account.snapshot(only=stack.name + "-")
     assert len(left.groups) == len(left.templates) == 2, result["notes"]
     assert len(left.instances) == len(left.groups[result["deployment"]]["instances"]) == 2
-    assert not [name for name in stack.account.snapshot().security_groups if f"app{stack.name[1:]}" in name]
+    assert not [
+        name for name in stack.account.snapshot().security_groups if f"app{stack.name[1:]}" in name
+    ]
     assert time.monotonic() - killed < 60

@@ -18,15 +18,15 @@ MakeStack = Callable[..., StackUnderTest]
 Abroad = tuple[Account, Infrastructure]
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 FRIEND = "210987654321"
-ONLY_WHEN_STARTED_BY_HAND = (
-    'TRY_SECONDS=2\nSTART="sh -c \'test -z \\"\\$OVENBIRD_TAG\\" || test -e started || { touch started; exec python3 app.py; }\'"\n'
-)
+ONLY_WHEN_STARTED_BY_HAND = 'TRY_SECONDS=2\nSTART="sh -c \'test -z \\"\\$OVENBIRD_TAG\\" || test -e started || { touch started; exec python3 app.py; }\'"\n'
 COPIED = f'copies = [{{ region = "{ELSEWHERE}" }}]\n'
 
 
 def images(account: Account, stack: StackUnderTest) -> list[dict[str, Any]]:
     wanted: list[Any] = [{"Name": "tag:ovenbird:application", "Values": [f"app{stack.name[1:]}"]}]
-    found: list[dict[str, Any]] = account.ec2.describe_images(Owners=["self"], Filters=wanted)["Images"]
+    found: list[dict[str, Any]] = account.ec2.describe_images(Owners=["self"], Filters=wanted)[
+        "Images"
+    ]
     return found
 
 
@@ -40,7 +40,9 @@ def configure(stack: StackUnderTest, was: str, becomes: str) -> None:
     stack.theatre.write_stacks()
 
 
-async def test_an_image_whose_service_does_not_come_up_by_itself_is_none(make_stack: MakeStack, run_cli: Cli) -> None:
+async def test_an_image_whose_service_does_not_come_up_by_itself_is_none(
+    make_stack: MakeStack, run_cli: Cli
+) -> None:
     """What worked on the builder, where it was started by hand, may not work where its unit starts it."""
     stack = make_stack(bake="verify = true")
     stack.repository.release("v1", ovenbird__env=ONLY_WHEN_STARTED_BY_HAND)
@@ -52,18 +54,30 @@ async def test_an_image_whose_service_does_not_come_up_by_itself_is_none(make_st
     assert of(stack) == Snapshot()
 
 
-async def test_a_service_that_cannot_run_alone_is_asked_only_to_boot(make_stack: MakeStack, run_cli: Cli) -> None:
+async def test_a_service_that_cannot_run_alone_is_asked_only_to_boot(
+    make_stack: MakeStack, run_cli: Cli
+) -> None:
     stack = make_stack(bake="verify = true")
-    stack.repository.release("v1", ovenbird__env='TRY=no\nSTART="sh -c \'test -z \\"\\$OVENBIRD_BUILDER\\" && exec python3 app.py\'"\n')
+    stack.repository.release(
+        "v1",
+        ovenbird__env='TRY=no\nSTART="sh -c \'test -z \\"\\$OVENBIRD_BUILDER\\" && exec python3 app.py\'"\n',
+    )
     done = await asyncio.to_thread(run_cli, "bake", stack.name, "v1")
 
     assert done.returncode == 0, done.stderr
 
 
-async def test_who_asks_for_an_approval_has_an_image_verified_that_another_stack_baked(make_stack: MakeStack) -> None:
+async def test_who_asks_for_an_approval_has_an_image_verified_that_another_stack_baked(
+    make_stack: MakeStack,
+) -> None:
     """And it is not baked twice for that."""
     easy = make_stack()
-    strict = make_stack(repository=easy.repository, application=f"app{easy.name[1:]}", top="approval = true", bake="verify = true")
+    strict = make_stack(
+        repository=easy.repository,
+        application=f"app{easy.name[1:]}",
+        top="approval = true",
+        bake="verify = true",
+    )
     easy.repository.release("v1")
     first = await easy.release("v1")
     easy.account.forget_calls()
@@ -84,9 +98,15 @@ async def test_one_bake_serves_stacks_in_two_regions(make_stack: MakeStack, abro
         bake=f'copies = [{{ region = "{ELSEWHERE}", kms_key = "{key}" }}]\nshare_with = ["{FRIEND}"]\ndeprecate_after_days = 30\n',
     )
     theatre, name = home.theatre, f"{home.name}-abroad"
-    built = infrastructure.add_balancer(theatre.stage.environment, network, name, port=9000 + int(home.name[1:]))
+    built = infrastructure.add_balancer(
+        theatre.stage.environment, network, name, port=9000 + int(home.name[1:])
+    )
     text = built.stack(
-        name, home.repository.url, application=f"app{home.name[1:]}", bake=f'made_by = "{home.name}"', retention="deployments = 2"
+        name,
+        home.repository.url,
+        application=f"app{home.name[1:]}",
+        bake=f'made_by = "{home.name}"',
+        retention="deployments = 2",
     )
     theatre.stacks[name] = text
     theatre.write_stacks()
@@ -104,10 +124,15 @@ async def test_one_bake_serves_stacks_in_two_regions(make_stack: MakeStack, abro
     differing = {"ovenbird:protected"}
     assert tags(copy).keys() - differing == tags(made).keys() - differing
     assert made["DeprecationTime"] > made["CreationDate"]
-    assert (made["ImdsSupport"], made["DeregistrationProtection"]) == ("v2.0", "enabled-without-cooldown")
+    assert (made["ImdsSupport"], made["DeregistrationProtection"]) == (
+        "v2.0",
+        "enabled-without-cooldown",
+    )
     assert (copy["ImdsSupport"], copy["BlockDeviceMappings"][0]["Ebs"]["KmsKeyId"]) == ("v2.0", key)
     for account, image in ((home.account, made), (there, copy)):
-        permissions = account.ec2.describe_image_attribute(ImageId=image["ImageId"], Attribute="launchPermission")["LaunchPermissions"]
+        permissions = account.ec2.describe_image_attribute(
+            ImageId=image["ImageId"], Attribute="launchPermission"
+        )["LaunchPermissions"]
         assert permissions == [{"UserId": FRIEND}]
     assert len(there.stack_groups(name)["v1"]["Instances"]) == 2
 
@@ -123,11 +148,15 @@ async def test_one_bake_serves_stacks_in_two_regions(make_stack: MakeStack, abro
     assert (len(left.snapshots), left.security_groups) == (2, [])
 
 
-async def test_a_copy_that_fails_is_cleared_away_and_made_by_the_next_bake(make_stack: MakeStack, abroad: Abroad, run_cli: Cli) -> None:
+async def test_a_copy_that_fails_is_cleared_away_and_made_by_the_next_bake(
+    make_stack: MakeStack, abroad: Abroad, run_cli: Cli
+) -> None:
     there, _ = abroad
     stack = make_stack(bake=COPIED)
     stack.repository.release("v1")
-    stack.account.fault("image_failed", "CopyImage", match={"region": ELSEWHERE, "name": f"app{stack.name[1:]}-"})
+    stack.account.fault(
+        "image_failed", "CopyImage", match={"region": ELSEWHERE, "name": f"app{stack.name[1:]}-"}
+    )
     error = await stack.fails(await stack.start("v1"))
 
     assert f"could not be copied to {ELSEWHERE}: the image" in error.message
@@ -141,10 +170,16 @@ async def test_a_copy_that_fails_is_cleared_away_and_made_by_the_next_bake(make_
     calls = aws_calls(stack.account.calls())
     assert (calls.count("CopyImage"), calls.count("CreateImage")) == (1, 0)
     (copy,) = images(there, stack)
-    assert (baked["baked"], baked["image"]["id"], baked["image"]["copies"]) == (False, made["ImageId"], {ELSEWHERE: copy["ImageId"]})
+    assert (baked["baked"], baked["image"]["id"], baked["image"]["copies"]) == (
+        False,
+        made["ImageId"],
+        {ELSEWHERE: copy["ImageId"]},
+    )
 
 
-async def test_a_copy_whose_reply_is_lost_is_one_copy(make_stack: MakeStack, abroad: Abroad, run_cli: Cli) -> None:
+async def test_a_copy_whose_reply_is_lost_is_one_copy(
+    make_stack: MakeStack, abroad: Abroad, run_cli: Cli
+) -> None:
     there, _ = abroad
     stack = make_stack(bake=COPIED)
     stack.repository.release("v1")
@@ -155,11 +190,15 @@ async def test_a_copy_whose_reply_is_lost_is_one_copy(make_stack: MakeStack, abr
     assert len(images(there, stack)) == 1
 
 
-async def test_an_abort_while_it_is_copied_leaves_no_half_copy(make_stack: MakeStack, abroad: Abroad) -> None:
+async def test_an_abort_while_it_is_copied_leaves_no_half_copy(
+    make_stack: MakeStack, abroad: Abroad
+) -> None:
     there, _ = abroad
     stack = make_stack(bake=COPIED)
     stack.repository.release("v1")
-    stack.account.fault("image_pending", "CopyImage", match={"region": ELSEWHERE, "name": f"app{stack.name[1:]}-"})
+    stack.account.fault(
+        "image_pending", "CopyImage", match={"region": ELSEWHERE, "name": f"app{stack.name[1:]}-"}
+    )
     handle = await stack.start("v1")
 
     async def copying() -> bool:
@@ -170,13 +209,18 @@ async def test_an_abort_while_it_is_copied_leaves_no_half_copy(make_stack: MakeS
     assert (await stack.fails(handle)).type == "RolledBack"
 
     async def gone() -> bool:
-        return there.snapshot(only=f"app{stack.name[1:]}") == Snapshot() and not of(stack).security_groups
+        return (
+            there.snapshot(only=f"app{stack.name[1:]}") == Snapshot()
+            and not of(stack).security_groups
+        )
 
     await eventually(gone, 40)
     assert len(images(stack.account, stack)) == 1
 
 
-async def test_what_could_not_be_shared_is_refused_before_anything_is_made(make_stack: MakeStack, abroad: Abroad) -> None:
+async def test_what_could_not_be_shared_is_refused_before_anything_is_made(
+    make_stack: MakeStack, abroad: Abroad
+) -> None:
     there, _ = abroad
     stack = make_stack(bake=COPIED + f'share_with = ["{FRIEND}"]\n')
     stack.repository.release("v1")
@@ -187,27 +231,45 @@ async def test_what_could_not_be_shared_is_refused_before_anything_is_made(make_
     finally:
         there.ec2.disable_ebs_encryption_by_default()
 
-    assert f"encrypted with a key of AWS's own in {ELSEWHERE}, and such an image cannot be shared" in error.message
-    assert not {"CreateSecurityGroup", "RunInstances", "CreateImage", "CopyImage"} & set(aws_calls(stack.account.calls()))
+    assert (
+        f"encrypted with a key of AWS's own in {ELSEWHERE}, and such an image cannot be shared"
+        in error.message
+    )
+    assert not {"CreateSecurityGroup", "RunInstances", "CreateImage", "CopyImage"} & set(
+        aws_calls(stack.account.calls())
+    )
     assert of(stack) == Snapshot()
 
 
-async def test_one_definition_serves_both_architectures(make_stack: MakeStack, run_cli: Cli) -> None:
+async def test_one_definition_serves_both_architectures(
+    make_stack: MakeStack, run_cli: Cli
+) -> None:
     stack = make_stack()
     bases = {
         architecture: stack.account.ec2.register_image(
-            Name=f"{stack.name}-{architecture}", RootDeviceName="/dev/xvda", Architecture=architecture
+            Name=f"{stack.name}-{architecture}",
+            RootDeviceName="/dev/xvda",
+            Architecture=architecture,
         )["ImageId"]
         for architecture in ("x86_64", "arm64")
     }
     name = f'base_image = {{ name = "{stack.name}-{{architecture}}", owner = "self" }}'
     configure(stack, f'base_image.id = "{stack.infrastructure.base_image}"', name)
     arm = make_stack(repository=stack.repository, application=f"app{stack.name[1:]}")
-    configure(arm, f'base_image.id = "{stack.infrastructure.base_image}"', f'{name}\narchitecture = "arm64"')
+    configure(
+        arm,
+        f'base_image.id = "{stack.infrastructure.base_image}"',
+        f'{name}\narchitecture = "arm64"',
+    )
     configure(arm, "t3.micro", "t4g.micro")
     stack.repository.release("v1")
-    done = await asyncio.gather(*(asyncio.to_thread(run_cli, "bake", name, "v1") for name in (stack.name, arm.name)))
+    done = await asyncio.gather(
+        *(asyncio.to_thread(run_cli, "bake", name, "v1") for name in (stack.name, arm.name))
+    )
     assert [one.returncode for one in done] == [0, 0]
-    found = {image["Architecture"]: tags(image)["ovenbird:base-image"] for image in images(stack.account, stack)}
+    found = {
+        image["Architecture"]: tags(image)["ovenbird:base-image"]
+        for image in images(stack.account, stack)
+    }
 
     assert found == bases

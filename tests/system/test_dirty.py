@@ -18,7 +18,9 @@ PATIENCE = "first_look = 0.3\npoll = 0.5\nconfirm = 0.2\nhealthy = 2\nsoak = 0.5
 async def test_what_aws_refuses_to_delete_is_listed_with_its_command_and_swept_later(
     make_stack: Callable[..., StackUnderTest], run_cli: Cli
 ) -> None:
-    stack = make_stack(patience=PATIENCE, capacity="min = 1\nmax = 8\ndesired = 2", sweeping="age = 0")
+    stack = make_stack(
+        patience=PATIENCE, capacity="min = 1\nmax = 8\ndesired = 2", sweeping="age = 0"
+    )
     stack.repository.release("v1")
     stack.repository.release("v2", SICK="yes")
     await stack.release("v1")
@@ -46,18 +48,26 @@ async def test_what_aws_refuses_to_delete_is_listed_with_its_command_and_swept_l
 
 
 @pytest.mark.shared_images
-async def test_where_blue_cannot_come_back_green_goes_on_serving(make_stack: Callable[..., StackUnderTest], run_cli: Cli) -> None:
+async def test_where_blue_cannot_come_back_green_goes_on_serving(
+    make_stack: Callable[..., StackUnderTest], run_cli: Cli
+) -> None:
     """To remove green then would take away all that serves."""
-    stack = make_stack(patience=PATIENCE, capacity="min = 1\nmax = 8\ndesired = 2", sweeping="age = 0")
+    stack = make_stack(
+        patience=PATIENCE, capacity="min = 1\nmax = 8\ndesired = 2", sweeping="age = 0"
+    )
     stack.repository.release("v1")
     stack.repository.release("v2")
     await stack.release("v1")
-    stack.theatre.stacks[stack.name] = stack.theatre.stacks[stack.name].replace("soak = 0.5", "soak = 60")
+    stack.theatre.stacks[stack.name] = stack.theatre.stacks[stack.name].replace(
+        "soak = 0.5", "soak = 60"
+    )
     stack.theatre.write_stacks()
     before = asdict(stack.account.snapshot(only=stack.name + "-"))
     with stack.traffic() as traffic:
         handle = await stack.start("v2")
-        await stack.until(lambda status: status["phase"] == "watching" and not status["blue"]["in_balancer"])
+        await stack.until(
+            lambda status: status["phase"] == "watching" and not status["blue"]["in_balancer"]
+        )
         stack.account.fault("error", "AttachLoadBalancerTargetGroups", times=None)
         await handle.signal("abort_and_roll_back", {"by": "ann"})
         error = await stack.fails(handle)

@@ -17,23 +17,35 @@ PATIENCE = "first_look = 0.3\npoll = 0.3\nconfirm = 0.2\nhealthy = 60\napproval 
 
 
 def schedule(stack: StackUnderTest, group: str) -> list[str]:
-    found = stack.account.autoscaling.describe_scheduled_actions(AutoScalingGroupName=group)["ScheduledUpdateGroupActions"]
+    found = stack.account.autoscaling.describe_scheduled_actions(AutoScalingGroupName=group)[
+        "ScheduledUpdateGroupActions"
+    ]
     return sorted(action["ScheduledActionName"] for action in found)
 
 
 def suspended(stack: StackUnderTest) -> dict[str, list[str]]:
-    return {tag: sorted(p["ProcessName"] for p in group["SuspendedProcesses"]) for tag, group in stack.groups().items()}
+    return {
+        tag: sorted(p["ProcessName"] for p in group["SuspendedProcesses"])
+        for tag, group in stack.groups().items()
+    }
 
 
-async def test_no_instance_is_moved_between_zones_while_both_serve_and_the_schedule_follows_who_serves(make_stack: MakeStack) -> None:
+async def test_no_instance_is_moved_between_zones_while_both_serve_and_the_schedule_follows_who_serves(
+    make_stack: MakeStack,
+) -> None:
     stack = make_stack(patience=PATIENCE, top="approval = true")
     for tag in ("v1", "v2"):
         stack.repository.release(tag)
     await stack.release("v1")
     blue = stack.groups()["v1"]["AutoScalingGroupName"]
     tomorrow = datetime.now(UTC) + timedelta(days=1)
-    for name, more in (("morning", {"Recurrence": "0 6 * * *", "MinSize": 3}), ("fair", {"StartTime": tomorrow, "DesiredCapacity": 6})):
-        stack.account.autoscaling.put_scheduled_update_group_action(AutoScalingGroupName=blue, ScheduledActionName=name, **more)
+    for name, more in (
+        ("morning", {"Recurrence": "0 6 * * *", "MinSize": 3}),
+        ("fair", {"StartTime": tomorrow, "DesiredCapacity": 6}),
+    ):
+        stack.account.autoscaling.put_scheduled_update_group_action(
+            AutoScalingGroupName=blue, ScheduledActionName=name, **more
+        )
     before = stack.account.snapshot(only=stack.name).groups
     handle = await stack.start("v2")
     await stack.until_phase("waiting_approval")
@@ -55,9 +67,13 @@ async def test_no_instance_is_moved_between_zones_while_both_serve_and_the_sched
     assert (schedule(stack, blue), schedule(stack, green)) == (["fair", "morning"], [])
 
 
-async def test_blue_grows_to_nine_during_the_approval_and_green_has_nine_before_the_shift(make_stack: MakeStack) -> None:
+async def test_blue_grows_to_nine_during_the_approval_and_green_has_nine_before_the_shift(
+    make_stack: MakeStack,
+) -> None:
     """By its policy, whose alarm its requests set off. And one that shrinks leaves green as large as it was verified."""
-    stack = make_stack(patience=PATIENCE, top="approval = true", capacity="min = 2\nmax = 12\ndesired = 4")
+    stack = make_stack(
+        patience=PATIENCE, top="approval = true", capacity="min = 2\nmax = 12\ndesired = 4"
+    )
     for tag in ("v1", "v2"):
         stack.repository.release(tag)
     await stack.release("v1")
@@ -74,15 +90,31 @@ async def test_blue_grows_to_nine_during_the_approval_and_green_has_nine_before_
             ScalingAdjustment=5,
         )
         stack.account.cloudwatch.put_metric_alarm(
-            AlarmName=f"{blue}-rush", AlarmActions=[policy["PolicyARN"]], Namespace="AWS/ApplicationELB", MetricName="RequestCount",
-            Dimensions=[{"Name": "TargetGroup", "Value": arn.rsplit(":", 1)[-1]}], Statistic="Sum", Period=1, EvaluationPeriods=3,
-            DatapointsToAlarm=1, ComparisonOperator="GreaterThanThreshold", Threshold=1,
-        )  # fmt: skip
+            AlarmName=f"{blue}-rush",
+            AlarmActions=[policy["PolicyARN"]],
+            Namespace="AWS/ApplicationELB",
+            MetricName="RequestCount",
+            Dimensions=[{"Name": "TargetGroup", "Value": arn.rsplit(":", 1)[-1]}],
+            Statistic="Sum",
+            Period=1,
+            EvaluationPeriods=3,
+            DatapointsToAlarm=1,
+            ComparisonOperator="GreaterThanThreshold",
+            Threshold=1,
+        )
 
         async def grown() -> bool:
             mine = {instance["InstanceId"] for instance in stack.groups()["v1"]["Instances"]}
-            found = stack.account.elbv2.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
-            return bool(sum(t["Target"]["Id"] in mine and t["TargetHealth"]["State"] == "healthy" for t in found) == 9)
+            found = stack.account.elbv2.describe_target_health(TargetGroupArn=arn)[
+                "TargetHealthDescriptions"
+            ]
+            return bool(
+                sum(
+                    t["Target"]["Id"] in mine and t["TargetHealth"]["State"] == "healthy"
+                    for t in found
+                )
+                == 9
+            )
 
         await eventually(grown, 40)
         stack.account.clear_watermark(arn)
@@ -96,7 +128,10 @@ async def test_blue_grows_to_nine_during_the_approval_and_green_has_nine_before_
 
 
 async def test_first_instances_wait_for_a_lifecycle_hook_too(make_stack: MakeStack) -> None:
-    stack = make_stack(patience=PATIENCE, top='lifecycle_hooks = [{ name = "warm-up", transition = "launching", timeout = 1200 }]')
+    stack = make_stack(
+        patience=PATIENCE,
+        top='lifecycle_hooks = [{ name = "warm-up", transition = "launching", timeout = 1200 }]',
+    )
     stack.repository.release("v1")
     handle = await stack.start("v1")
     await stack.until(lambda status: "Pending:Wait" in str(status["bullets"]))
@@ -106,9 +141,11 @@ async def test_first_instances_wait_for_a_lifecycle_hook_too(make_stack: MakeSta
         for instance in stack.groups()["v1"]["Instances"]:
             if instance["LifecycleState"] == "Pending:Wait":
                 stack.account.autoscaling.complete_lifecycle_action(
-                    LifecycleHookName="warm-up", AutoScalingGroupName=group["AutoScalingGroupName"], InstanceId=instance["InstanceId"],
+                    LifecycleHookName="warm-up",
+                    AutoScalingGroupName=group["AutoScalingGroupName"],
+                    InstanceId=instance["InstanceId"],
                     LifecycleActionResult="CONTINUE",
-                )  # fmt: skip
+                )
         return all(i["LifecycleState"] == "InService" for i in stack.groups()["v1"]["Instances"])
 
     await eventually(completed, 40)
@@ -116,7 +153,10 @@ async def test_first_instances_wait_for_a_lifecycle_hook_too(make_stack: MakeSta
 
 
 async def test_a_lifecycle_hook_that_is_abandoned_ends_the_release(make_stack: MakeStack) -> None:
-    stack = make_stack(patience=PATIENCE, top='lifecycle_hooks = [{ name = "warm-up", transition = "launching", timeout = 30 }]')
+    stack = make_stack(
+        patience=PATIENCE,
+        top='lifecycle_hooks = [{ name = "warm-up", transition = "launching", timeout = 30 }]',
+    )
     stack.repository.release("v1")
     error = await stack.fails(await stack.start("v1"))
 
@@ -143,14 +183,37 @@ async def test_protected_instances_of_blue_are_ended_all_the_same(make_stack: Ma
 def kinds(stack: StackUnderTest, tag: str) -> list[str]:
     """What the group's instances are: type, weight, on demand or Spot."""
     members = stack.groups()[tag]["Instances"]
-    found = stack.account.ec2.describe_instances(InstanceIds=[m["InstanceId"] for m in members])["Reservations"] if members else []
-    spot = {i["InstanceId"] for r in found for i in r["Instances"] if i.get("InstanceLifecycle") == "spot"}
-    return sorted(f"{m['InstanceType']} {m['WeightedCapacity']} {'spot' if m['InstanceId'] in spot else 'on demand'}" for m in members)
+    found = (
+        stack.account.ec2.describe_instances(InstanceIds=[m["InstanceId"] for m in members])[
+            "Reservations"
+        ]
+        if members
+        else []
+    )
+    spot = {
+        i["InstanceId"]
+        for r in found
+        for i in r["Instances"]
+        if i.get("InstanceLifecycle") == "spot"
+    }
+    return sorted(
+        f"{m['InstanceType']} {m['WeightedCapacity']} {'spot' if m['InstanceId'] in spot else 'on demand'}"
+        for m in members
+    )
 
 
-async def test_mixed_instances_count_by_weight_and_are_on_demand_until_they_serve_alone(make_stack: MakeStack) -> None:
-    mixed = 'types = { "t3.small" = 2, "t3.micro" = 1 }\non_demand_base = 2\non_demand_percentage = 0'
-    stack = make_stack(patience=PATIENCE, capacity="min = 4\nmax = 12", top="approval = true", **{"instance.mixed": mixed})
+async def test_mixed_instances_count_by_weight_and_are_on_demand_until_they_serve_alone(
+    make_stack: MakeStack,
+) -> None:
+    mixed = (
+        'types = { "t3.small" = 2, "t3.micro" = 1 }\non_demand_base = 2\non_demand_percentage = 0'
+    )
+    stack = make_stack(
+        patience=PATIENCE,
+        capacity="min = 4\nmax = 12",
+        top="approval = true",
+        **{"instance.mixed": mixed},
+    )
     for tag in ("v1", "v2"):
         stack.repository.release(tag)
     await stack.release("v1")
@@ -163,7 +226,11 @@ async def test_mixed_instances_count_by_weight_and_are_on_demand_until_they_serv
         await eventually(lambda: settled("v1"), 40)
         handle = await stack.start("v2")
         status = await stack.until_phase("waiting_approval")
-        assert (status["green"]["healthy"], status["green"]["desired"], status["weights"]) == (4, 4, {"blue": 50, "green": 50})
+        assert (status["green"]["healthy"], status["green"]["desired"], status["weights"]) == (
+            4,
+            4,
+            {"blue": 50, "green": 50},
+        )
         assert kinds(stack, "v2") == steady
         await handle.signal("approve_cutover", {"by": "ann"})
         await handle.result()
@@ -178,12 +245,18 @@ async def test_mixed_instances_count_by_weight_and_are_on_demand_until_they_serv
 
 
 async def test_only_what_serves_has_a_warm_pool(make_stack: MakeStack) -> None:
-    stack = make_stack(patience=PATIENCE, capacity='min = 1\nmax = 4\nwarm_pool = { min = 1, max_prepared = 2, state = "Stopped" }')
+    stack = make_stack(
+        patience=PATIENCE,
+        capacity='min = 1\nmax = 4\nwarm_pool = { min = 1, max_prepared = 2, state = "Stopped" }',
+    )
     for tag in ("v1", "v2"):
         stack.repository.release(tag)
     await stack.release("v1")
     assert stack.groups()["v1"]["WarmPoolConfiguration"]["MinSize"] == 1
     await stack.release("v2")
 
-    pools = {tag: group.get("WarmPoolConfiguration", {}).get("MaxGroupPreparedCapacity") for tag, group in stack.groups().items()}
+    pools = {
+        tag: group.get("WarmPoolConfiguration", {}).get("MaxGroupPreparedCapacity")
+        for tag, group in stack.groups().items()
+    }
     assert pools == {"v1": None, "v2": 2}

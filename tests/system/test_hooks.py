@@ -67,7 +67,9 @@ def add(stack: StackUnderTest, text: str) -> None:
     stack.theatre.write_stacks()
 
 
-async def test_hooks_are_called_in_their_moments_signed_and_their_no_rolls_back(make_stack: MakeStack, called: Called) -> None:
+async def test_hooks_are_called_in_their_moments_signed_and_their_no_rolls_back(
+    make_stack: MakeStack, called: Called
+) -> None:
     stack = make_stack(patience=PATIENCE)
     stack.account.ssm.put_parameter(Name=f"/{stack.name}/hook", Value=KEY, Type="SecureString")
     secret = f'secret.parameter = "/{stack.name}/hook"'
@@ -81,7 +83,13 @@ async def test_hooks_are_called_in_their_moments_signed_and_their_no_rolls_back(
     called.answers["pre-cutover"] = [503, 202, 200]
     result = await stack.release("v1")
 
-    assert [about["hook"] for about in called.told] == ["pre-bake", "pre-cutover", "pre-cutover", "pre-cutover", "post-cutover"]
+    assert [about["hook"] for about in called.told] == [
+        "pre-bake",
+        "pre-cutover",
+        "pre-cutover",
+        "pre-cutover",
+        "post-cutover",
+    ]
     assert all(about["signed"] for about in called.told)
     assert len({about["delivery"] for about in called.told}) == 3
     assert (called.told[0]["stack"], called.told[0]["tag"]) == (stack.name, "v1")
@@ -95,7 +103,12 @@ async def test_hooks_are_called_in_their_moments_signed_and_their_no_rolls_back(
     error = await stack.fails(handle)
     assert error.type == "RolledBack"
     assert "the hook post-cutover says no (409): no, thank you" in error.message
-    assert [about["hook"] for about in called.told] == ["pre-bake", "pre-cutover", "post-cutover", "on-rollback"]
+    assert [about["hook"] for about in called.told] == [
+        "pre-bake",
+        "pre-cutover",
+        "post-cutover",
+        "on-rollback",
+    ]
     assert "says no" in called.told[-1]["reason"]
     assert stack.account.snapshot(only=stack.name).groups == before
     history = await handle.fetch_history()
@@ -104,7 +117,10 @@ async def test_hooks_are_called_in_their_moments_signed_and_their_no_rolls_back(
 
 async def test_a_hook_that_never_answers_is_given_up(make_stack: MakeStack) -> None:
     stack = make_stack(patience=PATIENCE)
-    add(stack, '[[stacks.STACK.hooks]]\nname = "nobody"\nwhen = "pre_bake"\nurl = "http://127.0.0.1:9/"\ntimeout = 1\n')
+    add(
+        stack,
+        '[[stacks.STACK.hooks]]\nname = "nobody"\nwhen = "pre_bake"\nurl = "http://127.0.0.1:9/"\ntimeout = 1\n',
+    )
     stack.repository.release("v1")
     error = await stack.fails(await stack.start("v1"))
 
@@ -113,14 +129,19 @@ async def test_a_hook_that_never_answers_is_given_up(make_stack: MakeStack) -> N
 
 
 @pytest.mark.shared_images
-async def test_a_freeze_holds_the_cutover_and_an_urgent_release_does_not_wait(make_stack: MakeStack) -> None:
+async def test_a_freeze_holds_the_cutover_and_an_urgent_release_does_not_wait(
+    make_stack: MakeStack,
+) -> None:
     """With the strategy attach green has its share as soon as it is attached: so it waits before that."""
     stack = make_stack(patience=PATIENCE)
     for tag in ("v1", "v2"):
         stack.repository.release(tag)
     await stack.release("v1")
     begin, end = datetime.now(UTC) - timedelta(hours=1), datetime.now(UTC) + timedelta(hours=1)
-    add(stack, f"[[stacks.STACK.cutover.freezes]]\nbegin = {begin.isoformat()}\nend = {end.isoformat()}\n")
+    add(
+        stack,
+        f"[[stacks.STACK.cutover.freezes]]\nbegin = {begin.isoformat()}\nend = {end.isoformat()}\n",
+    )
     stack.account.forget_calls()
     handle = await stack.start("v2")
     await stack.until(lambda status: "the cutover may begin at" in str(status["bullets"]))
@@ -144,7 +165,9 @@ async def test_an_approval_for_a_later_moment_waits_for_it(make_stack: MakeStack
 
     assert status["approved"]["not_before"] == moment.isoformat()
     assert any("an approval by ann was ignored" in note for note in status["notes"])
-    shifted = next(bullet["started"] for bullet in status["bullets"] if bullet["text"].startswith("Shift"))
+    shifted = next(
+        bullet["started"] for bullet in status["bullets"] if bullet["text"].startswith("Shift")
+    )
     assert datetime.fromisoformat(shifted) >= moment
 
 

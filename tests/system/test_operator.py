@@ -19,11 +19,17 @@ SLOW = "first_look = 0.3\npoll = 0.5\nconfirm = 0.2\nhealthy = 60\napproval = 60
 @pytest.fixture
 async def serving(make_stack: Callable[..., StackUnderTest]) -> StackUnderTest:
     """A stack that serves v1, asks for approval, and watches for 20 s."""
-    stack = make_stack(top="approval = true", patience=SLOW.replace("soak = 20", "soak = 0.5"), capacity="min = 1\nmax = 8\ndesired = 2")
+    stack = make_stack(
+        top="approval = true",
+        patience=SLOW.replace("soak = 20", "soak = 0.5"),
+        capacity="min = 1\nmax = 8\ndesired = 2",
+    )
     stack.repository.release("v1")
     stack.repository.release("v2")
     await stack.release("v1")
-    stack.theatre.stacks[stack.name] = stack.theatre.stacks[stack.name].replace("soak = 0.5", "soak = 20")
+    stack.theatre.stacks[stack.name] = stack.theatre.stacks[stack.name].replace(
+        "soak = 0.5", "soak = 20"
+    )
     stack.theatre.write_stacks()
     return stack
 
@@ -39,7 +45,9 @@ async def test_an_abort_at_every_wait_restores_blue_exactly(serving: StackUnderT
         if phase == "baking":
             await serving.until(lambda status: bool(status["bake"]))
         started = time.monotonic()
-        await handle.execute_update("abort_and_roll_back", {"by": "ann", "reason": f"seen enough while {phase}"})
+        await handle.execute_update(
+            "abort_and_roll_back", {"by": "ann", "reason": f"seen enough while {phase}"}
+        )
         assert time.monotonic() - started < 2
         error = await serving.fails(handle)
 
@@ -50,7 +58,9 @@ async def test_an_abort_at_every_wait_restores_blue_exactly(serving: StackUnderT
         assert status["aborted"]
 
 
-async def test_an_abort_that_nobody_else_waits_for_ends_the_bake_and_leaves_nothing(serving: StackUnderTest) -> None:
+async def test_an_abort_that_nobody_else_waits_for_ends_the_bake_and_leaves_nothing(
+    serving: StackUnderTest,
+) -> None:
     handle = await serving.start("v2")
     status = await serving.until(lambda status: bool(status["bake"]))
     await handle.signal("abort_and_roll_back", "text instead of an object")
@@ -66,7 +76,9 @@ async def test_an_abort_that_nobody_else_waits_for_ends_the_bake_and_leaves_noth
     assert not [name for name in left.images.values() if "v2" in name]
 
 
-async def test_pause_stops_before_the_next_action_and_resume_goes_on(serving: StackUnderTest) -> None:
+async def test_pause_stops_before_the_next_action_and_resume_goes_on(
+    serving: StackUnderTest,
+) -> None:
     handle = await serving.start("v2")
     await handle.execute_update("pause", {"by": "ann", "reason": "lunch"})
     paused = await serving.status()
@@ -87,7 +99,9 @@ async def test_pause_stops_before_the_next_action_and_resume_goes_on(serving: St
     await serving.fails(handle)
 
 
-async def test_updates_are_refused_with_the_reason_and_signals_are_kept(serving: StackUnderTest) -> None:
+async def test_updates_are_refused_with_the_reason_and_signals_are_kept(
+    serving: StackUnderTest,
+) -> None:
     """An approval before the gate: refused as an update, kept as a signal."""
     handle = await serving.start("v2")
     with pytest.raises(WorkflowUpdateFailedError) as caught:
@@ -117,8 +131,12 @@ async def test_cancelling_the_workflow_rolls_back_like_an_abort(serving: StackUn
 
 
 @pytest.mark.shared_images
-async def test_an_approval_that_never_comes_rolls_back(make_stack: Callable[..., StackUnderTest]) -> None:
-    stack = make_stack(top="approval = true", patience=SLOW.replace("approval = 60", "approval = 0.5"))
+async def test_an_approval_that_never_comes_rolls_back(
+    make_stack: Callable[..., StackUnderTest],
+) -> None:
+    stack = make_stack(
+        top="approval = true", patience=SLOW.replace("approval = 60", "approval = 0.5")
+    )
     stack.repository.release("v1")
     error = await stack.fails(await stack.start("v1"))
 
@@ -127,7 +145,9 @@ async def test_an_approval_that_never_comes_rolls_back(make_stack: Callable[...,
 
 
 @pytest.mark.shared_images
-async def test_behind_the_point_of_no_return_an_abort_is_refused_with_the_reason(make_stack: Callable[..., StackUnderTest]) -> None:
+async def test_behind_the_point_of_no_return_an_abort_is_refused_with_the_reason(
+    make_stack: Callable[..., StackUnderTest],
+) -> None:
     """Parking is held up by a slow call, so that the words arrive in the middle of it; a cancel then has no effect either."""
     stack = make_stack()
     stack.repository.release("v1")

@@ -9,7 +9,20 @@ import pytest
 from demo.account import aws_calls
 from tests.conftest import StackUnderTest
 
-MUTATING = ("Create", "Run", "Put", "Attach", "Detach", "Update", "Delete", "Send", "Stop", "Terminate", "Deregister", "Disable")
+MUTATING = (
+    "Create",
+    "Run",
+    "Put",
+    "Attach",
+    "Detach",
+    "Update",
+    "Delete",
+    "Send",
+    "Stop",
+    "Terminate",
+    "Deregister",
+    "Disable",
+)
 
 
 async def test_two_releases_under_traffic(stack: StackUnderTest) -> None:
@@ -24,15 +37,29 @@ async def test_two_releases_under_traffic(stack: StackUnderTest) -> None:
     assert tally.failures == []
     assert set(tally.versions) == {"v1", "v2"}
     groups = stack.groups()
-    assert groups["v1"]["DesiredCapacity"] == groups["v1"]["MinSize"] == len(groups["v1"]["Instances"]) == 0
+    assert (
+        groups["v1"]["DesiredCapacity"]
+        == groups["v1"]["MinSize"]
+        == len(groups["v1"]["Instances"])
+        == 0
+    )
     assert groups["v1"].get("TargetGroupARNs", []) == []
     assert "Launch" not in str(groups["v1"]["SuspendedProcesses"])
     assert len(groups["v2"]["Instances"]) == groups["v2"]["DesiredCapacity"] == 2
     assert groups["v2"]["TargetGroupARNs"] == [stack.infrastructure.target_group_arn]
     left = stack.account.snapshot(only=stack.name + "-")
-    assert sorted(left.groups) == left.templates == sorted([first["deployment"], second["deployment"]])
-    assert {group["tags"]["ovenbird:state"] for group in left.groups.values()} == {"serving", "parked"}
-    assert [name for name in stack.account.snapshot().security_groups if name.startswith("ovenbird-bake")] == []
+    assert (
+        sorted(left.groups) == left.templates == sorted([first["deployment"], second["deployment"]])
+    )
+    assert {group["tags"]["ovenbird:state"] for group in left.groups.values()} == {
+        "serving",
+        "parked",
+    }
+    assert [
+        name
+        for name in stack.account.snapshot().security_groups
+        if name.startswith("ovenbird-bake")
+    ] == []
     assert second["parked"] == first["deployment"]
 
 
@@ -41,9 +68,13 @@ async def test_what_is_made_says_whose_it_is(stack: StackUnderTest) -> None:
     commit = stack.repository.release("v1/é+x")
     result = await stack.release("v1/é+x")
     image = stack.account.ec2.describe_images(ImageIds=[result["image"]])["Images"][0]
-    snapshot = stack.account.ec2.describe_snapshots(SnapshotIds=[image["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]])["Snapshots"][0]
+    snapshot = stack.account.ec2.describe_snapshots(
+        SnapshotIds=[image["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]]
+    )["Snapshots"][0]
     group = stack.groups()["v1/é+x"]
-    instance = stack.account.ec2.describe_instances(InstanceIds=[group["Instances"][0]["InstanceId"]])["Reservations"][0]["Instances"][0]
+    instance = stack.account.ec2.describe_instances(
+        InstanceIds=[group["Instances"][0]["InstanceId"]]
+    )["Reservations"][0]["Instances"][0]
 
     for resource in (image, snapshot, group, instance):
         tags = {tag["Key"]: tag["Value"] for tag in resource["Tags"]}
@@ -54,7 +85,9 @@ async def test_what_is_made_says_whose_it_is(stack: StackUnderTest) -> None:
     assert group["LaunchTemplate"]["Version"] == "1"
 
 
-async def test_the_sixth_oldest_is_pruned_and_an_image_in_use_is_not(make_stack: Callable[..., StackUnderTest]) -> None:
+async def test_the_sixth_oldest_is_pruned_and_an_image_in_use_is_not(
+    make_stack: Callable[..., StackUnderTest],
+) -> None:
     """I4: retention counts served deployments; an image that an instance runs stays and the notes say why."""
     stack = make_stack(retention="deployments = 2")
     tags = ["v1", "v2", "v3", "v4"]
@@ -63,14 +96,21 @@ async def test_the_sixth_oldest_is_pruned_and_an_image_in_use_is_not(make_stack:
     results = [await stack.release(tag) for tag in tags[:3]]
     assert results[2]["pruned"] == [results[0]["deployment"], results[0]["image"]]
     squatter = stack.account.ec2.run_instances(
-        ImageId=results[1]["image"], MinCount=1, MaxCount=1, SubnetId=stack.infrastructure.subnets[0]
+        ImageId=results[1]["image"],
+        MinCount=1,
+        MaxCount=1,
+        SubnetId=stack.infrastructure.subnets[0],
     )
     fourth = await stack.release("v4")
 
     assert fourth["pruned"] == [results[1]["deployment"]]
     assert squatter["Instances"][0]["InstanceId"] in str(fourth["notes"])
     left = stack.account.snapshot(only=stack.name + "-")
-    assert sorted(left.groups) == left.templates == sorted([results[2]["deployment"], fourth["deployment"]])
+    assert (
+        sorted(left.groups)
+        == left.templates
+        == sorted([results[2]["deployment"], fourth["deployment"]])
+    )
     images = stack.account.snapshot().images
     assert results[0]["image"] not in images
     assert results[1]["image"] in images
@@ -79,18 +119,29 @@ async def test_the_sixth_oldest_is_pruned_and_an_image_in_use_is_not(make_stack:
 
 
 @pytest.mark.shared_images
-async def test_scaling_policies_are_set_each_when_it_can_be(make_stack: Callable[..., StackUnderTest]) -> None:
+async def test_scaling_policies_are_set_each_when_it_can_be(
+    make_stack: Callable[..., StackUnderTest],
+) -> None:
     """A policy on requests is refused by AWS before the attach."""
-    stack = make_stack(top='scaling = [{ metric = "cpu", target = 50 }, { metric = "requests", target = 900 }]')
+    stack = make_stack(
+        top='scaling = [{ metric = "cpu", target = 50 }, { metric = "requests", target = 900 }]'
+    )
     stack.repository.release("v1")
     result = await stack.release("v1")
-    policies = stack.account.autoscaling.describe_policies(AutoScalingGroupName=result["deployment"])["ScalingPolicies"]
+    policies = stack.account.autoscaling.describe_policies(
+        AutoScalingGroupName=result["deployment"]
+    )["ScalingPolicies"]
 
-    metrics = {p["TargetTrackingConfiguration"]["PredefinedMetricSpecification"]["PredefinedMetricType"] for p in policies}
+    metrics = {
+        p["TargetTrackingConfiguration"]["PredefinedMetricSpecification"]["PredefinedMetricType"]
+        for p in policies
+    }
     assert metrics == {"ASGAverageCPUUtilization", "ALBRequestCountPerTarget"}
 
 
-async def test_launch_configurations_where_the_stack_says_so(make_stack: Callable[..., StackUnderTest]) -> None:
+async def test_launch_configurations_where_the_stack_says_so(
+    make_stack: Callable[..., StackUnderTest],
+) -> None:
     stack = make_stack(top='launch = "configuration"', retention="deployments = 2")
     for tag in ("v1", "v2", "v3"):
         stack.repository.release(tag)
@@ -102,7 +153,9 @@ async def test_launch_configurations_where_the_stack_says_so(make_stack: Callabl
     assert sorted(left.groups) == left.configurations
 
 
-async def test_two_stacks_share_one_bake_when_they_start_at_the_same_moment(make_stack: Callable[..., StackUnderTest]) -> None:
+async def test_two_stacks_share_one_bake_when_they_start_at_the_same_moment(
+    make_stack: Callable[..., StackUnderTest],
+) -> None:
     one = make_stack(application="shared")
     other = make_stack(repository=one.repository, application="shared")
     one.repository.release("v1")
@@ -128,7 +181,9 @@ async def test_an_image_that_was_baked_before_is_reused(stack: StackUnderTest) -
 
 
 @pytest.mark.shared_images
-async def test_green_follows_blue_that_grows_during_the_approval(make_stack: Callable[..., StackUnderTest]) -> None:
+async def test_green_follows_blue_that_grows_during_the_approval(
+    make_stack: Callable[..., StackUnderTest],
+) -> None:
     """I1: what blue carries at the cutover is what green must carry."""
     stack = make_stack(top="approval = true")
     stack.repository.release("v1")
@@ -136,7 +191,9 @@ async def test_green_follows_blue_that_grows_during_the_approval(make_stack: Cal
     first = await stack.release("v1")
     handle = await stack.start("v2")
     await stack.until(lambda status: bool(status["waiting_for"]))
-    stack.account.autoscaling.set_desired_capacity(AutoScalingGroupName=first["deployment"], DesiredCapacity=4)
+    stack.account.autoscaling.set_desired_capacity(
+        AutoScalingGroupName=first["deployment"], DesiredCapacity=4
+    )
     await handle.signal("approve_cutover")
     await handle.result()
 
@@ -145,7 +202,9 @@ async def test_green_follows_blue_that_grows_during_the_approval(make_stack: Cal
 
 
 @pytest.mark.shared_images
-async def test_blues_minimum_is_pinned_while_both_serve_and_recorded_when_it_is_parked(make_stack: Callable[..., StackUnderTest]) -> None:
+async def test_blues_minimum_is_pinned_while_both_serve_and_recorded_when_it_is_parked(
+    make_stack: Callable[..., StackUnderTest],
+) -> None:
     stack = make_stack(top="approval = true", capacity="min = 1\nmax = 8\ndesired = 2")
     stack.repository.release("v1")
     stack.repository.release("v2")
@@ -163,12 +222,16 @@ async def test_blues_minimum_is_pinned_while_both_serve_and_recorded_when_it_is_
     assert stack.groups()["v2"]["MinSize"] == 1
 
 
-async def test_the_calls_of_a_release_do_not_grow_with_the_instances(make_stack: Callable[..., StackUnderTest]) -> None:
+async def test_the_calls_of_a_release_do_not_grow_with_the_instances(
+    make_stack: Callable[..., StackUnderTest],
+) -> None:
     """What it costs in numbers is a benchmark's to say (bench/); that it does not grow is a promise."""
     counts = []
     for size in (2, 6):
         stack = make_stack(
-            capacity=f"min = {size}\nmax = 24", retention="deployments = 2", top='scaling = [{ metric = "cpu", target = 50 }]'
+            capacity=f"min = {size}\nmax = 24",
+            retention="deployments = 2",
+            top='scaling = [{ metric = "cpu", target = 50 }]',
         )
         stack.repository.release("v1")
         await stack.release("v1")

@@ -25,7 +25,9 @@ async def twice(make_stack: Callable[..., StackUnderTest]) -> StackUnderTest:
 
 
 @pytest.mark.shared_images
-async def test_a_rollback_wakes_the_parked_group_as_large_as_the_load_is_today(twice: StackUnderTest, run_cli: Cli) -> None:
+async def test_a_rollback_wakes_the_parked_group_as_large_as_the_load_is_today(
+    twice: StackUnderTest, run_cli: Cli
+) -> None:
     """No bake, no new group, no failed request; the other one is parked, and the next rollback goes back to it."""
     stack, account = twice, twice.account
     names = {tag: group["AutoScalingGroupName"] for tag, group in stack.groups().items()}
@@ -48,7 +50,9 @@ async def test_a_rollback_wakes_the_parked_group_as_large_as_the_load_is_today(t
     assert {tag: group["AutoScalingGroupName"] for tag, group in groups.items()} == names
     assert (groups["v1"]["DesiredCapacity"], groups["v1"]["MinSize"]) == (3, 1)
     assert (groups["v2"]["DesiredCapacity"], groups["v2"]["MaxSize"]) == (0, 0)
-    assert not {"RunInstances", "CreateAutoScalingGroup", "CreateLaunchTemplate"} & set(aws_calls(account.calls()))
+    assert not {"RunInstances", "CreateAutoScalingGroup", "CreateLaunchTemplate"} & set(
+        aws_calls(account.calls())
+    )
     board = run_cli("rollback", stack.name, "--board").stdout.splitlines()
     assert board[1].startswith("v1\t")
     assert "it serves" in board[1]
@@ -60,10 +64,14 @@ async def test_a_rollback_wakes_the_parked_group_as_large_as_the_load_is_today(t
 
 
 @pytest.mark.shared_images
-async def test_a_rollback_that_fails_leaves_what_serves_serving_and_the_other_parked(twice: StackUnderTest) -> None:
+async def test_a_rollback_that_fails_leaves_what_serves_serving_and_the_other_parked(
+    twice: StackUnderTest,
+) -> None:
     stack = twice
     name = stack.groups()["v1"]["AutoScalingGroupName"]
-    stack.theatre.stacks[stack.name] = stack.theatre.stacks[stack.name].replace("healthy = 60", "healthy = 2")
+    stack.theatre.stacks[stack.name] = stack.theatre.stacks[stack.name].replace(
+        "healthy = 60", "healthy = 2"
+    )
     stack.theatre.write_stacks()
     stack.account.fault("boot_silent", "RunInstances", match={"tags": name}, times=None)
     before = asdict(stack.account.snapshot(only=stack.name + "-"))
@@ -94,7 +102,9 @@ async def test_where_the_group_is_gone_its_image_is_launched_again(twice: StackU
     assert "RunInstances" not in aws_calls(account.calls())
 
 
-@pytest.mark.parametrize(("to", "words"), [("v9", "v9 is not kept; there are: v1"), ("v2", "it serves")])
+@pytest.mark.parametrize(
+    ("to", "words"), [("v9", "v9 is not kept; there are: v1"), ("v2", "it serves")]
+)
 async def test_a_rollback_to_what_cannot_serve_is_refused_with_what_there_is(
     twice: StackUnderTest, run_cli: Cli, to: str, words: str
 ) -> None:

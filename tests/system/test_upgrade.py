@@ -16,19 +16,43 @@ from tests.conftest import StackUnderTest, Theatre, eventually
 
 
 def make_current(theatre: Theatre, name: str, build: str) -> bool:
-    command = [str(Path(sys.executable).parent / "temporal"), "worker", "deployment", "set-current-version", "--yes"]
-    options = ["--address", theatre.stage.temporal_address, "--deployment-name", name, "--build-id", build]
-    return subprocess.run([*command, *options], capture_output=True, check=False, timeout=30).returncode == 0
+    command = [
+        str(Path(sys.executable).parent / "temporal"),
+        "worker",
+        "deployment",
+        "set-current-version",
+        "--yes",
+    ]
+    options = [
+        "--address",
+        theatre.stage.temporal_address,
+        "--deployment-name",
+        name,
+        "--build-id",
+        build,
+    ]
+    return (
+        subprocess.run(
+            [*command, *options], capture_output=True, check=False, timeout=30
+        ).returncode
+        == 0
+    )
 
 
 @pytest.mark.shared_images
-async def test_a_release_that_waits_goes_on_under_the_next_version(make_stack: Callable[..., StackUnderTest], theatre: Theatre) -> None:
+async def test_a_release_that_waits_goes_on_under_the_next_version(
+    make_stack: Callable[..., StackUnderTest], theatre: Theatre
+) -> None:
     stack = make_stack(top="approval = true")
     stack.repository.release("v1")
     client: Client = theatre.client
 
     async def worker(build: str) -> None:
-        environment = {"OVENBIRD_TASK_QUEUE": "versioned", "TEMPORAL_DEPLOYMENT_NAME": "versioned", "TEMPORAL_WORKER_BUILD_ID": build}
+        environment = {
+            "OVENBIRD_TASK_QUEUE": "versioned",
+            "TEMPORAL_DEPLOYMENT_NAME": "versioned",
+            "TEMPORAL_WORKER_BUILD_ID": build,
+        }
         workers.append(await asyncio.to_thread(lambda: theatre.stage.start_worker(**environment)))
 
         async def current() -> bool:
@@ -39,7 +63,10 @@ async def test_a_release_that_waits_goes_on_under_the_next_version(make_stack: C
     workers: list[Process] = []
     await worker("one")
     handle = await client.start_workflow(
-        "ReleaseWorkflow", {"stack": stack.name, "tag": "v1"}, id=f"release-{stack.name}", task_queue="versioned"
+        "ReleaseWorkflow",
+        {"stack": stack.name, "tag": "v1"},
+        id=f"release-{stack.name}",
+        task_queue="versioned",
     )
     await stack.until_phase("waiting_approval")
     await worker("two")

@@ -16,9 +16,7 @@ from tests.conftest import StackUnderTest
 pytestmark = pytest.mark.shared_images
 MakeStack = Callable[..., StackUnderTest]
 STEPS = "steps = [10, 50, 100]\n"
-PATIENCE = (
-    "first_look = 0.3\npoll = 0.3\nconfirm = 0.2\nhealthy = 60\napproval = 600\nstep = {step}\nsoak = {soak}\ndrain = 60\nhot = {hot}\n"
-)
+PATIENCE = "first_look = 0.3\npoll = 0.3\nconfirm = 0.2\nhealthy = 60\napproval = 600\nstep = {step}\nsoak = {soak}\ndrain = 60\nhot = {hot}\n"
 
 
 def patience(step: float = 1, soak: float = 0.5, hot: float = 0) -> str:
@@ -27,7 +25,10 @@ def patience(step: float = 1, soak: float = 0.5, hot: float = 0) -> str:
 
 def weights(stack: StackUnderTest) -> dict[str, int]:
     found = stack.account.weights(stack.infrastructure.listener)
-    return {"one" if arn == stack.infrastructure.target_group_arn else "two": weight for arn, weight in found.items()}
+    return {
+        "one" if arn == stack.infrastructure.target_group_arn else "two": weight
+        for arn, weight in found.items()
+    }
 
 
 def ask(stack: StackUnderTest, preview: bool = False) -> str:
@@ -41,7 +42,12 @@ def ask(stack: StackUnderTest, preview: bool = False) -> str:
 
 
 async def until_weighs(stack: StackUnderTest, percent: int) -> dict[str, Any]:
-    return await stack.until(lambda status: status["weights"].get("green") == percent and status["phase"] in ("shifting", "watching"))
+    return await stack.until(
+        lambda status: (
+            status["weights"].get("green") == percent
+            and status["phase"] in ("shifting", "watching")
+        )
+    )
 
 
 async def serving_v1(stack: StackUnderTest) -> dict[str, Any]:
@@ -52,8 +58,12 @@ async def serving_v1(stack: StackUnderTest) -> dict[str, Any]:
     return stack.account.snapshot(only=stack.name).groups
 
 
-async def test_green_is_seen_in_the_preview_alone_until_the_approval_and_then_step_by_step(make_stack: MakeStack) -> None:
-    stack = make_stack(balancer="weighted", load_balancer=STEPS, patience=patience(), top="approval = true")
+async def test_green_is_seen_in_the_preview_alone_until_the_approval_and_then_step_by_step(
+    make_stack: MakeStack,
+) -> None:
+    stack = make_stack(
+        balancer="weighted", load_balancer=STEPS, patience=patience(), top="approval = true"
+    )
     for tag in ("v1", "v2"):
         stack.repository.release(tag)
     await stack.release("v1")
@@ -64,7 +74,9 @@ async def test_green_is_seen_in_the_preview_alone_until_the_approval_and_then_st
         assert {ask(stack) for _ in range(20)} == {"v1"}
         assert {ask(stack, preview=True) for _ in range(5)} == {"v2"}
         assert status["weights"] == {"blue": 100, "green": 0}
-        assert "blue alone serves until the approval, green is in the preview" in str(status["bullets"])
+        assert "blue alone serves until the approval, green is in the preview" in str(
+            status["bullets"]
+        )
         await handle.signal("approve_cutover", {"by": "ann"})
         await until_weighs(stack, 10)
         await until_weighs(stack, 50)
@@ -75,11 +87,16 @@ async def test_green_is_seen_in_the_preview_alone_until_the_approval_and_then_st
     assert tally.failed == 0, tally.failures
     assert weights(stack) == {"one": 0, "two": 100}
     assert (ask(stack), ask(stack, preview=True)) == ("v2", "v2")
-    assert (stack.groups()["v1"]["DesiredCapacity"], stack.groups()["v1"]["TargetGroupARNs"]) == (0, [])
+    assert (stack.groups()["v1"]["DesiredCapacity"], stack.groups()["v1"]["TargetGroupARNs"]) == (
+        0,
+        [],
+    )
 
 
 async def test_a_rollback_takes_the_other_target_group_again(make_stack: MakeStack) -> None:
-    stack = make_stack(balancer="weighted", load_balancer="steps = [100]", patience=patience(soak=0.3))
+    stack = make_stack(
+        balancer="weighted", load_balancer="steps = [100]", patience=patience(soak=0.3)
+    )
     for tag in ("v1", "v2"):
         stack.repository.release(tag)
         await stack.release(tag)
@@ -93,8 +110,12 @@ async def test_a_rollback_takes_the_other_target_group_again(make_stack: MakeSta
     assert tally.failed == 0, tally.failures
 
 
-async def test_an_abort_while_watched_is_one_call_away_from_as_before(make_stack: MakeStack) -> None:
-    stack = make_stack(balancer="weighted", load_balancer="steps = [50, 100]", patience=patience(step=60))
+async def test_an_abort_while_watched_is_one_call_away_from_as_before(
+    make_stack: MakeStack,
+) -> None:
+    stack = make_stack(
+        balancer="weighted", load_balancer="steps = [50, 100]", patience=patience(step=60)
+    )
     before = await serving_v1(stack)
     with stack.traffic() as users:
         handle = await stack.start("v2")
@@ -106,16 +127,24 @@ async def test_an_abort_while_watched_is_one_call_away_from_as_before(make_stack
 
     calls = aws_calls(stack.account.calls())
     changing = [call for call in calls if not call.startswith(("Describe", "Get"))]
-    assert (error.type, changing[0], changing.count("ModifyListener")) == ("RolledBack", "ModifyListener", 1)
+    assert (error.type, changing[0], changing.count("ModifyListener")) == (
+        "RolledBack",
+        "ModifyListener",
+        1,
+    )
     assert tally.failed == 0, tally.failures
     assert weights(stack) == {"one": 100, "two": 0}
     assert stack.account.snapshot(only=stack.name).groups == before
 
 
-async def test_a_version_that_serves_errors_is_rolled_back_at_the_first_step(make_stack: MakeStack) -> None:
+async def test_a_version_that_serves_errors_is_rolled_back_at_the_first_step(
+    make_stack: MakeStack,
+) -> None:
     """It passes its health checks; one answer of five is an error."""
     watch = "error_rate = 0.05\nrequests = 20\nperiod = 1\n"
-    stack = make_stack(balancer="weighted", load_balancer=STEPS, patience=patience(step=30), watch=watch)
+    stack = make_stack(
+        balancer="weighted", load_balancer=STEPS, patience=patience(step=30), watch=watch
+    )
     stack.repository.release("v1")
     stack.repository.release("v2-errors", ERRORS="0.2")
     await stack.release("v1")
@@ -133,7 +162,12 @@ async def test_a_version_that_serves_errors_is_rolled_back_at_the_first_step(mak
 
 async def test_too_few_requests_ask_a_person(make_stack: MakeStack) -> None:
     watch = "error_rate = 0.05\nrequests = 1000000\nperiod = 1\n"
-    stack = make_stack(balancer="weighted", load_balancer="steps = [50, 100]", patience=patience(step=2, soak=0), watch=watch)
+    stack = make_stack(
+        balancer="weighted",
+        load_balancer="steps = [50, 100]",
+        patience=patience(step=2, soak=0),
+        watch=watch,
+    )
     for tag in ("v1", "v2"):
         stack.repository.release(tag)
     await stack.release("v1")
@@ -153,14 +187,22 @@ async def test_an_alarm_ends_it_with_its_name(make_stack: MakeStack) -> None:
     for tag in ("v1", "v2"):
         stack.repository.release(tag)
     alarm = {
-        "AlarmName": "shop-is-sick", "Namespace": "Shop", "MetricName": "Sick", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1,
-        "Threshold": 1, "ComparisonOperator": "GreaterThanThreshold",
-    }  # fmt: skip
+        "AlarmName": "shop-is-sick",
+        "Namespace": "Shop",
+        "MetricName": "Sick",
+        "Statistic": "Sum",
+        "Period": 60,
+        "EvaluationPeriods": 1,
+        "Threshold": 1,
+        "ComparisonOperator": "GreaterThanThreshold",
+    }
     stack.account.cloudwatch.put_metric_alarm(**alarm)
     await stack.release("v1")
     handle = await stack.start("v2")
     await stack.until_phase("watching")
-    stack.account.cloudwatch.set_alarm_state(AlarmName="shop-is-sick", StateValue="ALARM", StateReason="test")
+    stack.account.cloudwatch.set_alarm_state(
+        AlarmName="shop-is-sick", StateValue="ALARM", StateReason="test"
+    )
     error = await stack.fails(handle)
     assert "rolled back by the watch: the alarm shop-is-sick is in ALARM" in error.message
     stack.account.forget_calls()
@@ -170,7 +212,9 @@ async def test_an_alarm_ends_it_with_its_name(make_stack: MakeStack) -> None:
 
 
 async def test_blue_stays_hot_until_it_is_parked_by_word(make_stack: MakeStack) -> None:
-    stack = make_stack(balancer="weighted", load_balancer="steps = [100]", patience=patience(hot=120))
+    stack = make_stack(
+        balancer="weighted", load_balancer="steps = [100]", patience=patience(hot=120)
+    )
     for tag in ("v1", "v2"):
         stack.repository.release(tag)
     await stack.release("v1")
@@ -191,10 +235,17 @@ async def test_what_cannot_be_understood_is_refused(make_stack: MakeStack) -> No
     pair = [stack.infrastructure.target_group_arn, stack.infrastructure.other_target_group_arn]
 
     def wire(*weights: int, sticky: bool = False) -> None:
-        groups = [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in zip(pair, weights, strict=True)]
-        config = {"TargetGroups": groups, "TargetGroupStickinessConfig": {"Enabled": sticky, "DurationSeconds": 3600}}
+        groups = [
+            {"TargetGroupArn": arn, "Weight": weight}
+            for arn, weight in zip(pair, weights, strict=True)
+        ]
+        config = {
+            "TargetGroups": groups,
+            "TargetGroupStickinessConfig": {"Enabled": sticky, "DurationSeconds": 3600},
+        }
         stack.account.elbv2.modify_listener(
-            ListenerArn=stack.infrastructure.listener, DefaultActions=[{"Type": "forward", "ForwardConfig": config}]
+            ListenerArn=stack.infrastructure.listener,
+            DefaultActions=[{"Type": "forward", "ForwardConfig": config}],
         )
 
     wire(50, 50)
@@ -210,7 +261,12 @@ async def test_what_cannot_be_understood_is_refused(make_stack: MakeStack) -> No
 async def test_what_a_terminated_release_leaves_between_two_weights_is_put_right_by_the_sweep(
     make_stack: MakeStack, run_cli: Callable[..., Any]
 ) -> None:
-    stack = make_stack(balancer="weighted", load_balancer="steps = [50, 100]", patience=patience(step=60), sweeping="age = 0")
+    stack = make_stack(
+        balancer="weighted",
+        load_balancer="steps = [50, 100]",
+        patience=patience(step=60),
+        sweeping="age = 0",
+    )
     before = await serving_v1(stack)
     with stack.traffic() as users:
         handle = await stack.start("v2")

@@ -42,7 +42,9 @@ class Alone:
         self.worker: Process | None = None
 
     async def arrives(self) -> None:
-        self.worker = await asyncio.to_thread(self.theatre.stage.start_worker, OVENBIRD_TASK_QUEUE=self.queue)
+        self.worker = await asyncio.to_thread(
+            self.theatre.stage.start_worker, OVENBIRD_TASK_QUEUE=self.queue
+        )
 
     def leaves(self) -> None:
         if self.worker:
@@ -73,26 +75,37 @@ def stacks_for(make_stack: Callable[..., StackUnderTest], count: int) -> list[St
     """Of one application, so that one bake serves all."""
     first = make_stack(top="approval = true", patience=PATIENCE, application="words")
     first.repository.release("v1")
-    more = [make_stack(first.repository, top="approval = true", patience=PATIENCE, application="words") for _ in range(count - 1)]
+    more = [
+        make_stack(first.repository, top="approval = true", patience=PATIENCE, application="words")
+        for _ in range(count - 1)
+    ]
     return [first, *more]
 
 
 async def start(stack: StackUnderTest, queue: str) -> None:
     request = {"stack": stack.name, "tag": "v1", "requested_by": "tests"}
-    await stack.theatre.client.start_workflow("ReleaseWorkflow", request, id=f"release-{stack.name}", task_queue=queue)
+    await stack.theatre.client.start_workflow(
+        "ReleaseWorkflow", request, id=f"release-{stack.name}", task_queue=queue
+    )
 
 
-async def test_words_before_the_first_task(make_stack: Callable[..., StackUnderTest], alone: Alone) -> None:
+async def test_words_before_the_first_task(
+    make_stack: Callable[..., StackUnderTest], alone: Alone
+) -> None:
     stacks = stacks_for(make_stack, len(BEFORE_THE_FIRST_TASK))
     for stack, (words, _) in zip(stacks, BEFORE_THE_FIRST_TASK, strict=True):
         await start(stack, alone.queue)
         await say(stack, words)
     await alone.arrives()
 
-    assert await asyncio.gather(*(ending(stack) for stack in stacks)) == [ended for _, ended in BEFORE_THE_FIRST_TASK]
+    assert await asyncio.gather(*(ending(stack) for stack in stacks)) == [
+        ended for _, ended in BEFORE_THE_FIRST_TASK
+    ]
 
 
-async def test_words_in_one_instant_at_the_approval(make_stack: Callable[..., StackUnderTest], alone: Alone) -> None:
+async def test_words_in_one_instant_at_the_approval(
+    make_stack: Callable[..., StackUnderTest], alone: Alone
+) -> None:
     """While no worker is up they pile up, and all of them come with one task."""
     stacks = stacks_for(make_stack, len(AT_THE_APPROVAL))
     await alone.arrives()
@@ -105,11 +118,15 @@ async def test_words_in_one_instant_at_the_approval(make_stack: Callable[..., St
         await say(stack, words)
     await alone.arrives()
 
-    assert await asyncio.gather(*(ending(stack) for stack in stacks)) == [ended for _, ended in AT_THE_APPROVAL]
+    assert await asyncio.gather(*(ending(stack) for stack in stacks)) == [
+        ended for _, ended in AT_THE_APPROVAL
+    ]
 
 
 @pytest.mark.shared_images
-async def test_an_approval_says_who_and_why_and_may_have_to_be_anothers(make_stack: Callable[..., StackUnderTest]) -> None:
+async def test_an_approval_says_who_and_why_and_may_have_to_be_anothers(
+    make_stack: Callable[..., StackUnderTest],
+) -> None:
     stack = make_stack(top="approval = true", patience=PATIENCE, approving="by_another = true")
     stack.repository.release("v1")
     handle = await stack.start("v1")
@@ -128,10 +145,13 @@ async def test_an_approval_says_who_and_why_and_may_have_to_be_anothers(make_sta
 
 
 @pytest.mark.shared_images
-async def test_an_approval_that_expires_ends_as_the_stack_chose(make_stack: Callable[..., StackUnderTest]) -> None:
+async def test_an_approval_that_expires_ends_as_the_stack_chose(
+    make_stack: Callable[..., StackUnderTest],
+) -> None:
     impatient = PATIENCE.replace("approval = 600", "approval = 0.3")
     cut, keep = (
-        make_stack(top="approval = true", patience=impatient, approving=f'when_expired = "{then}"') for then in ("cut_over", "keep_waiting")
+        make_stack(top="approval = true", patience=impatient, approving=f'when_expired = "{then}"')
+        for then in ("cut_over", "keep_waiting")
     )
     cut.repository.release("v1")
     keep.repository.release("v1")

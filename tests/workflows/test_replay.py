@@ -16,8 +16,16 @@ from workflows.contract import DATA_CONVERTER
 
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json.gz"))
 WANTED = {
-    "release", "bake", "rollback", "watched-then-aborted", "paused", "waits-for-approval", "sweep", "sweep-of-a-stack", "refused",
-}  # fmt: skip
+    "release",
+    "bake",
+    "rollback",
+    "watched-then-aborted",
+    "paused",
+    "waits-for-approval",
+    "sweep",
+    "sweep-of-a-stack",
+    "refused",
+}
 
 
 def test_every_kind_of_run_has_a_history() -> None:
@@ -27,11 +35,17 @@ def test_every_kind_of_run_has_a_history() -> None:
 def read(path: Path) -> WorkflowHistory:
     saved = json.loads(gzip.decompress(path.read_bytes()))
     # The id is the stack's lock: under any other one a release is refused.
-    return WorkflowHistory.from_json(saved["events"][0]["workflowExecutionStartedEventAttributes"]["workflowId"], saved)
+    return WorkflowHistory.from_json(
+        saved["events"][0]["workflowExecutionStartedEventAttributes"]["workflowId"], saved
+    )
 
 
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.name.removesuffix(".json.gz"))
 async def test_a_saved_history_replays(path: Path) -> None:
     history = read(path)
-    replayer = Replayer(workflows=WORKFLOWS, data_converter=DATA_CONVERTER, workflow_runner=SandboxedWorkflowRunner(restrictions=SANDBOX))
+    replayer = Replayer(
+        workflows=WORKFLOWS,
+        data_converter=DATA_CONVERTER,
+        workflow_runner=SandboxedWorkflowRunner(restrictions=SANDBOX),
+    )
     await replayer.replay_workflow(history)

@@ -42,5 +42,11 @@ def test_nothing_imports_the_two_programs() -> None:
     rooms = ("domain", "workflows", "activities", "console", "localcloud", "demo", "bench")
     for path in (path for room in rooms for path in (ROOT / room).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [getattr(node, "module", "")]
-            assert not {"worker", "starter"} & set(names if isinstance(node, ast.Import | ast.ImportFrom) else []), path
+            names = (
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else [getattr(node, "module", "")]
+            )
+            assert not {"worker", "starter"} & set(
+                names if isinstance(node, ast.Import | ast.ImportFrom) else []
+            ), path

@@ -37,9 +37,22 @@ class BakeSteps(Steps):
 
     kind = "bake"
 
-    def __init__(self, operator: Operator, stack: Stack, identity: BakeIdentity, found: Image | None, rebake: str = "") -> None:
+    def __init__(
+        self,
+        operator: Operator,
+        stack: Stack,
+        identity: BakeIdentity,
+        found: Image | None,
+        rebake: str = "",
+    ) -> None:
         self.found = found
-        self.image_name = found.name if found else names.again(identity.image_name, rebake) if rebake else identity.image_name
+        self.image_name = (
+            found.name
+            if found
+            else names.again(identity.image_name, rebake)
+            if rebake
+            else identity.image_name
+        )
         self.security_group = ""
         self.stack = stack
         self.identity = identity
@@ -90,13 +103,18 @@ class BakeSteps(Steps):
             "Name": self.image_name,
         }
 
-    @step("Create a temporary security group (Packer: admits this server's address alone; native: admits nobody)", phase="baking")
+    @step(
+        "Create a temporary security group (Packer: admits this server's address alone; native: admits nobody)",
+        phase="baking",
+    )
     async def create_security_group(self) -> str:
         name = names.bake_security_group(self.identity.application, self.release)
         async with self.making("security group", name):
             self.security_group = await self.do(
                 Builders.ensure_security_group,
-                EnsureSecurityGroup(region=self.region, name=name, vpc=self.stack.network.vpc, tags=self.tags),
+                EnsureSecurityGroup(
+                    region=self.region, name=name, vpc=self.stack.network.vpc, tags=self.tags
+                ),
             )
         return self.security_group
 
@@ -117,9 +135,13 @@ class BakeSteps(Steps):
         image = await self.builder.image()
         patience = self.stack.patience
         available: Image = await self.do(
-            Images.image_available, ImageRef(region=self.region, id=image, settled_at=self.settled_at("image", self.image_name)), poll(patience.poll, patience.image),
+            Images.image_available,
+            ImageRef(
+                region=self.region, id=image, settled_at=self.settled_at("image", self.image_name)
+            ),
+            poll(patience.poll, patience.image),
             what="Wait until it is available",
-        )  # fmt: skip
+        )
         return available
 
     @step("Destroy the temporary instance and security group", phase="baking")
@@ -131,7 +153,12 @@ class BakeSteps(Steps):
         ):
             made = [name for of, name in self.ledger if of == kind]
             settled = [at for name in made if (at := self.settled_at(kind, name))]
-            mine = OfRelease(region=self.region, release=self.release, settled_at=max(settled, default=None), launched=len(made))
+            mine = OfRelease(
+                region=self.region,
+                release=self.release,
+                settled_at=max(settled, default=None),
+                launched=len(made),
+            )
             await self.certainly(destroy, mine, pace, what=what)
             for name in made:
                 self.gone(kind, name)
@@ -143,17 +170,31 @@ class BakeSteps(Steps):
         await self.certainly(
             Images.discard_image,
             DiscardImage(
-                region=region or self.region, name=self.image_name, release=self.release,
+                region=region or self.region,
+                name=self.image_name,
+                release=self.release,
                 settled_at=self.settled_at(kind, self.image_name),
             ),
             poll_certainly(self.stack.patience.confirm, self.way_back),
             what=f"Remove the half-made {kind}",
-        )  # fmt: skip
+        )
         if (kind, self.image_name) in self.ledger:
             self.gone(kind, self.image_name)
 
     def status(self) -> Status:
-        link = BakeLink(workflow_id=workflow.info().workflow_id, log=f"s3://{self.stack.bake.artifacts_bucket}/{self.log}")
-        return super().status().model_copy(
-            update={"stack": self.stack.name, "tag": self.identity.tag, "commit": self.identity.commit, "bake": link}
-        )  # fmt: skip
+        link = BakeLink(
+            workflow_id=workflow.info().workflow_id,
+            log=f"s3://{self.stack.bake.artifacts_bucket}/{self.log}",
+        )
+        return (
+            super()
+            .status()
+            .model_copy(
+                update={
+                    "stack": self.stack.name,
+                    "tag": self.identity.tag,
+                    "commit": self.identity.commit,
+                    "bake": link,
+                }
+            )
+        )

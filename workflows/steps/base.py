@@ -9,7 +9,13 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar, overload
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, FailureError, RetryState, TimeoutType
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    FailureError,
+    RetryState,
+    TimeoutType,
+)
 from temporalio.exceptions import TimeoutError as ActivityTimeout
 from temporalio.workflow import ActivityConfig
 
@@ -46,11 +52,19 @@ class Steps:
     def status(self) -> Status:
         last = self.operator.last
         return Status(
-            workflow=self.kind, phase=self.phase, bullets=tuple(self.checklist.bullets.values()), paused=self.operator.paused,
-            aborted=self.operator.aborted is not None, can_abort=not self.operator.why_no_abort(), outcome=self.outcome,
-            by=last.by if last else "", reason=last.reason if last else "", notes=tuple(self.operator.notes),
-            approved=self.operator.approval, ledger=tuple(self.ledger.values()),
-        )  # fmt: skip
+            workflow=self.kind,
+            phase=self.phase,
+            bullets=tuple(self.checklist.bullets.values()),
+            paused=self.operator.paused,
+            aborted=self.operator.aborted is not None,
+            can_abort=not self.operator.why_no_abort(),
+            outcome=self.outcome,
+            by=last.by if last else "",
+            reason=last.reason if last else "",
+            notes=tuple(self.operator.notes),
+            approved=self.operator.approval,
+            ledger=tuple(self.ledger.values()),
+        )
 
     def show(self) -> None:
         workflow.set_current_details(checklist_markdown(self.status()))
@@ -63,10 +77,31 @@ class Steps:
             workflow.upsert_search_attributes([PHASE.value_set(phase)])
 
     @overload
-    async def do(self, activity: Callable[[Any, A], Awaitable[R]], argument: A, policy: ActivityConfig = QUICK, *, what: str = "") -> R: ...
+    async def do(
+        self,
+        activity: Callable[[Any, A], Awaitable[R]],
+        argument: A,
+        policy: ActivityConfig = QUICK,
+        *,
+        what: str = "",
+    ) -> R: ...
     @overload
-    async def do(self, activity: Callable[[Any, A], R], argument: A, policy: ActivityConfig = QUICK, *, what: str = "") -> R: ...
-    async def do(self, activity: Callable[..., Any], argument: Any, policy: ActivityConfig = QUICK, *, what: str = "") -> Any:
+    async def do(
+        self,
+        activity: Callable[[Any, A], R],
+        argument: A,
+        policy: ActivityConfig = QUICK,
+        *,
+        what: str = "",
+    ) -> R: ...
+    async def do(
+        self,
+        activity: Callable[..., Any],
+        argument: Any,
+        policy: ActivityConfig = QUICK,
+        *,
+        what: str = "",
+    ) -> Any:
         """
         Forward: behind the gate, and let go the moment an operator aborts, when the call in flight has ended.
 
@@ -75,7 +110,9 @@ class Steps:
         await self.operator.gate()
         handle = self._start(activity, argument, policy, what)
         try:
-            await workflow.wait_condition(lambda: handle.done() or self.operator.aborted is not None)
+            await workflow.wait_condition(
+                lambda: handle.done() or self.operator.aborted is not None
+            )
         except asyncio.CancelledError:
             await self._let_go(handle)
             raise
@@ -86,13 +123,30 @@ class Steps:
 
     @overload
     async def certainly(
-        self, activity: Callable[[Any, A], Awaitable[R]], argument: A, policy: ActivityConfig | None = None, *, what: str = ""
+        self,
+        activity: Callable[[Any, A], Awaitable[R]],
+        argument: A,
+        policy: ActivityConfig | None = None,
+        *,
+        what: str = "",
     ) -> R: ...
     @overload
     async def certainly(
-        self, activity: Callable[[Any, A], R], argument: A, policy: ActivityConfig | None = None, *, what: str = ""
+        self,
+        activity: Callable[[Any, A], R],
+        argument: A,
+        policy: ActivityConfig | None = None,
+        *,
+        what: str = "",
     ) -> R: ...
-    async def certainly(self, activity: Callable[..., Any], argument: Any, policy: ActivityConfig | None = None, *, what: str = "") -> Any:
+    async def certainly(
+        self,
+        activity: Callable[..., Any],
+        argument: Any,
+        policy: ActivityConfig | None = None,
+        *,
+        what: str = "",
+    ) -> Any:
         """Back, or on from the point of no return: no gate, and nothing stops it."""
         return await self._start(activity, argument, policy or certain(self.way_back), what)
 
@@ -110,7 +164,11 @@ class Steps:
         try:
             yield
         except FAILURES as error:
-            if not foreign and is_verdict(error, *Verdict.__subclasses__()) and not isinstance(error, Verdict):
+            if (
+                not foreign
+                and is_verdict(error, *Verdict.__subclasses__())
+                and not isinstance(error, Verdict)
+            ):
                 del self.ledger[kind, name]
             else:
                 self._touched[kind, name] = workflow.now()
@@ -127,12 +185,20 @@ class Steps:
         touched = self._touched.get((kind, name))
         return touched + timedelta(seconds=self.settle) if touched else None
 
-    def _start(self, activity: Callable[..., Any], argument: Any, policy: ActivityConfig, what: str) -> workflow.ActivityHandle[Any]:
+    def _start(
+        self, activity: Callable[..., Any], argument: Any, policy: ActivityConfig, what: str
+    ) -> workflow.ActivityHandle[Any]:
         """The activity's id is its name and how often this run called it: fixed from day one, readable in the UI."""
         name = activity.__name__
         self._calls[name] = count = self._calls.get(name, 0) + 1
         start: Callable[..., workflow.ActivityHandle[Any]] = workflow.start_activity_method
-        return start(activity, argument, activity_id=f"{name}-{count}", summary=what or self.checklist.current, **policy)
+        return start(
+            activity,
+            argument,
+            activity_id=f"{name}-{count}",
+            summary=what or self.checklist.current,
+            **policy,
+        )
 
     @staticmethod
     async def _let_go(handle: workflow.ActivityHandle[Any]) -> None:
@@ -173,11 +239,21 @@ def describe(error: BaseException) -> str:
     if isinstance(error, asyncio.CancelledError):
         return f"cancelled: {workflow.cancellation_reason() or 'no reason was given'}"
     if isinstance(error, ActivityError) and isinstance(error.cause, ActivityTimeout):
-        last = error.cause.last_attempt_exception if hasattr(error.cause, "last_attempt_exception") else error.cause.__cause__
+        last = (
+            error.cause.last_attempt_exception
+            if hasattr(error.cause, "last_attempt_exception")
+            else error.cause.__cause__
+        )
         words = describe(last) if isinstance(last, BaseException) else ""
-        kind = "ran out of time" if error.cause.type is TimeoutType.SCHEDULE_TO_CLOSE else "was lost"
+        kind = (
+            "ran out of time" if error.cause.type is TimeoutType.SCHEDULE_TO_CLOSE else "was lost"
+        )
         return f"{error.activity_type} {kind}" + (f"; the last try: {words}" if words else "")
-    if isinstance(error, ActivityError) and error.retry_state is RetryState.TIMEOUT and error.cause is not None:
+    if (
+        isinstance(error, ActivityError)
+        and error.retry_state is RetryState.TIMEOUT
+        and error.cause is not None
+    ):
         return f"{describe(error.cause)}, and it was still so when the time for it was over"
     if isinstance(error, FailureError) and error.cause is not None:
         return describe(error.cause)
@@ -190,7 +266,9 @@ def is_verdict(error: BaseException, *kinds: type[OvenbirdError]) -> bool:
     """Was it one of these, whether raised here or by an activity?"""
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, kinds) or (isinstance(cause, ApplicationError) and cause.type in {kind.__name__ for kind in kinds}):
+        if isinstance(cause, kinds) or (
+            isinstance(cause, ApplicationError) and cause.type in {kind.__name__ for kind in kinds}
+        ):
             return True
         cause = cause.cause if isinstance(cause, FailureError) else None
     return False

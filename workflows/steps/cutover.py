@@ -19,7 +19,9 @@ with workflow.unsafe.imports_passed_through():
 # Of the metrics, as far as one looks back.
 PERIODS = 15
 SHIFT = "Shift the traffic, and watch it"
-DRAIN_AND_PARK = "Drain blue and park it: out of the load balancer, at size zero, ready for an instant rollback"
+DRAIN_AND_PARK = (
+    "Drain blue and park it: out of the load balancer, at size zero, ready for an instant rollback"
+)
 
 
 class CutoverSteps(ReleasingSteps):
@@ -36,9 +38,13 @@ class CutoverSteps(ReleasingSteps):
         try:
             approved = await self._approved_within(self.patience.approval)
             if not approved and approving.when_expired == "roll_back":
-                raise ApprovalExpired(f"nobody approved the cutover within {timedelta(seconds=self.patience.approval)}")
+                raise ApprovalExpired(
+                    f"nobody approved the cutover within {timedelta(seconds=self.patience.approval)}"
+                )
             if not approved and approving.when_expired == "keep_waiting":
-                self.checklist.note(f"nobody has approved the cutover within {timedelta(seconds=self.patience.approval)}: it keeps waiting")
+                self.checklist.note(
+                    f"nobody has approved the cutover within {timedelta(seconds=self.patience.approval)}: it keeps waiting"
+                )
                 await self._approved_within(None)
         finally:
             self.operator.waiting_for_approval = False
@@ -54,7 +60,11 @@ class CutoverSteps(ReleasingSteps):
         self.checklist.note(words)
 
     async def _approved_within(self, seconds: float | None) -> bool:
-        return await self.operator.wait(seconds, until=lambda: self.operator.approval is not None, summary="until approve_cutover")
+        return await self.operator.wait(
+            seconds,
+            until=lambda: self.operator.approval is not None,
+            summary="until approve_cutover",
+        )
 
     @step(SHIFT, phase="shifting")
     async def shift_traffic(self) -> None:
@@ -76,15 +86,25 @@ class CutoverSteps(ReleasingSteps):
             return
         started, began = workflow.time(), workflow.now()
         self.operator.keeps_hot = True
-        while not self.operator.park_now and (left := started + self.patience.hot * (1 + self.operator.extended) - workflow.time()) > 0:
+        while (
+            not self.operator.park_now
+            and (
+                left := started + self.patience.hot * (1 + self.operator.extended) - workflow.time()
+            )
+            > 0
+        ):
             until = workflow.now() + timedelta(seconds=left)
             self.checklist.note(
                 f"{self.blue.name} stays as large as it is until {until:%Y-%m-%d %H:%M:%S} UTC: `ovenbird extend`, or `park-now`"
             )
-            await self.soak(min(left, self.patience.look_every(self.patience.hot)), since=began, ask=False)
+            await self.soak(
+                min(left, self.patience.look_every(self.patience.hot)), since=began, ask=False
+            )
         self.operator.keeps_hot = False
 
-    async def soak(self, seconds: float, *, since: datetime | None = None, ask: bool = True) -> None:
+    async def soak(
+        self, seconds: float, *, since: datetime | None = None, ask: bool = True
+    ) -> None:
         """
         Watched for so long. A look that finds green unfit counts only when the next ones do too; alarms and metrics count at once.
 
@@ -95,7 +115,11 @@ class CutoverSteps(ReleasingSteps):
         while left > 0:
             pace = min(left, self.patience.confirm if bad else self.patience.look_every(seconds))
             started, paused = workflow.time(), self.operator.seconds_paused
-            await self.operator.wait(pace, until=lambda: self.operator.park_now is not None, summary="until the next look")
+            await self.operator.wait(
+                pace,
+                until=lambda: self.operator.park_now is not None,
+                summary="until the next look",
+            )
             bad = self._judge_serving(await self.look(), bad)
             verdict = await self._judge_watch(since)
             left -= workflow.time() - started - (self.operator.seconds_paused - paused)
@@ -104,7 +128,9 @@ class CutoverSteps(ReleasingSteps):
         # Before a first deployment has users, its few requests are nobody's question.
         if isinstance(verdict, Inconclusive) and ask and self.blue:
             if self.stack.watch.when_inconclusive == "ask":
-                self.operator.ask(f"{verdict.reason}; resume to go on, or abort", workflow.now().isoformat())
+                self.operator.ask(
+                    f"{verdict.reason}; resume to go on, or abort", workflow.now().isoformat()
+                )
             else:
                 self.operator.notes.append(f"it went on although {verdict.reason}")
         await self.operator.gate()
@@ -117,9 +143,15 @@ class CutoverSteps(ReleasingSteps):
         since = max(since, workflow.now() - timedelta(seconds=PERIODS * watch.period))
         seen = await self.do(
             Metrics.read_watch,
-            ReadWatch(region=self.region, watch=watch, green=self.green_target_group, blue=self.traffic.measured_beside(), since=since),
+            ReadWatch(
+                region=self.region,
+                watch=watch,
+                green=self.green_target_group,
+                blue=self.traffic.measured_beside(),
+                since=since,
+            ),
             what="What do alarms and metrics say?",
-        )  # fmt: skip
+        )
         verdict = judge(seen, watch)
         if isinstance(verdict, health.Unhealthy):
             raise Unhealthy(f"{self.version.tag} is rolled back by the watch: {verdict.reason}")
@@ -142,7 +174,9 @@ class CutoverSteps(ReleasingSteps):
             leaving |= {instance.id for instance in blue.instances} if blue else set()
             bad = self._judge_serving(world, bad)
             waited = workflow.time() - started - (self.operator.seconds_paused - paused)
-            verdict = traffic.judge_drain(leaving, world.targets, waited=waited, patience=self.patience.drain)
+            verdict = traffic.judge_drain(
+                leaving, world.targets, waited=waited, patience=self.patience.drain
+            )
             if isinstance(verdict, health.Unhealthy):
                 raise Unhealthy(f"{self.blue.name} does not drain: {verdict.reason}")
             if isinstance(verdict, health.Healthy) and world.targets and not bad:
@@ -162,16 +196,24 @@ class CutoverSteps(ReleasingSteps):
         """Somebody else's targets in the same target groups serve too: the operator should know."""
         green = world.groups.get(self.green)
         ours = leaving | {instance.id for instance in green.instances} if green else leaving
-        strangers = sorted({target for states in world.targets.values() for target in states} - ours)
+        strangers = sorted(
+            {target for states in world.targets.values() for target in states} - ours
+        )
         if strangers:
-            self.operator.notes.append(f"targets of others are in the target groups and serve as well: {', '.join(strangers[:5])}")
+            self.operator.notes.append(
+                f"targets of others are in the target groups and serve as well: {', '.join(strangers[:5])}"
+            )
 
     def _judge_serving(self, world: Observation, bad: int) -> int:
         """How many looks in a row found green unfit. Raises Unhealthy when they are as many as make it healthy."""
         green = world.groups.get(self.green)
         # Neither what it wants now (a green that scales out is no worse for the instances that still boot), nor what it had (it may scale in).
         heaviest = max((instance.weight for instance in green.instances), default=1) if green else 1
-        floor = max(0, min(self.verified, green.desired if green else self.verified) - self.stack.health.may_lose * heaviest)
+        floor = max(
+            0,
+            min(self.verified, green.desired if green else self.verified)
+            - self.stack.health.may_lose * heaviest,
+        )
         verdict = health.still_healthy(green, self.traffic.green_arns, floor)
         if isinstance(verdict, health.Healthy):
             return 0

@@ -32,7 +32,12 @@ class DeliveringSteps(BakeSteps):
         """Before anything is made. Raises InvalidRequest."""
         bake = self.stack.bake
         if bake.share_with:
-            asked = CheckSharing(region=self.region, base_image=self.identity.base_image, kms_key=bake.kms_key, copies=bake.copies)
+            asked = CheckSharing(
+                region=self.region,
+                base_image=self.identity.base_image,
+                kms_key=bake.kms_key,
+                copies=bake.copies,
+            )
             await self.do(Delivery.refuse_unshareable, asked, what="Can the image be shared?")
         if not self.found:
             await self.builder.check()
@@ -58,16 +63,31 @@ class DeliveringSteps(BakeSteps):
         if not wanted:
             return image
         self.checklist.note(f"{image.id} goes to {', '.join(copy.region for copy in wanted)}")
-        ended = await asyncio.gather(*(self._copy(image, copy) for copy in wanted), return_exceptions=True)
-        failed = [(copy.region, error) for copy, error in zip(wanted, ended, strict=True) if isinstance(error, BaseException)]
+        ended = await asyncio.gather(
+            *(self._copy(image, copy) for copy in wanted), return_exceptions=True
+        )
+        failed = [
+            (copy.region, error)
+            for copy, error in zip(wanted, ended, strict=True)
+            if isinstance(error, BaseException)
+        ]
         for _, error in failed:
             if not isinstance(error, FAILURES):
                 raise error
         self.operator.raise_if_aborted()
         if failed:
-            raise BakeFailed("; ".join(f"{image.id} could not be copied to {region}: {describe(error)}" for region, error in failed))
+            raise BakeFailed(
+                "; ".join(
+                    f"{image.id} could not be copied to {region}: {describe(error)}"
+                    for region, error in failed
+                )
+            )
         copies = [copy for copy in ended if isinstance(copy, Image)]
-        return image.model_copy(update={"copies": {copy.region: made.id for copy, made in zip(wanted, copies, strict=True)}})
+        return image.model_copy(
+            update={
+                "copies": {copy.region: made.id for copy, made in zip(wanted, copies, strict=True)}
+            }
+        )
 
     async def _verify(self, image: Image) -> None:
         """As a group will launch it, but that nobody is admitted: does its service come up by itself?"""
@@ -83,29 +103,52 @@ class DeliveringSteps(BakeSteps):
                 made = await self.do(
                     Delivery.ensure_copy,
                     EnsureCopy(
-                        region=to.region, source_region=self.region, source=image.id, name=image.name,
-                        tags=self.tags, token=names.token(self.release, "copy", to.region), kms_key=to.kms_key,
-                    ), what=f"Copy it to {to.region}",
-                )  # fmt: skip
+                        region=to.region,
+                        source_region=self.region,
+                        source=image.id,
+                        name=image.name,
+                        tags=self.tags,
+                        token=names.token(self.release, "copy", to.region),
+                        kms_key=to.kms_key,
+                    ),
+                    what=f"Copy it to {to.region}",
+                )
             patience = self.stack.patience
             available: Image = await self.do(
                 Images.image_available,
-                ImageRef(region=to.region, id=made, settled_at=self.settled_at(f"image in {to.region}", image.name)),
-                poll(patience.poll, patience.image), what=f"Wait until it is available in {to.region}",
-            )  # fmt: skip
-            return await self._finished(to.region, available, verified=image.verified and not available.verified)
+                ImageRef(
+                    region=to.region,
+                    id=made,
+                    settled_at=self.settled_at(f"image in {to.region}", image.name),
+                ),
+                poll(patience.poll, patience.image),
+                what=f"Wait until it is available in {to.region}",
+            )
+            return await self._finished(
+                to.region, available, verified=image.verified and not available.verified
+            )
         except FAILURES:
             await shielded(self.discard_image(to.region))
             raise
 
     async def _finished(self, region: str, image: Image, *, verified: bool) -> Image:
         bake = self.stack.bake
-        if image.imds == IMDS_V2 and not verified and not bake.share_with and not (bake.deprecate_after_days and not image.deprecated_at):
+        if (
+            image.imds == IMDS_V2
+            and not verified
+            and not bake.share_with
+            and not (bake.deprecate_after_days and not image.deprecated_at)
+        ):
             return image
         finished: Image = await self.do(
             Delivery.finish_image,
             FinishImage(
-                region=region, image=image, verified=verified, share_with=bake.share_with, deprecate_after_days=bake.deprecate_after_days
-            ), what="Stamp and share it",
-        )  # fmt: skip
+                region=region,
+                image=image,
+                verified=verified,
+                share_with=bake.share_with,
+                deprecate_after_days=bake.deprecate_after_days,
+            ),
+            what="Stamp and share it",
+        )
         return finished

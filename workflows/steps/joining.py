@@ -35,7 +35,10 @@ class JoiningSteps(ReleasingSteps):
             await self.do(
                 Groups.put_policies,
                 PutPolicies(
-                    region=self.region, group=self.green, policies=policies, label=names.resource_label(first.load_balancers[0], first.arn)
+                    region=self.region,
+                    group=self.green,
+                    policies=policies,
+                    label=names.resource_label(first.load_balancers[0], first.arn),
                 ),
                 what="Set the scaling policy on the balancer's requests",
             )

@@ -25,7 +25,10 @@ class LaunchingSteps(SharedBakeSteps, MakingSteps):
 
     @step("Find the image of the tag, or bake it", phase="baking")
     async def find_or_bake_image(self) -> Image:
-        self.images = await self.do(Images.find_images, FindImages(region=self.region, application=self.identity.application))
+        self.images = await self.do(
+            Images.find_images,
+            FindImages(region=self.region, application=self.identity.application),
+        )
         found = reusable(self.images, self.identity)
         if found:
             self.checklist.note(f"{found.id} was baked before")
@@ -34,14 +37,24 @@ class LaunchingSteps(SharedBakeSteps, MakingSteps):
         await self.run_hooks("pre_bake")
         self.bake = BakeLink(workflow_id=self.identity.workflow_id)
         self.checklist.note(f"baking: {self.identity.workflow_id}")
-        self.before("leave the bake", self.leave_bake, f"temporal workflow cancel --workflow-id {self.identity.workflow_id}")
+        self.before(
+            "leave the bake",
+            self.leave_bake,
+            f"temporal workflow cancel --workflow-id {self.identity.workflow_id}",
+        )
         self.image = image = await self.baked(
-            BakeRequest(stack=self.identity.stack or self.stack.name, tag=self.version.tag, commit=self.version.commit)
+            BakeRequest(
+                stack=self.identity.stack or self.stack.name,
+                tag=self.version.tag,
+                commit=self.version.commit,
+            )
         )
         self.checklist.note(f"{image.id}, baked now")
         if self.blue:
             # Hours may have passed since blue was last seen.
-            world: Observation = await self.do(Balancers.observe, Observe(region=self.region, groups=(self.blue.name,)))
+            world: Observation = await self.do(
+                Balancers.observe, Observe(region=self.region, groups=(self.blue.name,))
+            )
             self.groups |= world.groups
         return image
 
@@ -58,4 +71,8 @@ class LaunchingSteps(SharedBakeSteps, MakingSteps):
     @step("Set its scaling policies", phase="launching")
     async def set_scaling_policies(self) -> None:
         if not await self.make_policies():
-            self.checklist.skip("the stack has none that can be set before the attach" if self.stack.scaling else "the stack has none")
+            self.checklist.skip(
+                "the stack has none that can be set before the attach"
+                if self.stack.scaling
+                else "the stack has none"
+            )

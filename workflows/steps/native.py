@@ -30,46 +30,84 @@ class OverSsm:
         do, patience = self._do, self._do.stack.patience
         async with do.making("instance", self._what):
             self._instance = await do.where_there_is_capacity(
-                lambda number, subnet: self._launch(number, subnet, image, security_group, user_data)
+                lambda number, subnet: self._launch(
+                    number, subnet, image, security_group, user_data
+                )
             )
         await do.do(
-            Builders.builder_online, BuilderRef(region=do.region, id=self._instance), poll(patience.confirm, patience.healthy),
+            Builders.builder_online,
+            BuilderRef(region=do.region, id=self._instance),
+            poll(patience.confirm, patience.healthy),
             what="Wait until its SSM agent answers",
-        )  # fmt: skip
+        )
 
-    async def _launch(self, number: int, subnet: str, image: str, security_group: str, user_data: str) -> str:
+    async def _launch(
+        self, number: int, subnet: str, image: str, security_group: str, user_data: str
+    ) -> str:
         do, bake = self._do, self._do.stack.bake
         return await do.do(
             Builders.launch_builder,
             LaunchBuilder(
-                region=do.region, image=image, type=bake.instance_type or do.stack.instance.type, subnet=subnet,
-                security_group=security_group, tags=do.tags, profile=bake.profile, dead_man_minutes=bake.dead_man_minutes,
-                kms_key=bake.kms_key, user_data=user_data,
+                region=do.region,
+                image=image,
+                type=bake.instance_type or do.stack.instance.type,
+                subnet=subnet,
+                security_group=security_group,
+                tags=do.tags,
+                profile=bake.profile,
+                dead_man_minutes=bake.dead_man_minutes,
+                kms_key=bake.kms_key,
+                user_data=user_data,
                 # Another subnet is another launch: the same token with other parameters is refused.
-                token=names.token(do.release, self._what if number == 1 else f"{self._what} {number}"),
+                token=names.token(
+                    do.release, self._what if number == 1 else f"{self._what} {number}"
+                ),
             ),
-        )  # fmt: skip
+        )
 
     async def run_phase(self, phase: str, recipe: str = "") -> None:
         """The recipe's scripts of that phase; a worker that takes over finds the command that runs. `recipe` is what they must be."""
-        do, bake, identity, log = self._do, self._do.stack.bake, self._do.identity, f"{self._do.log}/{phase}.log"
+        do, bake, identity, log = (
+            self._do,
+            self._do.stack.bake,
+            self._do.identity,
+            f"{self._do.log}/{phase}.log",
+        )
         do.checklist.note(f"log: s3://{bake.artifacts_bucket}/{log}")
         patience = do.stack.patience
         command: str = await do.do(
             Provisioning.start_phase,
             StartPhase(
-                region=do.region, instance=self._instance, phase=phase, token=names.token(do.release, phase), bucket=bake.artifacts_bucket,
-                log=log, timeout=patience.provision, recipe=recipe, made_of=made_of(do.stack), manifest=do.manifest if phase == "code" else "",
+                region=do.region,
+                instance=self._instance,
+                phase=phase,
+                token=names.token(do.release, phase),
+                bucket=bake.artifacts_bucket,
+                log=log,
+                timeout=patience.provision,
+                recipe=recipe,
+                made_of=made_of(do.stack),
+                manifest=do.manifest if phase == "code" else "",
                 variables={
-                    "OVENBIRD_APPLICATION": identity.application, "OVENBIRD_REPOSITORY": do.stack.application.repository,
-                    "OVENBIRD_TAG": identity.tag, "OVENBIRD_COMMIT": identity.commit, "OVENBIRD_CREDENTIAL": do.credential,
+                    "OVENBIRD_APPLICATION": identity.application,
+                    "OVENBIRD_REPOSITORY": do.stack.application.repository,
+                    "OVENBIRD_TAG": identity.tag,
+                    "OVENBIRD_COMMIT": identity.commit,
+                    "OVENBIRD_CREDENTIAL": do.credential,
                 },
             ),
             poll(patience.confirm, patience.healthy),
-        )  # fmt: skip
+        )
         await do.do(
             Provisioning.phase_finished,
-            CommandRef(region=do.region, instance=self._instance, id=command, phase=phase, bucket=bake.artifacts_bucket, log=log),
+            CommandRef(
+                region=do.region,
+                instance=self._instance,
+                id=command,
+                phase=phase,
+                bucket=bake.artifacts_bucket,
+                log=log,
+            ),
             poll(patience.confirm, patience.provision),
         )
 
@@ -93,13 +131,21 @@ class NativeBuilder(OverSsm):
     async def image(self) -> str:
         do, patience = self._do, self._do.stack.patience
         await do.do(
-            Builders.stop_builder, BuilderRef(region=do.region, id=self._instance), poll(patience.confirm, patience.healthy),
+            Builders.stop_builder,
+            BuilderRef(region=do.region, id=self._instance),
+            poll(patience.confirm, patience.healthy),
             what="Stop it, so that its disk is at rest",
-        )  # fmt: skip
+        )
         async with do.making("image", do.image_name):
             image: str = await do.do(
                 Images.ensure_image,
-                EnsureImage(region=do.region, name=do.image_name, instance=self._instance, release=do.release, tags=do.tags),
+                EnsureImage(
+                    region=do.region,
+                    name=do.image_name,
+                    instance=self._instance,
+                    release=do.release,
+                    tags=do.tags,
+                ),
             )
         return image
 

@@ -33,7 +33,11 @@ class PackerBuilder:
 
     async def check(self) -> None:
         """Before anything is made: is there a packer, and does it like the template?"""
-        await self._do.do(Packer.validate_template, self._build(ANY_GROUP, self._do.subnets[0]), what="Does Packer accept the template?")
+        await self._do.do(
+            Packer.validate_template,
+            self._build(ANY_GROUP, self._do.subnets[0]),
+            what="Does Packer accept the template?",
+        )
 
     async def launch(self, security_group: str) -> None:
         self._run = asyncio.create_task(self._packer(security_group))
@@ -53,9 +57,11 @@ class PackerBuilder:
     async def destroy(self) -> None:
         """What Packer itself makes beside the instance."""
         await self._do.certainly(
-            Builders.delete_key_pair, BuilderRef(region=self._do.region, id=self._key_pair),
-            poll_certainly(self._do.stack.patience.confirm, self._do.way_back), what="Delete the key pair",
-        )  # fmt: skip
+            Builders.delete_key_pair,
+            BuilderRef(region=self._do.region, id=self._key_pair),
+            poll_certainly(self._do.stack.patience.confirm, self._do.way_back),
+            what="Delete the key pair",
+        )
         if ("key pair", self._key_pair) in self._do.ledger:
             self._do.gone("key pair", self._key_pair)
 
@@ -65,22 +71,29 @@ class PackerBuilder:
         do.checklist.note(f"log: s3://{do.stack.bake.artifacts_bucket}/{do.log}/packer.log")
         name = do.image_name
         async with (
-            do.making("key pair", self._key_pair, foreign=True), do.making("instance", "builder", foreign=True),
+            do.making("key pair", self._key_pair, foreign=True),
+            do.making("instance", "builder", foreign=True),
             do.making("image", name, foreign=True),
-        ):  # fmt: skip
+        ):
             return await do.where_there_is_capacity(
                 lambda _, subnet: do.do(
-                    Packer.run_packer, self._build(security_group, subnet),
-                    foreign_process(patience.confirm, patience.healthy + patience.provision + patience.image), what="Packer",
+                    Packer.run_packer,
+                    self._build(security_group, subnet),
+                    foreign_process(
+                        patience.confirm, patience.healthy + patience.provision + patience.image
+                    ),
+                    what="Packer",
                 )
-            )  # fmt: skip
+            )
 
     async def _until(self, stage: Stage | None) -> None:
         """Until the run is there, or over. Raises what it failed with; a cancel takes the run with it."""
         run = self._run
         assert run
         try:
-            await workflow.wait_condition(lambda: run.done() or (stage is not None and self.stage >= stage))
+            await workflow.wait_condition(
+                lambda: run.done() or (stage is not None and self.stage >= stage)
+            )
         except asyncio.CancelledError:
             run.cancel()
             await asyncio.gather(run, return_exceptions=True)
@@ -91,10 +104,29 @@ class PackerBuilder:
     def _build(self, security_group: str, subnet: str) -> PackerBuild:
         do, bake, identity = self._do, self._do.stack.bake, self._do.identity
         return PackerBuild(
-            region=do.region, vpc=do.stack.network.vpc, subnet=subnet, security_group=security_group, source_ami=identity.base_image,
-            instance_type=bake.instance_type or do.stack.instance.type, profile=bake.profile or "", key_pair=self._key_pair,
-            image_name=do.image_name, release=do.release, tag=identity.tag, commit=identity.commit, application=identity.application,
-            repository=do.stack.application.repository, dead_man_minutes=bake.dead_man_minutes, tags=do.tags, settings=bake.packer,
-            bucket=bake.artifacts_bucket, log=f"{do.log}/packer.log", recipe=identity.recipe, made_of=made_of(do.stack), manifest=do.manifest, credential=do.credential,
-            poll=do.stack.patience.poll, patience=do.stack.patience.image,
-        )  # fmt: skip
+            region=do.region,
+            vpc=do.stack.network.vpc,
+            subnet=subnet,
+            security_group=security_group,
+            source_ami=identity.base_image,
+            instance_type=bake.instance_type or do.stack.instance.type,
+            profile=bake.profile or "",
+            key_pair=self._key_pair,
+            image_name=do.image_name,
+            release=do.release,
+            tag=identity.tag,
+            commit=identity.commit,
+            application=identity.application,
+            repository=do.stack.application.repository,
+            dead_man_minutes=bake.dead_man_minutes,
+            tags=do.tags,
+            settings=bake.packer,
+            bucket=bake.artifacts_bucket,
+            log=f"{do.log}/packer.log",
+            recipe=identity.recipe,
+            made_of=made_of(do.stack),
+            manifest=do.manifest,
+            credential=do.credential,
+            poll=do.stack.patience.poll,
+            patience=do.stack.patience.image,
+        )

@@ -20,22 +20,38 @@ with workflow.unsafe.imports_passed_through():
 
 
 class PruningSteps(ParkingSteps):
-    @step("Prune all but the last five deployments: groups, templates, images, snapshots", phase="pruning")
+    @step(
+        "Prune all but the last five deployments: groups, templates, images, snapshots",
+        phase="pruning",
+    )
     async def prune(self) -> tuple[str, ...]:
         """Returns what is gone. What cannot be pruned stays, is named in the notes, and is tried again by the next release."""
-        serving = [deployment.name for deployment in self.deployments if deployment.state is State.SERVING]
+        serving = [
+            deployment.name for deployment in self.deployments if deployment.state is State.SERVING
+        ]
         if serving != [self.green]:
-            self.operator.notes.append(f"nothing was pruned: AWS shows {serving or 'nobody'} as serving, not {self.green}")
+            self.operator.notes.append(
+                f"nothing was pruned: AWS shows {serving or 'nobody'} as serving, not {self.green}"
+            )
             self.checklist.skip("AWS does not show what it should")
             return ()
         doomed = to_prune(self.deployments, self.stack.retention.deployments)
         gone = [d for d in doomed if await self.tried(f"prune {d.name}", self._prune_deployment(d))]
         kept = [deployment for deployment in self.deployments if deployment not in gone]
         pruned: list[str] = []
-        await self.tried("prune images", self._prune_images(self.region, self.images, kept, gone, pruned))
+        await self.tried(
+            "prune images", self._prune_images(self.region, self.images, kept, gone, pruned)
+        )
         for copy in () if self.stack.bake.made_by else self.stack.bake.copies:
-            await self.tried(f"prune the copies in {copy.region}", self._prune_copies(copy.region, kept, gone, pruned))
-        self.checklist.note(f"deployments: {len(gone)}, images: {len(pruned)}" if gone or pruned else "nothing to prune")
+            await self.tried(
+                f"prune the copies in {copy.region}",
+                self._prune_copies(copy.region, kept, gone, pruned),
+            )
+        self.checklist.note(
+            f"deployments: {len(gone)}, images: {len(pruned)}"
+            if gone or pruned
+            else "nothing to prune"
+        )
         return (*(deployment.name for deployment in gone), *pruned)
 
     async def _prune_deployment(self, deployment: Deployment) -> None:
@@ -50,7 +66,10 @@ class PruningSteps(ParkingSteps):
             await self.certainly(Templates.delete_launch_template, mine, QUICK, what=what)
             self.gone(TEMPLATE, deployment.name)
         await self.certainly(
-            Groups.delete_empty_group, GroupRef(region=self.region, name=deployment.name), QUICK, what=f"Delete the group {deployment.name}"
+            Groups.delete_empty_group,
+            GroupRef(region=self.region, name=deployment.name),
+            QUICK,
+            what=f"Delete the group {deployment.name}",
         )
         self.gone(GROUP, deployment.name)
         if deployment.group.launch_configuration == deployment.name:
@@ -58,33 +77,50 @@ class PruningSteps(ParkingSteps):
             await self.certainly(Templates.delete_launch_configuration, mine, QUICK, what=what)
             self.gone(CONFIGURATION, deployment.name)
 
-    async def _prune_copies(self, region: str, kept: list[Deployment], gone: list[Deployment], pruned: list[str]) -> None:
+    async def _prune_copies(
+        self, region: str, kept: list[Deployment], gone: list[Deployment], pruned: list[str]
+    ) -> None:
         """By the same rule: what a stack over there uses is in use."""
         asked = FindImages(region=region, application=self.stack.application.name)
-        images = await self.certainly(Images.find_images, asked, QUICK, what=f"Which copies are in {region}?")
+        images = await self.certainly(
+            Images.find_images, asked, QUICK, what=f"Which copies are in {region}?"
+        )
         await self._prune_images(region, images, kept, gone, pruned)
 
     async def _prune_images(
-        self, region: str, images: list[Image], kept: list[Deployment], gone: list[Deployment], pruned: list[str]
-    ) -> None:  # fmt: skip
+        self,
+        region: str,
+        images: list[Image],
+        kept: list[Deployment],
+        gone: list[Deployment],
+        pruned: list[str],
+    ) -> None:
         retention = self.stack.retention
         candidates = images_to_prune(
-            images, kept, gone, now=workflow.now(), unreleased=timedelta(days=retention.unreleased_image_days),
+            images,
+            kept,
+            gone,
+            now=workflow.now(),
+            unreleased=timedelta(days=retention.unreleased_image_days),
             shared=timedelta(days=retention.shared_image_days),
-        )  # fmt: skip
+        )
         if not candidates:
             return
         users: dict[str, list[str]] = await self.certainly(
-            Images.find_users, FindUsers(region=region, images=tuple(image.id for image in candidates)), QUICK,
+            Images.find_users,
+            FindUsers(region=region, images=tuple(image.id for image in candidates)),
+            QUICK,
             what="Who uses these images?",
-        )  # fmt: skip
+        )
         for image in candidates:
             if why := in_the_way(image, users[image.id]):
                 self.operator.notes.append(f"{image.id} ({image.name}) stays: {why}")
                 continue
             await self.certainly(
-                Images.delete_image, ImageRef(region=region, id=image.id, unprotect=image.protection == "ours"), QUICK,
+                Images.delete_image,
+                ImageRef(region=region, id=image.id, unprotect=image.protection == "ours"),
+                QUICK,
                 what=f"Delete the image {image.name} and its snapshots",
-            )  # fmt: skip
+            )
             self.gone("image", image.id)
             pruned.append(image.id)

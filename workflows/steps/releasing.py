@@ -27,7 +27,16 @@ with workflow.unsafe.imports_passed_through():
     from domain.config import Hook, Stack
     from domain.errors import DIRTY, ROLLED_BACK, Unhealthy
     from domain.health import Healthy, NotYet, Seen
-    from domain.models import Deployment, Group, Image, Observation, Released, State, TargetGroup, Version
+    from domain.models import (
+        Deployment,
+        Group,
+        Image,
+        Observation,
+        Released,
+        State,
+        TargetGroup,
+        Version,
+    )
     from domain.status import BakeLink, Side, Status
 
 
@@ -63,19 +72,29 @@ class Admitted:
 
 class ReleasingSteps(RestoringSteps):
     def __init__(self, operator: Operator, admitted: Admitted) -> None:
-        self.stack, self.version, self.requested_by = admitted.stack, admitted.version, admitted.requested_by
+        self.stack, self.version, self.requested_by = (
+            admitted.stack,
+            admitted.version,
+            admitted.requested_by,
+        )
         self.blue = admitted.blue
         self.deployments = admitted.deployments
         self.target_groups = admitted.target_groups
         self.arns = tuple(group.arn for group in admitted.target_groups)
         # Blue leaves, and comes back to, what it is in: the stack may name further target groups by now.
-        self.blue_arns = tuple(arn for arn in self.arns if self.blue and arn in self.blue.group.target_groups)
-        self.traffic: Strategy = Weighted(self, admitted.routing) if admitted.routing else Attach(self)
+        self.blue_arns = tuple(
+            arn for arn in self.arns if self.blue and arn in self.blue.group.target_groups
+        )
+        self.traffic: Strategy = (
+            Weighted(self, admitted.routing) if admitted.routing else Attach(self)
+        )
         self.region = self.stack.region
         self.patience = self.stack.patience
         info = workflow.info()
         self.release = names.owner(info.workflow_id, info.original_execution_run_id)
-        self.green = names.deployment(self.stack.name, self.version.tag, info.original_execution_run_id)
+        self.green = names.deployment(
+            self.stack.name, self.version.tag, info.original_execution_run_id
+        )
         self.settle, self.way_back = self.patience.settle, self.patience.way_back
         # What green's minimum is once it serves alone.
         self.green_min = self.stack.capacity.min
@@ -112,16 +131,28 @@ class ReleasingSteps(RestoringSteps):
     @property
     def green_target_group(self) -> TargetGroup:
         """The first that green joins: policies and metrics are its."""
-        return next(group for group in self.target_groups if group.arn == self.traffic.green_arns[0])
+        return next(
+            group for group in self.target_groups if group.arn == self.traffic.green_arns[0]
+        )
 
     def marks_of_serving(self) -> dict[str, str]:
         """On green, once it serves: nothing is left to restore."""
         return {
-            names.STATE: State.SERVING.value, names.SERVED_AT: workflow.now().isoformat(), names.RESTORE_MIN: "",
-            names.WOKEN_BY: "", names.RESTORE_REBALANCE: "",
-        }  # fmt: skip
+            names.STATE: State.SERVING.value,
+            names.SERVED_AT: workflow.now().isoformat(),
+            names.RESTORE_MIN: "",
+            names.WOKEN_BY: "",
+            names.RESTORE_REBALANCE: "",
+        }
 
-    def before(self, what: str, undo: Callable[[], Coroutine[Any, Any, None]], by_hand: str, *, vital: bool = False) -> None:
+    def before(
+        self,
+        what: str,
+        undo: Callable[[], Coroutine[Any, Any, None]],
+        by_hand: str,
+        *,
+        vital: bool = False,
+    ) -> None:
         """Register how to undo what is about to be done: a lost reply must not lose the way back."""
         self._undo.append(Undo(what, undo, by_hand, vital))
 
@@ -139,11 +170,13 @@ class ReleasingSteps(RestoringSteps):
             self.operator.no_way_back = "it is being rolled back already"
             left = await shielded(self._roll_back(), self.operator.notes.append)
             raise self._ended_badly(left) from error
-        self.operator.no_way_back = (
-            "the point of no return has passed: the old deployment is being parked; use rollback once this release has ended"
-        )
+        self.operator.no_way_back = "the point of no return has passed: the old deployment is being parked; use rollback once this release has ended"
 
-    @step("Roll back: blue serves exactly as before, what was made for green is gone", phase="rolling_back", extra=True)
+    @step(
+        "Roll back: blue serves exactly as before, what was made for green is gone",
+        phase="rolling_back",
+        extra=True,
+    )
     async def _roll_back(self) -> list[Undo]:
         """Every compensation in reverse, each on its own; returns those that AWS refused for a day."""
         left = []
@@ -153,7 +186,9 @@ class ReleasingSteps(RestoringSteps):
             try:
                 await undo.run()
             except FAILURES as error:
-                self.operator.notes.append(f"could not {undo.what}: {describe(error)}; by hand: {undo.by_hand}")
+                self.operator.notes.append(
+                    f"could not {undo.what}: {describe(error)}; by hand: {undo.by_hand}"
+                )
                 left.append(undo)
                 if undo.vital:
                     left += reversed(self._undo)
@@ -167,7 +202,10 @@ class ReleasingSteps(RestoringSteps):
             if hook.when == "on_rollback":
                 try:
                     await self.certainly(
-                        Hooks.run_hook, self._hook(hook), poll(self.patience.confirm, hook.timeout), what=f"Hook {hook.name}"
+                        Hooks.run_hook,
+                        self._hook(hook),
+                        poll(self.patience.confirm, hook.timeout),
+                        what=f"Hook {hook.name}",
                     )
                 except FAILURES as error:
                     self.operator.notes.append(f"the hook {hook.name}: {describe(error)}")
@@ -176,23 +214,42 @@ class ReleasingSteps(RestoringSteps):
         """One after the other. Raises the ActivityError of the first that says no, or nothing in time."""
         for hook in self.stack.hooks:
             if hook.when == when:
-                words = await self.do(Hooks.run_hook, self._hook(hook), poll(self.patience.confirm, hook.timeout), what=f"Hook {hook.name}")
+                words = await self.do(
+                    Hooks.run_hook,
+                    self._hook(hook),
+                    poll(self.patience.confirm, hook.timeout),
+                    what=f"Hook {hook.name}",
+                )
                 self.operator.notes.append(f"hook {hook.name}: {words or 'passed'}")
 
     def _hook(self, hook: Hook) -> RunHook:
         green = self.groups.get(self.green)
         about = {
-            "stack": self.stack.name, "tag": self.version.tag, "commit": self.version.commit, "deployment": self.green,
-            "serving": self.blue.tag if self.blue else "", "requested_by": self.requested_by, "reason": self.reason,
-        }  # fmt: skip
+            "stack": self.stack.name,
+            "tag": self.version.tag,
+            "commit": self.version.commit,
+            "deployment": self.green,
+            "serving": self.blue.tag if self.blue else "",
+            "requested_by": self.requested_by,
+            "reason": self.reason,
+        }
         return RunHook(
-            region=self.region, hook=hook, delivery=names.token(self.release, "hook", hook.name), about=about,
-            instances=tuple(i.id for i in green.instances if health.is_healthy(i, self.traffic.green_arns)) if green and hook.command else (),
-        )  # fmt: skip
+            region=self.region,
+            hook=hook,
+            delivery=names.token(self.release, "hook", hook.name),
+            about=about,
+            instances=tuple(
+                i.id for i in green.instances if health.is_healthy(i, self.traffic.green_arns)
+            )
+            if green and hook.command
+            else (),
+        )
 
     async def until_it_may(self, not_before: str | None = None) -> None:
         """The stack's windows and freezes, and what whoever approved said, are waited for; a rollback waits for none of them."""
-        if self.kind != "release" or not (self.stack.cutover.windows or self.stack.cutover.freezes or not_before):
+        if self.kind != "release" or not (
+            self.stack.cutover.windows or self.stack.cutover.freezes or not_before
+        ):
             return
         freezes = [(freeze.begin, freeze.end) for freeze in self.stack.cutover.freezes]
         windows = self.stack.cutover.windows
@@ -201,29 +258,44 @@ class ReleasingSteps(RestoringSteps):
             earliest = max(now, datetime.fromisoformat(not_before)) if not_before else now
             opens = earliest if self.urgent else opens_at(earliest, windows, freezes)
             if opens is None:
-                raise Unhealthy("no cutover may begin within a year: see cutover.windows and cutover.freezes")
+                raise Unhealthy(
+                    "no cutover may begin within a year: see cutover.windows and cutover.freezes"
+                )
             if opens <= now:
                 return
             self.checklist.note(f"the cutover may begin at {opens:%Y-%m-%d %H:%M} UTC")
-            await self.operator.wait((opens - now).total_seconds(), summary="until the cutover may begin")
+            await self.operator.wait(
+                (opens - now).total_seconds(), summary="until the cutover may begin"
+            )
 
     def _ended_badly(self, left: list[Undo]) -> ApplicationError:
-        serving = f"{self.stack.name} serves {self.blue.tag} as before" if self.blue else f"{self.stack.name} serves nothing, as before"
+        serving = (
+            f"{self.stack.name} serves {self.blue.tag} as before"
+            if self.blue
+            else f"{self.stack.name} serves nothing, as before"
+        )
         if left:
             if any(undo.vital for undo in left):
                 serving = f"{self.green} ({self.version.tag}) goes on serving, since blue could not be restored"
-            self.outcome = "\n".join([
-                f"{self.reason}. The way back failed: {serving}. Left to do, once AWS lets you:", *(f"  {undo.what}: {undo.by_hand}" for undo in left)
-            ])  # fmt: skip
+            self.outcome = "\n".join(
+                [
+                    f"{self.reason}. The way back failed: {serving}. Left to do, once AWS lets you:",
+                    *(f"  {undo.what}: {undo.by_hand}" for undo in left),
+                ]
+            )
         else:
             self.outcome = f"{self.reason}. Rolled back: {serving}, nothing is left behind"
         self.enter("dirty" if left else "rolled_back")
         self.show()
         details = {
-            "stack": self.stack.name, "tag": self.version.tag, "reason": self.reason,
+            "stack": self.stack.name,
+            "tag": self.version.tag,
+            "reason": self.reason,
             "left": [{"what": undo.what, "by_hand": undo.by_hand} for undo in left],
-        }  # fmt: skip
-        return ApplicationError(self.outcome, details, type=DIRTY if left else ROLLED_BACK, non_retryable=True)
+        }
+        return ApplicationError(
+            self.outcome, details, type=DIRTY if left else ROLLED_BACK, non_retryable=True
+        )
 
     def released(self, *, image: str | None, pruned: tuple[str, ...] = ()) -> Released:
         """The good end, of a release and of a rollback."""
@@ -231,15 +303,28 @@ class ReleasingSteps(RestoringSteps):
         self.enter("released")
         self.show()
         return Released(
-            stack=self.stack.name, tag=self.version.tag, commit=self.version.commit, deployment=self.green, image=image,
-            parked=self.blue.name if self.blue else None, pruned=pruned, notes=tuple(self.operator.notes),
-        )  # fmt: skip
+            stack=self.stack.name,
+            tag=self.version.tag,
+            commit=self.version.commit,
+            deployment=self.green,
+            image=image,
+            parked=self.blue.name if self.blue else None,
+            pruned=pruned,
+            notes=tuple(self.operator.notes),
+        )
 
     async def look(self, *, launching: bool = False) -> Observation:
         """One read of both groups and all targets; what the operator sees comes from it."""
         both = (self.green, self.blue.name) if self.blue else (self.green,)
         world: Observation = await self.do(
-            Balancers.observe, Observe(region=self.region, groups=both, target_groups=self.arns, explain=self.green, launching=launching)
+            Balancers.observe,
+            Observe(
+                region=self.region,
+                groups=both,
+                target_groups=self.arns,
+                explain=self.green,
+                launching=launching,
+            ),
         )
         self.groups = world.groups
         return world
@@ -261,13 +346,21 @@ class ReleasingSteps(RestoringSteps):
                 seen = seen.with_read(green, self.traffic.green_arns)
             waited = workflow.time() - started - (self.operator.seconds_paused - paused)
             verdict = health.judge(
-                green, seen, self.traffic.green_arns, waited=waited, patience=self.patience.healthy, reads=reads,
+                green,
+                seen,
+                self.traffic.green_arns,
+                waited=waited,
+                patience=self.patience.healthy,
+                reads=reads,
                 may_lose=self.stack.health.may_lose,
-            )  # fmt: skip
+            )
             if isinstance(verdict, health.Unhealthy):
                 raise Unhealthy(f"{self.version.tag} is not fit to serve: {verdict.reason}")
             if green and await self._follow_blue(green):
-                seen, interval = Seen(instances=seen.instances, lost=seen.lost, found=True), self.patience.first_look
+                seen, interval = (
+                    Seen(instances=seen.instances, lost=seen.lost, found=True),
+                    self.patience.first_look,
+                )
                 # What was launched only now has all the time there is.
                 started, paused = workflow.time(), self.operator.seconds_paused
             elif isinstance(verdict, Healthy):
@@ -277,16 +370,24 @@ class ReleasingSteps(RestoringSteps):
             elif isinstance(verdict, NotYet):
                 self.checklist.note(verdict.reason)
                 slowest = self.patience.look_every(self.patience.healthy)
-                interval = self.patience.confirm if seen.streak else min(slowest, max(interval, 0.1) * 1.5)
+                interval = (
+                    self.patience.confirm if seen.streak else min(slowest, max(interval, 0.1) * 1.5)
+                )
 
     async def _follow_blue(self, green: Group) -> bool:
         """Did blue outgrow green? Then green grows first: at the cutover it must carry what blue carries by then."""
-        size = capacity.needed(self.groups.get(self.blue.name) if self.blue else None, self.stack.capacity)
+        size = capacity.needed(
+            self.groups.get(self.blue.name) if self.blue else None, self.stack.capacity
+        )
         if self.blue is None or size <= green.desired:
             return False
         least, most = capacity.bounds(size, self.stack.capacity)
         self.checklist.note(f"blue has grown to {size}: green follows")
-        await self.do(Groups.resize, Resize(region=self.region, group=self.green, min=least, max=most, desired=size), QUICK)
+        await self.do(
+            Groups.resize,
+            Resize(region=self.region, group=self.green, min=least, max=most, desired=size),
+            QUICK,
+        )
         return True
 
     def status(self) -> Status:
@@ -295,7 +396,9 @@ class ReleasingSteps(RestoringSteps):
             "green": self._side(self.green, self.version.tag),
         }
         healthy = {
-            role: health.healthy_targets(self.groups[side.deployment], self._arns_of(side.deployment))
+            role: health.healthy_targets(
+                self.groups[side.deployment], self._arns_of(side.deployment)
+            )
             for role, side in sides.items()
             if side and side.healthy is not None
         }
@@ -325,9 +428,13 @@ class ReleasingSteps(RestoringSteps):
         in_balancer = not traffic.detached(group, arns)
         looked_at = any(instance.targets for instance in group.instances)
         return Side(
-            deployment=name, tag=tag, desired=group.desired, minimum=group.min, in_balancer=in_balancer,
+            deployment=name,
+            tag=tag,
+            desired=group.desired,
+            minimum=group.min,
+            in_balancer=in_balancer,
             healthy=health.healthy_units(group, arns) if in_balancer and looked_at else None,
-        )  # fmt: skip
+        )
 
     def _arns_of(self, name: str) -> tuple[str, ...]:
         return self.traffic.green_arns if name == self.green else self.blue_arns

@@ -24,14 +24,20 @@ class RestoringSteps(Steps):
     patience: Patience
     groups: dict[str, Group]
 
-    async def reattach(self, blue: str, target_groups: tuple[str, ...], *, beside: str | None = None) -> None:
+    async def reattach(
+        self, blue: str, target_groups: tuple[str, ...], *, beside: str | None = None
+    ) -> None:
         """
         Blue is in the balancer again, as large as what serves beside it by now, and every instance healthy there, before that may go.
 
         As often in a row as makes a green healthy: right after a detach AWS still shows what was. And attached at each look that
         does not show it so: a detach that hung may take effect late. Raises Unhealthy after a day, or where blue is gone.
         """
-        look = Observe(region=self.region, groups=(blue, beside) if beside else (blue,), target_groups=target_groups)
+        look = Observe(
+            region=self.region,
+            groups=(blue, beside) if beside else (blue,),
+            target_groups=target_groups,
+        )
         interval = self.patience.first_look
         deadline = workflow.time() + self.way_back
         asked, streak = False, 0
@@ -42,13 +48,18 @@ class RestoringSteps(Steps):
             if group is None:
                 raise Unhealthy(f"{blue} is gone: somebody deleted it")
             if not asked or not set(target_groups) <= set(group.target_groups):
-                await self.certainly(Balancers.attach, Membership(region=self.region, group=blue, target_groups=target_groups))
+                await self.certainly(
+                    Balancers.attach,
+                    Membership(region=self.region, group=blue, target_groups=target_groups),
+                )
                 asked, streak = True, 0
                 continue
             # Alone in the balancer green may have grown: blue gets that load back.
             size = min(green.desired if green else 0, group.max)
             if size > group.desired:
-                await self.certainly(Groups.resize, Resize(region=self.region, group=blue, desired=size))
+                await self.certainly(
+                    Groups.resize, Resize(region=self.region, group=blue, desired=size)
+                )
                 streak = 0
             elif health.healthy_units(group, target_groups) >= group.desired:
                 streak += 1
@@ -57,7 +68,12 @@ class RestoringSteps(Steps):
             else:
                 streak = 0
             if workflow.time() > deadline:
-                raise Unhealthy(f"{blue} did not become healthy again: {health.explain(group, target_groups)}")
+                raise Unhealthy(
+                    f"{blue} did not become healthy again: {health.explain(group, target_groups)}"
+                )
             self.checklist.note(f"{blue}: {health.explain(group, target_groups)}")
-            await workflow.sleep(self.patience.confirm if streak else interval, summary="until blue is looked at again")
+            await workflow.sleep(
+                self.patience.confirm if streak else interval,
+                summary="until blue is looked at again",
+            )
             interval = min(SLOWEST_LOOK, interval * 1.5)

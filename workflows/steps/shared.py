@@ -27,11 +27,18 @@ class SharedBakeSteps(Steps):
         that moment; and once more where it was another stack's bake, which asked for less.
         """
         me, asked_less = workflow.info(), 0
-        join = JoinBake(workflow_id=self.identity.workflow_id, task_queue=me.task_queue, request=request, waiter=me.workflow_id)
+        join = JoinBake(
+            workflow_id=self.identity.workflow_id,
+            task_queue=me.task_queue,
+            request=request,
+            waiter=me.workflow_id,
+        )
         while True:
             run = await self.do(Bakes.join_bake, join)
             try:
-                image: Image = await self.do(Bakes.bake_finished, run, poll(self.patience.confirm, A_DAY.total_seconds()))
+                image: Image = await self.do(
+                    Bakes.bake_finished, run, poll(self.patience.confirm, A_DAY.total_seconds())
+                )
             except ActivityError as error:
                 if not is_verdict(error, BakeAbandoned):
                     raise
@@ -40,7 +47,9 @@ class SharedBakeSteps(Steps):
                 return self._here(image)
             asked_less += 1
             if asked_less > 2:
-                raise BakeFailed(f"{run.workflow_id} made {image.id} without launching it once, which {self.stack.name} asks for")
+                raise BakeFailed(
+                    f"{run.workflow_id} made {image.id} without launching it once, which {self.stack.name} asks for"
+                )
 
     def _here(self, image: Image) -> Image:
         region = self.stack.region
@@ -53,4 +62,7 @@ class SharedBakeSteps(Steps):
         return image.model_copy(update={"id": image.copies[region], "snapshots": (), "copies": {}})
 
     async def leave_bake(self) -> None:
-        await self.certainly(Bakes.leave_bake, LeaveBake(workflow_id=self.identity.workflow_id, waiter=workflow.info().workflow_id))
+        await self.certainly(
+            Bakes.leave_bake,
+            LeaveBake(workflow_id=self.identity.workflow_id, waiter=workflow.info().workflow_id),
+        )

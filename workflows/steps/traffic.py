@@ -79,7 +79,9 @@ class Weighted:
         self._percent = 0 if do.blue else 100
         self._blue = next(group for group in do.target_groups if group.arn == routing.live)
         self._shifted_at: datetime | None = None
-        self.until_approval = "blue alone serves until the approval" + (", green is in the preview" if routing.preview else "")
+        self.until_approval = "blue alone serves until the approval" + (
+            ", green is in the preview" if routing.preview else ""
+        )
 
     async def show(self, do: ReleasingSteps) -> None:
         if not self._routing.preview or not do.blue:
@@ -87,16 +89,26 @@ class Weighted:
         arns = tuple(rule.arn for rule in self._routing.preview)
         back = PointRules(region=do.region, rules=arns, target_group=self._routing.live)
         do.before(
-            "let the preview show blue", lambda: do.certainly(Rules.point_rules, back),
-            "; ".join(f"aws elbv2 modify-rule --rule-arn {arn} --actions Type=forward,TargetGroupArn={self._routing.live}" for arn in arns),
-        )  # fmt: skip
+            "let the preview show blue",
+            lambda: do.certainly(Rules.point_rules, back),
+            "; ".join(
+                f"aws elbv2 modify-rule --rule-arn {arn} --actions Type=forward,TargetGroupArn={self._routing.live}"
+                for arn in arns
+            ),
+        )
         shown = PointRules(region=do.region, rules=arns, target_group=self._routing.idle)
         await do.do(Rules.point_rules, shown, what="Let the preview show green")
 
     async def shift(self, do: CutoverSteps, *, gradually: bool) -> None:
-        do.before("give blue the traffic back", lambda: self._restore(do), self._by_hand(), vital=True)
+        do.before(
+            "give blue the traffic back", lambda: self._restore(do), self._by_hand(), vital=True
+        )
         for percent in do.stack.load_balancer.steps if gradually else (100,):
-            await do.do(Rules.set_weights, self._weights(do, percent), what=f"{percent} % of the traffic to green")
+            await do.do(
+                Rules.set_weights,
+                self._weights(do, percent),
+                what=f"{percent} % of the traffic to green",
+            )
             self._percent, self._shifted_at = percent, workflow.now()
             do.checklist.note(f"{percent} % of the traffic goes to {do.version.tag}")
             if percent < 100:
@@ -106,18 +118,26 @@ class Weighted:
         """A client whose cookie keeps it with blue's target group would be answered 503 once nobody is in there."""
         if self._routing.sticky and self._shifted_at:
             since = (workflow.now() - self._shifted_at).total_seconds()
-            do.checklist.note(f"clients stay with blue's target group for {self._routing.sticky:.0f} s")
+            do.checklist.note(
+                f"clients stay with blue's target group for {self._routing.sticky:.0f} s"
+            )
             await do.soak(self._routing.sticky - since)
         await detach_blue(do)
 
     def shares(self, healthy: dict[str, int]) -> dict[str, int]:  # noqa: ARG002 (it is weights that count)
-        return {"blue": 100 - self._percent, "green": self._percent} if self._percent < 100 else {"green": 100}
+        return (
+            {"blue": 100 - self._percent, "green": self._percent}
+            if self._percent < 100
+            else {"green": 100}
+        )
 
     def measured_beside(self) -> TargetGroup | None:
         return self._blue
 
     async def _restore(self, do: CutoverSteps) -> None:
-        await do.certainly(Rules.set_weights, self._weights(do, 0), what="All of the traffic to blue")
+        await do.certainly(
+            Rules.set_weights, self._weights(do, 0), what="All of the traffic to blue"
+        )
         self._percent = 0
 
     def _weights(self, do: ReleasingSteps, percent: int) -> SetWeights:
@@ -138,8 +158,11 @@ async def detach_blue(do: CutoverSteps) -> None:
     if not blue:
         return
     do.before(
-        f"attach {blue.name} to the load balancer again", lambda: do.reattach(blue.name, do.blue_arns, beside=do.green),
+        f"attach {blue.name} to the load balancer again",
+        lambda: do.reattach(blue.name, do.blue_arns, beside=do.green),
         names.membership_by_hand("attach", blue.name, do.blue_arns),
         vital=True,
-    )  # fmt: skip
-    await do.do(Balancers.detach, Membership(region=do.region, group=blue.name, target_groups=do.blue_arns))
+    )
+    await do.do(
+        Balancers.detach, Membership(region=do.region, group=blue.name, target_groups=do.blue_arns)
+    )

@@ -19,7 +19,9 @@ TARGET = Path((os.environ.get("DESTDIR") or "") + "/run/ovenbird/stack.env")
 
 
 def main():
-    lines = [line for line in on_aws.metadata("user-data", "").splitlines() if line.startswith(MARK)]
+    lines = [
+        line for line in on_aws.metadata("user-data", "").splitlines() if line.startswith(MARK)
+    ]
     wanted = json.loads(lines[0][len(MARK) :]) if lines else {}
     values = dict(wanted.get("values", {}))
     if wanted.get("parameters"):
@@ -28,7 +30,8 @@ def main():
         # systemd would log an assignment that it does not understand, its value and all.
         if not re.match(r"^[A-Za-z_][A-Za-z0-9_]*$", name):
             raise LookupError(
-                "the parameter %s%s cannot be a variable: letters, digits and _ only" % (wanted.get("parameters") or "", "/" + name)
+                "the parameter %s%s cannot be a variable: letters, digits and _ only"
+                % (wanted.get("parameters") or "", "/" + name)
             )
     TARGET.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(str(TARGET), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -38,7 +41,9 @@ def main():
 
 def quoted(value):
     """As systemd reads it back: https://www.freedesktop.org/software/systemd/man/systemd.exec.html#EnvironmentFile=."""
-    return '"%s"' % value.replace("\\", "\\\\").replace('"', '\\"').replace("`", "\\`").replace("$", "\\$")
+    return '"%s"' % value.replace("\\", "\\\\").replace('"', '\\"').replace("`", "\\`").replace(
+        "$", "\\$"
+    )
 
 
 if __name__ == "__main__":
@@ -46,6 +51,9 @@ if __name__ == "__main__":
         main()
     except (LookupError, OSError) as error:
         if TARGET.exists():
-            print("the environment of this stack cannot be read: %s; it starts with what it was" % error)
+            print(
+                "the environment of this stack cannot be read: %s; it starts with what it was"
+                % error
+            )
         else:
             sys.exit("the environment of this stack cannot be read: %s" % error)

@@ -16,16 +16,29 @@ import urllib.request
 
 # What AWS may need to say yes: a fresh instance's role and network come up with it, and forty instances may ask at once.
 PATIENCE = 60
-PASSING = ("Throttling", "ThrottlingException", "RequestLimitExceeded", "InternalServerError", "ServiceUnavailable", "ExpiredToken")
+PASSING = (
+    "Throttling",
+    "ThrottlingException",
+    "RequestLimitExceeded",
+    "InternalServerError",
+    "ServiceUnavailable",
+    "ExpiredToken",
+)
 METADATA = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://169.254.169.254").rstrip("/")
 
 
 def metadata(path, default=None):
     """By IMDSv2. Raises LookupError where there is none and no default."""
-    ask = urllib.request.Request(METADATA + "/latest/api/token", method="PUT", headers={"X-aws-ec2-metadata-token-ttl-seconds": "300"})
+    ask = urllib.request.Request(
+        METADATA + "/latest/api/token",
+        method="PUT",
+        headers={"X-aws-ec2-metadata-token-ttl-seconds": "300"},
+    )
     token = urllib.request.urlopen(ask, timeout=10).read().decode()
     try:
-        ask = urllib.request.Request(METADATA + "/latest/" + path, headers={"X-aws-ec2-metadata-token": token})
+        ask = urllib.request.Request(
+            METADATA + "/latest/" + path, headers={"X-aws-ec2-metadata-token": token}
+        )
         return urllib.request.urlopen(ask, timeout=10).read().decode()
     except urllib.error.HTTPError as error:
         if error.code != 404 or default is None:
@@ -35,7 +48,9 @@ def metadata(path, default=None):
 
 def parameter(name):
     """The value of an SSM parameter, decrypted."""
-    return call("ssm", "AmazonSSM.GetParameter", {"Name": name, "WithDecryption": True})["Parameter"]["Value"]
+    return call("ssm", "AmazonSSM.GetParameter", {"Name": name, "WithDecryption": True})[
+        "Parameter"
+    ]["Value"]
 
 
 def parameters(path):
@@ -46,7 +61,9 @@ def parameters(path):
         if token:
             ask["NextToken"] = token
         page = call("ssm", "AmazonSSM.GetParametersByPath", ask)
-        found.update((item["Name"].rsplit("/", 1)[-1], item["Value"]) for item in page["Parameters"])
+        found.update(
+            (item["Name"].rsplit("/", 1)[-1], item["Value"]) for item in page["Parameters"]
+        )
         token = page.get("NextToken")
         if not token:
             return found
@@ -54,7 +71,9 @@ def parameters(path):
 
 def secret(name):
     """A secret string of Secrets Manager."""
-    return call("secretsmanager", "secretsmanager.GetSecretValue", {"SecretId": name})["SecretString"]
+    return call("secretsmanager", "secretsmanager.GetSecretValue", {"SecretId": name})[
+        "SecretString"
+    ]
 
 
 class Passing(LookupError):
@@ -69,7 +88,9 @@ def call(service, target, body):
             return call_once(service, target, body)
         except (Passing, OSError) as error:
             if time.time() + pause > deadline:
-                raise LookupError("%s did not answer %s: %s" % (service, target.rsplit(".")[-1], error))
+                raise LookupError(
+                    "%s did not answer %s: %s" % (service, target.rsplit(".")[-1], error)
+                )
         time.sleep(pause)
         pause = min(5, pause * 2)
 
@@ -96,28 +117,46 @@ def call_once(service, target, body):
     }
     signed = ";".join(sorted(headers))
     request = "\n".join(
-        ["POST", "/", "", *("%s:%s" % (name, headers[name]) for name in sorted(headers)), "", signed, hashlib.sha256(payload).hexdigest()]
+        [
+            "POST",
+            "/",
+            "",
+            *("%s:%s" % (name, headers[name]) for name in sorted(headers)),
+            "",
+            signed,
+            hashlib.sha256(payload).hexdigest(),
+        ]
     )
     scope = "%s/%s/%s/aws4_request" % (day, region, service)
-    text = "\n".join(["AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(request.encode()).hexdigest()])
+    text = "\n".join(
+        ["AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(request.encode()).hexdigest()]
+    )
     key = ("AWS4" + credentials["SecretAccessKey"]).encode()
     for part in (day, region, service, "aws4_request"):
         key = hmac.new(key, part.encode(), hashlib.sha256).digest()
     signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
-    headers["authorization"] = "AWS4-HMAC-SHA256 Credential=%s/%s, SignedHeaders=%s, Signature=%s" % (
-        credentials["AccessKeyId"],
-        scope,
-        signed,
-        signature,
+    headers["authorization"] = (
+        "AWS4-HMAC-SHA256 Credential=%s/%s, SignedHeaders=%s, Signature=%s"
+        % (
+            credentials["AccessKeyId"],
+            scope,
+            signed,
+            signature,
+        )
     )
     try:
         ask = urllib.request.Request(endpoint + "/", data=payload, headers=headers)
         return json.loads(urllib.request.urlopen(ask, timeout=20).read().decode())
     except urllib.error.HTTPError as error:
         said = error.read().decode(errors="replace")
-        kind = Passing if error.code >= 500 or any(code in said for code in PASSING) else LookupError
+        kind = (
+            Passing if error.code >= 500 or any(code in said for code in PASSING) else LookupError
+        )
         try:
-            said = "%s: %s" % (json.loads(said).get("__type", ""), json.loads(said).get("message") or json.loads(said).get("Message"))
+            said = "%s: %s" % (
+                json.loads(said).get("__type", ""),
+                json.loads(said).get("message") or json.loads(said).get("Message"),
+            )
         except ValueError:
             pass
         raise kind("%s refused %s: %s" % (service, target.rsplit(".")[-1], said))

@@ -243,7 +243,7 @@ def pause(stack: Stack, by: By = ME, reason: Reason = "", json: Json = False) ->
 
 @app.command()
 def extend(stack: Stack, by: By = ME, reason: Reason = "", json: Json = False) -> None:
-    """Keep the old version as large as it is for as long again (patience.hot), ready to take over at once."""
+    """Keep the old version as large as it is for as long again (timeouts.hot), ready to take over at once."""
     _finish(_run(commands.say(stack, "extend", by, reason), json), json)
 
 

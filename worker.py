@@ -30,7 +30,6 @@ from activities.aws import Aws
 from activities.bakes import Bakes
 from activities.balancers import Balancers
 from activities.builders import Builders
-from activities.census import Censuses
 from activities.checks import Checks
 from activities.configuration import Configuration, read_stacks
 from activities.delivery import Delivery
@@ -39,6 +38,7 @@ from activities.groups import Groups
 from activities.heartbeat import HeartbeatInterceptor
 from activities.hooks import Hooks
 from activities.images import Images
+from activities.inventory import Inventories
 from activities.manifests import Manifests
 from activities.metrics import Metrics
 from activities.packer import Packer
@@ -145,7 +145,7 @@ def make_worker(client: Client, settings: Settings) -> Worker:
         Fleets(aws),
         Balancers(aws),
         Bakes(client),
-        Censuses(aws, client),
+        Inventories(aws, client),
         Checks(aws, source),
         Manifests(aws),
         Rules(aws),

@@ -12,7 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ParamValidationError
 
-from domain.errors import AwsRefused, Hiccup, NotReady
+from domain.errors import AwsRefused, NotReady, TransientError
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient
@@ -140,7 +140,7 @@ def sentence(error: ClientError) -> str:
 
 def translated(function: Callable[P, R]) -> Callable[P, R]:
     """
-    AWS's errors become ours: Hiccup is retried, AwsRefused is a verdict.
+    AWS's errors become ours: TransientError is retried, AwsRefused is a verdict.
 
     An activity that expects an error catches it itself, by its code.
     """
@@ -158,12 +158,12 @@ def translated(function: Callable[P, R]) -> Callable[P, R]:
         except ParamValidationError as error:
             raise AwsRefused(f"AWS was not even asked: {error}") from None
         except BotoCoreError as error:
-            raise Hiccup(f"AWS did not answer: {error}") from None
+            raise TransientError(f"AWS did not answer: {error}") from None
 
     return translating
 
 
-def translate(error: ClientError) -> Hiccup | AwsRefused:
+def translate(error: ClientError) -> TransientError | AwsRefused:
     words = f"{error.operation_name}: {code(error)}: {sentence(error)}"
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
     if (
@@ -171,17 +171,17 @@ def translate(error: ClientError) -> Hiccup | AwsRefused:
         or code(error) in HICCUPS
         or any(known in sentence(error) for known in HICCUP_SENTENCES)
     ):
-        return Hiccup(f"AWS will be asked again: {words}")
+        return TransientError(f"AWS will be asked again: {words}")
     return AwsRefused(f"AWS refused {words}")
 
 
-def nothing_there(what: str, settled_at: datetime | None) -> None:
+def nothing_there(what: str, visible_by: datetime | None) -> None:
     """
     Content to find nothing, once AWS surely shows what was made. Raises NotReady before.
 
     https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
     """
-    if settled_at and datetime.now(UTC) < settled_at:
+    if visible_by and datetime.now(UTC) < visible_by:
         raise NotReady(f"AWS does not show {what}, and may not show yet what it made a moment ago")
 
 

@@ -25,12 +25,12 @@ class FindTargetGroups(Model):
 
 
 class Membership(Model):
-    """`settled_at`: from then on, a group that AWS does not know is not there."""
+    """`visible_by`: from then on, a group that AWS does not know is not there."""
 
     region: str
     group: str
     target_groups: tuple[str, ...]
-    settled_at: datetime | None = None
+    visible_by: datetime | None = None
 
 
 class Observe(Model):
@@ -101,7 +101,7 @@ class Balancers:
             attach(self._aws, request.region, request.group, request.target_groups)
         except ClientError as error:
             if "not found" in sentence(error):
-                nothing_there(f"the group {request.group}", request.settled_at)
+                nothing_there(f"the group {request.group}", request.visible_by)
             raise
 
     @activity.defn(no_thread_cancel_exception=True)

@@ -51,11 +51,11 @@ class BuilderRef(Model):
 
 
 class OfRelease(Model):
-    """`settled_at`: from then on, what AWS does not show is not there. `launched` is how many instances there may be, the dead ones too."""
+    """`visible_by`: from then on, what AWS does not show is not there. `launched` is how many instances there may be, the dead ones too."""
 
     region: str
     release: str
-    settled_at: datetime | None = None
+    visible_by: datetime | None = None
     launched: int = 1
 
 
@@ -111,10 +111,10 @@ class Builders:
     def _run(self, request: LaunchBuilder, more: Any) -> Any:
         return self._aws.ec2(request.region).run_instances(
             ImageId=request.image,
-            InstanceType=request.type,
+            InstanceType=request.type,  # type: ignore[arg-type]
             MinCount=1,
             MaxCount=1,
-            SubnetId=request.subnet,  # type: ignore[arg-type]
+            SubnetId=request.subnet,
             SecurityGroupIds=[request.security_group],
             ClientToken=request.token,
             MetadataOptions={"HttpTokens": "required", "HttpEndpoint": "enabled"},
@@ -187,7 +187,7 @@ class Builders:
                 f"all {request.launched} instances of the bake"
                 if request.launched > 1
                 else "the builder",
-                request.settled_at,
+                request.visible_by,
             )
 
     @activity.defn(no_thread_cancel_exception=True)
@@ -196,7 +196,7 @@ class Builders:
         """All security groups of this bake, found by tag. Raises NotReady while an interface still uses one."""
         groups = self._security_groups(request.region, f"tag:{names.RELEASE}", request.release)
         if not groups:
-            nothing_there("the temporary security group", request.settled_at)
+            nothing_there("the temporary security group", request.visible_by)
         for group in groups:
             try:
                 self._aws.ec2(request.region).delete_security_group(GroupId=group)

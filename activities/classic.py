@@ -63,9 +63,10 @@ class Classic:
             return {}
         elb = self._aws.elb(region)
         try:
-            states = elb.describe_instance_health(LoadBalancerName=name, Instances=asked)[
-                "InstanceStates"
-            ]  # type: ignore[arg-type]
+            states = elb.describe_instance_health(
+                LoadBalancerName=name,
+                Instances=asked,  # type: ignore[arg-type]
+            )["InstanceStates"]
         except ClientError as error:
             if code(error) not in GONE:
                 raise
@@ -90,7 +91,7 @@ class Classic:
             return []
         return found
 
-    def require_draining(self, region: str, balancers: Iterable[str], patience: float) -> str:
+    def require_draining(self, region: str, balancers: Iterable[str], timeout: float) -> str:
         """Raises InvalidRequest where a balancer would cut requests in flight, or drain for longer than the stack waits (seconds)."""
         told = []
         for name in balancers:
@@ -103,9 +104,9 @@ class Classic:
                 raise InvalidRequest(
                     f"the classic load balancer {name} has connection draining off: requests in flight would be cut; switch it on"
                 )
-            if seconds > patience:
+            if seconds > timeout:
                 raise InvalidRequest(
-                    f"the classic load balancer {name} drains for up to {seconds} s, and patience.drain is {patience:.0f} s"
+                    f"the classic load balancer {name} drains for up to {seconds} s, and timeouts.drain is {timeout:.0f} s"
                 )
             told.append(f"{name} drains for up to {seconds} s")
         return ", ".join(told)

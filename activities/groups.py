@@ -37,7 +37,7 @@ class EnsureGroup(Model):
     """
     `launch` names the launch template (or configuration); a configuration cannot tag instances, so the group does.
 
-    `hold`: its instances are not moved between zones while both versions serve.
+    `suspend_az_rebalance`: its instances are not moved between zones while both versions serve.
     """
 
     region: str
@@ -53,7 +53,7 @@ class EnsureGroup(Model):
     warmup: int | None = None
     mixed: Mixed | None = None
     lifecycle_hooks: tuple[LifecycleHook, ...] = ()
-    hold: bool = False
+    suspend_az_rebalance: bool = False
 
 
 class PutPolicies(Model):
@@ -63,7 +63,7 @@ class PutPolicies(Model):
     group: str
     policies: tuple[ScalingPolicy, ...]
     label: str | None = None
-    settled_at: datetime | None = None
+    visible_by: datetime | None = None
 
 
 class Resize(Model):
@@ -85,21 +85,21 @@ class Pin(Model):
     """
     What is to be restored is recorded on the group before anything changes, so that whoever finds it can undo it.
 
-    `minimum` is left as it is where that is None; with `hold` its instances are not moved between zones.
+    `minimum` is left as it is where that is None; with `suspend_az_rebalance` its instances are not moved between zones.
     """
 
     region: str
     group: str
     minimum: int | None
     original: int | None
-    hold: bool = False
+    suspend_az_rebalance: bool = False
 
 
 class Unpin(Model):
     region: str
     group: str
     original: int | None
-    let_go: bool = False
+    resume_az_rebalance: bool = False
 
 
 class GroupsRef(Model):
@@ -119,10 +119,10 @@ class GroupRef(Model):
 
 
 class RemoveGroup(GroupRef):
-    """Only the group that `release` made is ever removed. From `settled_at` on, what AWS does not show is not there."""
+    """Only the group that `release` made is ever removed. From `visible_by` on, what AWS does not show is not there."""
 
     release: str
-    settled_at: datetime | None = None
+    visible_by: datetime | None = None
 
 
 class Groups:
@@ -197,7 +197,7 @@ class Groups:
                 raise Conflict(
                     f"the Auto Scaling group {request.name} exists and another release made it"
                 ) from None
-        if request.hold:
+        if request.suspend_az_rebalance:
             autoscaling.suspend_processes(
                 AutoScalingGroupName=request.name, ScalingProcesses=[REBALANCE]
             )
@@ -222,7 +222,7 @@ class Groups:
                 )
             except ClientError as error:
                 if "not found" in sentence(error):
-                    nothing_there(f"the group {request.group}", request.settled_at)
+                    nothing_there(f"the group {request.group}", request.visible_by)
                 raise
 
     @activity.defn(no_thread_cancel_exception=True)
@@ -256,13 +256,13 @@ class Groups:
         """Scale-in stops, scale-out stays on; no instance is moved between zones."""
         autoscaling = self._aws.autoscaling(request.region)
         tags = {names.RESTORE_MIN: str(request.original)} if request.minimum is not None else {}
-        tags |= {names.RESTORE_REBALANCE: "true"} if request.hold else {}
+        tags |= {names.RESTORE_REBALANCE: "true"} if request.suspend_az_rebalance else {}
         autoscaling.create_or_update_tags(Tags=_tags(request.group, tags, propagate=False))
         if request.minimum is not None:
             autoscaling.update_auto_scaling_group(
                 AutoScalingGroupName=request.group, MinSize=request.minimum
             )
-        if request.hold:
+        if request.suspend_az_rebalance:
             autoscaling.suspend_processes(
                 AutoScalingGroupName=request.group, ScalingProcesses=[REBALANCE]
             )
@@ -275,18 +275,18 @@ class Groups:
             autoscaling.update_auto_scaling_group(
                 AutoScalingGroupName=request.group, MinSize=request.original
             )
-        if request.let_go:
+        if request.resume_az_rebalance:
             autoscaling.resume_processes(
                 AutoScalingGroupName=request.group, ScalingProcesses=[REBALANCE]
             )
         # Every group of ours has these tags from the start: empty is as it was before.
         tags = {names.RESTORE_MIN: ""} if request.original is not None else {}
-        tags |= {names.RESTORE_REBALANCE: ""} if request.let_go else {}
+        tags |= {names.RESTORE_REBALANCE: ""} if request.resume_az_rebalance else {}
         autoscaling.create_or_update_tags(Tags=_tags(request.group, tags, propagate=False))
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
-    def let_rebalance(self, request: GroupsRef) -> None:
+    def resume_az_rebalance(self, request: GroupsRef) -> None:
         """One call a group. Content where it never was suspended."""
         for name in request.names:
             self._aws.autoscaling(request.region).resume_processes(
@@ -313,7 +313,7 @@ class Groups:
         autoscaling = self._aws.autoscaling(request.region)
         group = self._group(request.region, request.name)
         if group is None:
-            return nothing_there(f"the group {request.name}", request.settled_at)
+            return nothing_there(f"the group {request.name}", request.visible_by)
         if group.tags.get(names.RELEASE) != request.release:
             raise Conflict(f"the Auto Scaling group {request.name} is of another release and stays")
         if group.desired or group.min:

@@ -43,24 +43,24 @@ class EnsureImage(Model):
 
 class ImageRef(Model):
     """
-    `settled_at`: from then on, what AWS does not show is not there.
+    `visible_by`: from then on, what AWS does not show is not there.
 
     `unprotect`: what Ovenbird itself protects against being deregistered, it may.
     """
 
     region: str
     id: str
-    settled_at: datetime | None = None
+    visible_by: datetime | None = None
     unprotect: bool = False
 
 
 class DiscardImage(Model):
-    """`settled_at`: from then on, what AWS does not show is not there."""
+    """`visible_by`: from then on, what AWS does not show is not there."""
 
     region: str
     name: str
     release: str
-    settled_at: datetime | None = None
+    visible_by: datetime | None = None
 
 
 class FindUsers(Model):
@@ -209,7 +209,7 @@ class Images:
                 raise
             images = []
         if not images:
-            nothing_there(f"the image {request.id}", request.settled_at)
+            nothing_there(f"the image {request.id}", request.visible_by)
             raise BakeFailed(f"the image {request.id} is gone: somebody deregistered it")
         state = images[0].get("State", "pending")
         if state == "available":
@@ -225,7 +225,7 @@ class Images:
         """Removes what a failed bake made of its image, with the snapshots; content to find nothing."""
         image = self.named(request.region, request.name)
         if image is None:
-            nothing_there(f"the image {request.name}", request.settled_at)
+            nothing_there(f"the image {request.name}", request.visible_by)
         elif self._is_untagged_but_ours(request.region, image, request.release):
             # Only what carries our tags may be removed.
             self.tag_image(request.region, image["ImageId"], {names.RELEASE: request.release})

@@ -26,7 +26,7 @@ from activities.builders import BuilderRef, Builders, OfRelease
 from activities.heartbeat import progress
 from activities.images import EnsureImage, Images
 from activities.recipe import Recipe, RecipeOf
-from domain.errors import BakeFailed, Hiccup, InvalidRequest, OvenbirdError
+from domain.errors import BakeFailed, InvalidRequest, OvenbirdError, TransientError
 from domain.models import Model
 from domain.packer import Build, Stage, ended, parse, variables
 from domain.sections import PackerSettings
@@ -46,7 +46,7 @@ class PackerBuild(Model):
     """
     All that one run of Packer is told, and where it tells what it did.
 
-    The scalars are the template's variables, under these names; `tags` is a map for a template in HCL. `poll` and `patience` are seconds
+    The scalars are the template's variables, under these names; `tags` is a map for a template in HCL. `poll` and `timeout` are seconds
     between looks at the image, and of all of them.
     """
 
@@ -74,7 +74,7 @@ class PackerBuild(Model):
     made_of: RecipeOf
     manifest: str
     poll: float
-    patience: float
+    timeout: float
 
 
 class Packer:
@@ -99,7 +99,7 @@ class Packer:
             except FileNotFoundError:
                 raise InvalidRequest(MISSING) from None
             except subprocess.TimeoutExpired:
-                raise Hiccup("packer validate did not end within 60 s") from None
+                raise TransientError("packer validate did not end within 60 s") from None
         if done.returncode:
             raise InvalidRequest(
                 f"packer validate refuses {directory.template}: {' '.join((done.stdout + done.stderr).split())}"
@@ -110,7 +110,7 @@ class Packer:
         """
         The id of the image that it made. Each sentence that it reaches is told to the workflow.
 
-        Raises BakeFailed with Packer's own error lines, NoCapacity, NotReady while a dead run's instance still ends, and Hiccup
+        Raises BakeFailed with Packer's own error lines, NoCapacity, NotReady while a dead run's instance still ends, and TransientError
         where Packer was killed or met what passes. Cancelled, it kills Packer at once: what that made is found by tag and name.
         """
         if image := await asyncio.to_thread(
@@ -299,7 +299,7 @@ class _Directory:
         pause = max(1, math.ceil(request.poll))
         waiting = {
             "AWS_POLL_DELAY_SECONDS": str(pause),
-            "AWS_MAX_ATTEMPTS": str(math.ceil(request.patience / pause)),
+            "AWS_MAX_ATTEMPTS": str(math.ceil(request.timeout / pause)),
         }
         # So that AWS's own records tell whose calls these are, as they do for ours.
         if application := os.environ.get("AWS_SDK_UA_APP_ID"):
@@ -340,6 +340,6 @@ def _public_address() -> str:
         with urllib.request.urlopen(ADDRESS_SERVICE, timeout=10) as reply:
             return str(ipaddress.ip_address(reply.read().decode().strip()))
     except (OSError, ValueError) as error:
-        raise Hiccup(
+        raise TransientError(
             f"{ADDRESS_SERVICE} does not say this server's public address: {error}"
         ) from None

@@ -18,7 +18,7 @@ from activities.checks import Check
 from activities.classic import Classic
 from domain import names
 from domain.config import Stack
-from domain.errors import Hiccup, InvalidRequest, OvenbirdError
+from domain.errors import InvalidRequest, OvenbirdError, TransientError
 from domain.models import Model, TargetGroup
 
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-on-demand-instances.html: Running On-Demand Standard instances.
@@ -104,10 +104,10 @@ class Preflight:
 
     def _describe(self, stack: Stack) -> list[Any]:
         return list(
-            self._aws.ec2(stack.region).describe_instance_types(InstanceTypes=types(stack))[
-                "InstanceTypes"
-            ]
-        )  # type: ignore[arg-type]
+            self._aws.ec2(stack.region).describe_instance_types(
+                InstanceTypes=types(stack)  # type: ignore[arg-type]
+            )["InstanceTypes"]
+        )
 
     @staticmethod
     def _addresses(world: _World) -> str:
@@ -249,7 +249,7 @@ class Preflight:
         if not balancers:
             return "a target group's own"
         return Classic(self._aws).require_draining(
-            world.stack.region, balancers, world.stack.patience.drain
+            world.stack.region, balancers, world.stack.timeouts.drain
         )
 
     def _quota(self, world: _World) -> str:
@@ -293,10 +293,10 @@ class Preflight:
             self._aws.ec2(world.stack.region).run_instances(
                 DryRun=True,
                 ImageId=image,
-                InstanceType=instance.type,
+                InstanceType=instance.type,  # type: ignore[arg-type]
                 MinCount=1,
                 MaxCount=1,
-                SubnetId=world.subnets[0]["SubnetId"],  # type: ignore[arg-type]
+                SubnetId=world.subnets[0]["SubnetId"],
                 SecurityGroupIds=list(instance.security_groups),
                 **profile,
             )
@@ -315,7 +315,7 @@ def _checked(what: str, ask: Callable[[_World], str], world: _World) -> Check:
         return Check(what=what, found=translated(ask)(world))
     except InvalidRequest as error:
         return Check(what=what, problem=str(error))
-    except Hiccup:
+    except TransientError:
         raise
     except OvenbirdError as error:
         return Check(what=what, found=f"could not be found out: {error}")

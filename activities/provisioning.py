@@ -34,17 +34,17 @@ class Identify(Model):
     base_image: str
 
 
-class StartPhase(Model):
+class StartProvisioner(Model):
     """
-    `token` finds the command again after a lost reply; `variables` are the environment of the phase's scripts.
+    `token` finds the command again after a lost reply; `variables` are the environment of the provisioner's scripts.
 
-    `recipe` is the hash that the image will carry, empty where this phase makes none, `made_of` what went into it; `manifest` is where the image's manifest is to be kept,
-    empty where this phase keeps none.
+    `recipe` is the hash that the image will carry, empty where this provisioner makes none, `made_of` what went into it; `manifest` is where the image's manifest is to be kept,
+    empty where this provisioner keeps none.
     """
 
     region: str
     instance: str
-    phase: str
+    provisioner: str
     token: str
     bucket: str
     log: str
@@ -59,7 +59,7 @@ class CommandRef(Model):
     region: str
     instance: str
     id: str
-    phase: str
+    provisioner: str
     bucket: str
     log: str
 
@@ -100,7 +100,7 @@ class Provisioning:
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
-    def start_phase(self, request: StartPhase) -> str:
+    def start_provisioner(self, request: StartProvisioner) -> str:
         """
         The command's id. SendCommand has no client token, so the command is looked for by its comment first.
 
@@ -153,7 +153,7 @@ class Provisioning:
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
-    def phase_finished(self, request: CommandRef) -> None:
+    def provisioner_finished(self, request: CommandRef) -> None:
         """Returns once the command has succeeded. Raises NotReady until it ends, BakeFailed with its last lines."""
         try:
             found = self._aws.ssm(request.region).get_command_invocation(
@@ -164,7 +164,7 @@ class Provisioning:
                 raise NotReady("the command has not reached the builder yet") from None
             raise
         if found["Status"] in _WAITING:
-            raise NotReady(f"the {request.phase} scripts are running")
+            raise NotReady(f"the {request.provisioner} scripts are running")
         if found["Status"] == "Success":
             return
         tail = (
@@ -175,7 +175,7 @@ class Provisioning:
         )
         lines = "\n".join(f"  {line}" for line in tail.splitlines()[-TAIL_LINES:])
         raise BakeFailed(
-            f"the {request.phase} scripts ended as {found['Status']} (exit code {found.get('ResponseCode')}) on {request.instance}; "
+            f"the {request.provisioner} scripts ended as {found['Status']} (exit code {found.get('ResponseCode')}) on {request.instance}; "
             f"the whole log is s3://{request.bucket}/{request.log}; its last lines:\n{lines}"
         )
 
@@ -206,7 +206,7 @@ def made_of(stack: Stack) -> RecipeOf:
     )
 
 
-def _script(request: StartPhase, source: str, log: str, manifest: str) -> list[str]:
+def _script(request: StartProvisioner, source: str, log: str, manifest: str) -> list[str]:
     exports = [
         f"export {name}={shlex.quote(value)}" for name, value in sorted(request.variables.items())
     ]
@@ -217,5 +217,5 @@ def _script(request: StartPhase, source: str, log: str, manifest: str) -> list[s
         'work="$DESTDIR/var/lib/ovenbird/recipe"',
         'mkdir -p "$work"',
         f'python3 -c {shlex.quote(_DOWNLOAD)} {shlex.quote(source)} "$work"',
-        f'exec python3 "$work/agent.py" {shlex.quote(request.phase)} {shlex.quote(log)} {shlex.quote(manifest)}',
+        f'exec python3 "$work/agent.py" {shlex.quote(request.provisioner)} {shlex.quote(log)} {shlex.quote(manifest)}',
     ]

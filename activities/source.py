@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from temporalio import activity
 
 from activities.aws import Aws, sentence, translate, translated
-from domain.errors import Hiccup, SourceUnreadable, UnknownTag
+from domain.errors import SourceUnreadable, TransientError, UnknownTag
 from domain.models import Model
 from domain.sections import Application, Credential
 
@@ -72,7 +72,7 @@ class Source:
         """
         The commit that the tag means now, 40 hexadecimal digits; of an annotated tag the commit it points at.
 
-        Raises UnknownTag, SourceUnreadable, or Hiccup where another try may help.
+        Raises UnknownTag, SourceUnreadable, or TransientError where another try may help.
         """
         ref = f"refs/tags/{request.tag}"
         with self._access(request.region, request.credential) as access:
@@ -168,9 +168,9 @@ class Source:
                 command, input=secret, capture_output=True, text=True, timeout=TIMEOUT, check=False
             )
         except subprocess.TimeoutExpired:
-            raise Hiccup(f"GitHub gives no token within {TIMEOUT} s") from None
+            raise TransientError(f"GitHub gives no token within {TIMEOUT} s") from None
         if done.returncode == TRY_AGAIN:
-            raise Hiccup(f"GitHub gives no token now: {done.stderr.strip()}")
+            raise TransientError(f"GitHub gives no token now: {done.stderr.strip()}")
         if done.returncode:
             raise SourceUnreadable(
                 f"GitHub gives no token for the App in the credential: {done.stderr.strip()}"
@@ -196,7 +196,7 @@ def fetch_credential(
             f"the secret {credential.secret} in {region} is binary: put the key or token there as a string"
         ) from None
     except ClientError as error:
-        if isinstance(translate(error), Hiccup):
+        if isinstance(translate(error), TransientError):
             raise
         where = json.dumps(credential.model_dump(exclude_none=True))
         raise SourceUnreadable(
@@ -243,7 +243,7 @@ def _git(access: _Access, *arguments: str, repository: str, timeout: float = TIM
             **given,
         )
     except subprocess.TimeoutExpired:
-        raise Hiccup(f"{repository} did not answer within {timeout} s") from None
+        raise TransientError(f"{repository} did not answer within {timeout} s") from None
     except FileNotFoundError:
         raise SourceUnreadable(f"the worker has no {access.command[0]} on its PATH") from None
     if done.returncode == 0:
@@ -253,4 +253,4 @@ def _git(access: _Access, *arguments: str, repository: str, timeout: float = TIM
         raise SourceUnreadable(
             f"cannot read {repository}: {words}; check the address and the worker's read credential"
         )
-    raise Hiccup(f"cannot read {repository}: {words}")
+    raise TransientError(f"cannot read {repository}: {words}")

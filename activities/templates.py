@@ -31,11 +31,11 @@ class EnsureTemplate(Model):
 
 
 class TemplateRef(Model):
-    """`settled_at`: from then on, what AWS does not show is not there."""
+    """`visible_by`: from then on, what AWS does not show is not there."""
 
     region: str
     name: str
-    settled_at: datetime | None = None
+    visible_by: datetime | None = None
 
 
 class Templates:
@@ -92,7 +92,7 @@ class Templates:
         except ClientError as error:
             if not code(error).startswith("InvalidLaunchTemplateName.NotFound"):
                 raise
-            nothing_there(f"the launch template {request.name}", request.settled_at)
+            nothing_there(f"the launch template {request.name}", request.visible_by)
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
@@ -138,7 +138,7 @@ class Templates:
         except ClientError as error:
             if code(error) != "ValidationError" or "not found" not in sentence(error):
                 raise
-            nothing_there(f"the launch configuration {request.name}", request.settled_at)
+            nothing_there(f"the launch configuration {request.name}", request.visible_by)
 
 
 def _user_data(instance: InstanceSettings) -> str:

@@ -63,7 +63,7 @@ async def measure() -> dict[str, list[Cost]]:
                 repository.url,
                 application=builder,
                 bake="verify = false\n" + infrastructure.built_with(builder, stage.environment),
-                patience="first_look = 0.1\npoll = 0.2\nconfirm = 0.1\nhealthy = 60\nsoak = 0.1\ndrain = 60",
+                timeouts="first_poll = 0.1\npoll = 0.2\nconfirm = 0.1\nhealthy = 60\nsoak = 0.1\ndrain = 60",
             )
             for builder in ("native", "packer")
         )

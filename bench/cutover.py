@@ -32,7 +32,7 @@ STRATEGIES = ("attach", "weighted", "classic")
 SIZE = 4
 LOOK = 0.1
 ABORT = "abort!"
-PATIENCE = "first_look = 0.3\npoll = 1\nconfirm = 0.2\nhealthy = 60\nstep = {step}\nsoak = {soak}\ndrain = 60\n"
+TIMEOUTS = "first_poll = 0.3\npoll = 1\nconfirm = 0.2\nhealthy = 60\nstep = {step}\nsoak = {soak}\ndrain = 60\n"
 WATCH = "error_rate = 0.05\nrequests = 50\nperiod = 1\n"
 
 
@@ -158,7 +158,7 @@ async def theatre(strategy: str, rate: float, step: float, soak: float) -> Async
         repository = Repository(home / "repository")
         settings = {
             "capacity": f"min = {SIZE}\nmax = {SIZE * 3}",
-            "patience": PATIENCE.format(step=step, soak=soak),
+            "timeouts": TIMEOUTS.format(step=step, soak=soak),
             "watch": WATCH,
             "load_balancer": "steps = [10, 50, 100]\n" if strategy == "weighted" else "",
         }

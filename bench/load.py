@@ -15,7 +15,7 @@ import aiohttp
 # Every second request has a connection of its own; every fiftieth takes that many seconds.
 # Shorter than the deregistration delay, as the requests of a well-configured target group are.
 SLOW_EVERY, SLOW = 50, 3.0
-PATIENCE = 30.0
+TIMEOUTS = 30.0
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Load:
             await runner
 
     async def _send(self, stop: asyncio.Event) -> None:
-        timeout = aiohttp.ClientTimeout(total=PATIENCE)
+        timeout = aiohttp.ClientTimeout(total=TIMEOUTS)
         kept, short = aiohttp.TCPConnector(limit=0), aiohttp.TCPConnector(limit=0, force_close=True)
         async with (
             aiohttp.ClientSession(connector=kept, timeout=timeout) as one,

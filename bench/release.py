@@ -31,7 +31,7 @@ from demo.processes import Stage
 
 STRATEGIES = ("attach", "weighted", "classic")
 ROUNDS = 3
-PATIENCE = "first_look = 0.15\npoll = 1\nconfirm = 0.05\nhealthy = 300\nsoak = 0\ndrain = 60"
+TIMEOUTS = "first_poll = 0.15\npoll = 1\nconfirm = 0.05\nhealthy = 300\nsoak = 0\ndrain = 60"
 # The pre-flight's nine are among them. At two hundred instances a laptop boots their processes for many seconds: that is looks, and no budget.
 LARGEST = 20
 BUDGET_CALLS, BUDGET_SECONDS = {"attach": 58, "weighted": 72, "classic": 60}, 2.5
@@ -88,7 +88,7 @@ async def measure(strategy: str, size: int, count: int) -> tuple[int, float, flo
         repository = Repository(home / "repository")
         settings = {
             "capacity": f"min = {size}\nmax = {size * 2}",
-            "patience": PATIENCE,
+            "timeouts": TIMEOUTS,
             "retention": "deployments = 2",
         }
         # A classic balancer has no requests per target.

@@ -33,7 +33,7 @@ SEEDED = [f"v0.{number}" for number in range(1, 7)]
 LEAST_REQUESTS = 2_000
 SETTINGS = {
     "top": 'approval = true\nscaling = [{ metric = "cpu", target = 50 }, { metric = "requests", target = 1000 }]',
-    "patience": infrastructure.QUICK_PATIENCE.replace("soak = 1", "soak = 3"),
+    "timeouts": infrastructure.QUICK_TIMEOUTS.replace("soak = 1", "soak = 3"),
 }
 console = Console(highlight=False)
 

@@ -51,9 +51,9 @@ class Infrastructure:
 
     def stack(self, name: str, repository: str, **settings: str) -> str:
         """One stack of the file; `settings` are further TOML lines by table ("" for the top level)."""
-        patience = settings.pop("patience", QUICK_PATIENCE)
-        if "settle" not in patience:
-            patience += "\nsettle = 2"
+        timeouts = settings.pop("timeouts", QUICK_TIMEOUTS)
+        if "consistency_grace" not in timeouts:
+            timeouts += "\nconsistency_grace = 2"
         more = "\n".join(
             f"[stacks.{name}.{table}]\n{lines}"
             for table, lines in settings.items()
@@ -88,8 +88,8 @@ artifacts_bucket = "{self.bucket}"
 health_check_grace = 60
 {self.wiring}{settings.get("load_balancer", "")}
 
-[stacks.{name}.patience]
-{patience}
+[stacks.{name}.timeouts]
+{timeouts}
 {more}
 """
 
@@ -100,7 +100,7 @@ def built_with(builder: str, environment: dict[str, str]) -> str:
 
 
 # The local cloud boots in a second: what waits minutes in production waits that long here.
-QUICK_PATIENCE = """first_look = 0.3
+QUICK_TIMEOUTS = """first_poll = 0.3
 poll = 0.5
 confirm = 0.2
 healthy = 60

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self
 
 ROOT = Path(__file__).parent.parent
-PATIENCE = 30.0
+TIMEOUTS = 30.0
 # A file says nothing when it grows: it is looked at again.
 LOOK_EVERY = 0.05
 # A stock dev server adds 50 ms to each activity and a second to each timer and retry.
@@ -46,9 +46,9 @@ class Process:
                 start_new_session=True,
             )
 
-    def wait_for(self, pattern: str, patience: float = PATIENCE) -> str:
+    def wait_for(self, pattern: str, timeout: float = TIMEOUTS) -> str:
         """The text of the log once it holds the pattern. Raises RuntimeError with its end where it never does."""
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + timeout
         for text in self._grown():
             if re.search(pattern, text):
                 return text
@@ -62,10 +62,10 @@ class Process:
         self.popen.kill()
         self.popen.wait()
 
-    def stop(self, patience: float = 20) -> None:
+    def stop(self, timeout: float = 20) -> None:
         self.popen.terminate()
         try:
-            self.popen.wait(patience)
+            self.popen.wait(timeout)
         except subprocess.TimeoutExpired:
             self.kill()
 
@@ -188,7 +188,7 @@ class Stage:
         return process
 
     def _until_temporal_answers(self) -> None:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUTS
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.temporal_port), 1).close()

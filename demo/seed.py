@@ -10,7 +10,7 @@ from demo.account import Account
 from demo.infrastructure import Infrastructure
 from domain import names
 
-PATIENCE = 30.0
+TIMEOUTS = 30.0
 
 
 def seed(
@@ -117,7 +117,7 @@ def _state(account: Account, instance: str) -> str:
 
 
 def _until(check: Any, words: str) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUTS
     while not check():
         if time.monotonic() > deadline:
             raise RuntimeError(words)

@@ -147,15 +147,15 @@ class Watch(Section):
         )
 
 
-class Patience(Section):
+class Timeouts(Section):
     """
     Seconds that each wait may take, and between looks.
 
-    The first look comes after `first_look`, each later one after half as long again, up to `poll`. What was made a moment ago
-    may be missing from AWS's lists for `settle`; `way_back` is how long AWS may refuse the way back before the ending is dirty.
+    The first look comes after `first_poll`, each later one after half as long again, up to `poll`. What was made a moment ago
+    may be missing from AWS's lists for `consistency_grace`; `way_back` is how long AWS may refuse the way back before the ending is dirty.
     """
 
-    first_look: Seconds = 1
+    first_poll: Seconds = 1
     poll: Seconds = 10
     confirm: Seconds = 5
     provision: Seconds = 3_600
@@ -166,10 +166,10 @@ class Patience(Section):
     soak: Seconds = 60
     hot: Seconds = 0
     drain: Seconds = 4_000
-    settle: Seconds = 60
+    consistency_grace: Seconds = 60
     way_back: Seconds = 86_400
 
-    def look_every(self, wait: float) -> float:
+    def poll_interval(self, wait: float) -> float:
         """
         Seconds between the looks of a wait that long.
 
@@ -177,6 +177,9 @@ class Patience(Section):
         (https://docs.temporal.io/workflow-execution/limits).
         """
         return max(self.poll, wait / 1_000)
+
+
+RENAMED = {"first_look": "first_poll", "settle": "consistency_grace"}
 
 
 class Health(Section):
@@ -279,7 +282,7 @@ class Stack(Section):
     hooks: tuple[Hook, ...] = ()
     watch: Watch = Watch()
     sweeping: Sweeping = Sweeping()
-    patience: Patience = Patience()
+    timeouts: Timeouts = Timeouts()
     health: Health = Health()
     retention: Retention = Retention()
     tags: dict[str, Annotated[str, StringConstraints(max_length=256)]] = {}
@@ -342,9 +345,12 @@ def parse(text: str, source: str = "the stacks file") -> dict[str, Stack]:
         mistakes.append("stacks: at least one [stacks.<name>] is needed")
         tables = {}
     stacks: dict[str, Stack] = {}
+    defaults = _by_its_new_names(defaults)
     for name, table in tables.items():
         try:
-            stacks[name] = Stack.model_validate(_merged(defaults, table) | {"name": name})
+            stacks[name] = Stack.model_validate(
+                _merged(defaults, _by_its_new_names(table)) | {"name": name}
+            )
         except ValidationError as error:
             mistakes += [_sentence(name, table, defaults, details) for details in error.errors()]
     mistakes += [
@@ -396,6 +402,16 @@ def _has(table: Any, path: tuple[int | str, ...]) -> bool:
             return isinstance(table, list)
         table = table[part]
     return True
+
+
+def _by_its_new_names(table: Any) -> Any:
+    """`patience` and what was in it are understood until 0.2; where both names are given, the table stays as it is."""
+    if not isinstance(table, dict) or "patience" not in table or "timeouts" in table:
+        return table
+    waits = table["patience"]
+    if isinstance(waits, dict):
+        waits = {RENAMED.get(key, key): value for key, value in waits.items()}
+    return {key: value for key, value in table.items() if key != "patience"} | {"timeouts": waits}
 
 
 def _merged(defaults: Any, table: Any) -> Any:

@@ -1,7 +1,7 @@
 """
 Every way to fail:
 
-* Verdict                 the same call again would end the same way: never retried on the way forward
+* TerminalError                 the same call again would end the same way: never retried on the way forward
   x InvalidRequest        the request cannot be understood
   x InvalidConfiguration  the stacks file has mistakes, all of them listed
   x UnknownStack          the stacks file has no such stack
@@ -13,12 +13,12 @@ Every way to fail:
   x BakeFailed            a provisioning script failed, or no image came of it
   x BakeAbandoned         nobody waited for the bake any more
   x NoCapacity            AWS has no capacity for the builder in this subnet
-  x Unhealthy             green did not become healthy, or did not stay so
+  x DeploymentUnhealthy             green did not become healthy, or did not stay so
   x Aborted               an operator said stop
   x ApprovalExpired       nobody approved in time
   x HookRefused           a hook of the stack said no
 * NotReady                not yet: looked at again
-* Hiccup                  the network, throttling, a server's error: always retried
+* TransientError                  the network, throttling, a server's error: always retried
 
 How a release ends badly is one of three words, the `type` of its ApplicationError: REFUSED, ROLLED_BACK, DIRTY.
 """
@@ -34,67 +34,67 @@ class OvenbirdError(Exception):
     """Whatever Ovenbird raises itself. Its message is for the operator: what happened, to what, what to do."""
 
 
-class Verdict(OvenbirdError):
+class TerminalError(OvenbirdError):
     """It would end the same way again."""
 
 
-class InvalidRequest(Verdict):
+class InvalidRequest(TerminalError):
     """The request cannot be understood."""
 
 
-class InvalidConfiguration(Verdict):
+class InvalidConfiguration(TerminalError):
     """The stacks file has mistakes."""
 
 
-class UnknownStack(Verdict):
+class UnknownStack(TerminalError):
     """The stacks file has no such stack."""
 
 
-class UnknownTag(Verdict):
+class UnknownTag(TerminalError):
     """The repository has no such tag."""
 
 
-class SourceUnreadable(Verdict):
+class SourceUnreadable(TerminalError):
     """The repository cannot be read."""
 
 
-class AlreadyServing(Verdict):
+class AlreadyServing(TerminalError):
     """The tag already serves this stack."""
 
 
-class Conflict(Verdict):
+class Conflict(TerminalError):
     """What is there is not ours, or not what was asked for."""
 
 
-class AwsRefused(Verdict):
+class AwsRefused(TerminalError):
     """AWS refused a call for a reason that another try would not change."""
 
 
-class BakeFailed(Verdict):
+class BakeFailed(TerminalError):
     """No image came of the bake."""
 
 
-class BakeAbandoned(Verdict):
+class BakeAbandoned(TerminalError):
     """The bake ended because the last release that waited for it left."""
 
 
-class NoCapacity(Verdict):
+class NoCapacity(TerminalError):
     """AWS has no capacity for the builder here: the next subnet is tried."""
 
 
-class Unhealthy(Verdict):
+class DeploymentUnhealthy(TerminalError):
     """The new deployment is not fit to serve."""
 
 
-class Aborted(Verdict):
+class Aborted(TerminalError):
     """An operator said stop."""
 
 
-class ApprovalExpired(Verdict):
+class ApprovalExpired(TerminalError):
     """Nobody approved the cutover in time."""
 
 
-class HookRefused(Verdict):
+class HookRefused(TerminalError):
     """Who was asked said no."""
 
 
@@ -102,8 +102,8 @@ class NotReady(OvenbirdError):
     """Not yet, and why."""
 
 
-class Hiccup(OvenbirdError):
+class TransientError(OvenbirdError):
     """It may well work the next time."""
 
 
-VERDICTS: list[str] = [verdict.__name__ for verdict in Verdict.__subclasses__()]
+TERMINAL_ERRORS: list[str] = [error.__name__ for error in TerminalError.__subclasses__()]

@@ -84,18 +84,18 @@ def judge(
     target_groups: tuple[str, ...],
     *,
     waited: float,
-    patience: float,
+    timeout: float,
     reads: int,
     may_lose: int = 0,
 ) -> Verdict:
     """
     Healthy when the same instances were healthy in every target group, as many (by weight) as desired, `reads` times in a row.
 
-    `seen` includes this read. `waited` and `patience` are seconds. More than `may_lose` instances gone means that what
+    `seen` includes this read. `waited` and `timeouts` are seconds. More than `may_lose` instances gone means that what
     boots does not stay: waiting longer would only replace them for ever.
     """
     if group is None:
-        if not seen.found and waited < patience:
+        if not seen.found and waited < timeout:
             return NotYet("AWS does not show the new Auto Scaling group yet")
         return Unhealthy("the Auto Scaling group is gone: somebody deleted it")
     if halted := sorted({"Launch", "AddToLoadBalancer"} & set(group.suspended)):
@@ -119,7 +119,7 @@ def judge(
     # A first good read is worth its second, however late it comes: a worker may have been away.
     return (
         NotYet(reason)
-        if waited < patience or seen.streak
+        if waited < timeout or seen.streak
         else Unhealthy(f"after {waited:.0f} s {reason}")
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
-from domain.errors import BakeFailed, Hiccup, NoCapacity
+from domain.errors import BakeFailed, NoCapacity, TransientError
 
 # Of what the scripts printed last, kept for the operator.
 TAIL = 15
@@ -139,13 +139,13 @@ def ended(build: Build, code: int, region: str, log: str = "") -> str:
     """
     The image's id, once Packer has ended with that exit code. `log` is where all that it printed is kept.
 
-    Raises Hiccup where another try may work (it was killed, too), NoCapacity, else BakeFailed with Packer's own error lines.
+    Raises TransientError where another try may work (it was killed, too), NoCapacity, else BakeFailed with Packer's own error lines.
     """
     image = dict(build.images).get(region)
     if code == 0 and image:
         return image
     if code < 0 or code >= 128:
-        raise Hiccup("Packer was killed; what it left is cleared away, and it is run again")
+        raise TransientError("Packer was killed; what it left is cleared away, and it is run again")
     words = "\n".join(f"  {line}" for line in dict.fromkeys(build.errors) if line)
     more = f"\nthe whole log is {log}; the last lines of what ran:\n" + "\n".join(
         f"  {line}" for line in build.tail
@@ -155,7 +155,7 @@ def ended(build: Build, code: int, region: str, log: str = "") -> str:
     if "InsufficientInstanceCapacity" in words:
         raise NoCapacity(f"AWS has no capacity for the builder in this subnet:\n{words}")
     if any(sign.lower() in words.lower() for sign in PASSING):
-        raise Hiccup(f"Packer will be run again:\n{words}")
+        raise TransientError(f"Packer will be run again:\n{words}")
     raise BakeFailed(f"Packer ended with exit code {code}:\n{words}{more}")
 
 

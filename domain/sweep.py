@@ -23,7 +23,7 @@ class Owned(Model):
     created_at: str = ""
 
 
-class Census(Model):
+class Inventory(Model):
     """All that one stack has, and the builders of its application. `created_at` is by the group's name."""
 
     deployments: tuple[Deployment, ...] = ()
@@ -46,7 +46,7 @@ class Finding(Model):
 
 
 def find(
-    census: Census, running: Collection[str], *, now: datetime, age: timedelta
+    inventory: Inventory, running: Collection[str], *, now: datetime, age: timedelta
 ) -> list[Finding]:
     """
     In the order in which it is to be cleared: what serves comes back before anything goes.
@@ -54,12 +54,12 @@ def find(
     `running` are the releases, as tags name them, that still run: what is theirs is left alone, as is what is younger than `age`.
     """
     attach, unpin, park, remove = [], [], [], []
-    for deployment in census.deployments:
+    for deployment in inventory.deployments:
         group, tags = deployment.group, deployment.group.tags
-        old = _older(census.created_at.get(group.name, ""), now, age)
+        old = _older(inventory.created_at.get(group.name, ""), now, age)
         if deployment.state is State.SERVING:
             # One that it is not in may be there for the next version: this one may never be healthy in it.
-            if census.target_groups and not in_balancer(deployment, census.target_groups):
+            if inventory.target_groups and not in_balancer(deployment, inventory.target_groups):
                 attach.append(
                     Finding(
                         action="attach",
@@ -102,9 +102,9 @@ def find(
             remove.append(
                 Finding(action="remove group", name=group.name, why=why, release=deployment.release)
             )
-    kept = {d.name for d in census.deployments}
+    kept = {d.name for d in inventory.deployments}
     bakes: dict[str, list[Owned]] = {}
-    for owned in census.owned:
+    for owned in inventory.owned:
         if not owned.release or owned.release in running:
             continue
         if owned.kind != "launch template":
@@ -125,35 +125,37 @@ def find(
         # Its security group has no creation time: it is as old as the youngest of the rest.
         if all(_older(o.created_at, now, age) for o in all_of_it)
     ]
-    return [*attach, *_weights(census), *park, *remove, *unpin, *temporary]
+    return [*attach, *_weights(inventory), *park, *remove, *unpin, *temporary]
 
 
-def home(census: Census) -> str | None:
+def home(inventory: Inventory) -> str | None:
     """Where the traffic of a weighted stack belongs: the target group of what serves, or the one in which nobody else is."""
-    serving = next((d for d in census.deployments if d.state is State.SERVING), None)
-    if not census.rules or serving is None:
+    serving = next((d for d in inventory.deployments if d.state is State.SERVING), None)
+    if not inventory.rules or serving is None:
         return None
-    mine = [arn for arn in census.target_groups if arn in serving.group.target_groups]
-    others = {arn for d in census.deployments if d is not serving for arn in d.group.target_groups}
-    free = [arn for arn in census.target_groups if arn not in others]
+    mine = [arn for arn in inventory.target_groups if arn in serving.group.target_groups]
+    others = {
+        arn for d in inventory.deployments if d is not serving for arn in d.group.target_groups
+    }
+    free = [arn for arn in inventory.target_groups if arn not in others]
     return next(iter(mine or free), None)
 
 
-def _weights(census: Census) -> list[Finding]:
-    where = home(census)
+def _weights(inventory: Inventory) -> list[Finding]:
+    where = home(inventory)
     wrong = [
         rule
-        for rule in census.rules
+        for rule in inventory.rules
         if where
-        and set(census.target_groups) <= rule.weights.keys()
+        and set(inventory.target_groups) <= rule.weights.keys()
         and (
             not rule.weights[where]
-            or any(rule.weights[arn] for arn in census.target_groups if arn != where)
+            or any(rule.weights[arn] for arn in inventory.target_groups if arn != where)
         )
     ]
     if not wrong:
         return []
-    serving = next(d for d in census.deployments if d.state is State.SERVING)
+    serving = next(d for d in inventory.deployments if d.state is State.SERVING)
     return [
         Finding(
             action="weigh",
@@ -163,18 +165,18 @@ def _weights(census: Census) -> list[Finding]:
     ]
 
 
-def looks_wrong(census: Census, findings: Collection[Finding], share: float) -> str:
+def looks_wrong(inventory: Inventory, findings: Collection[Finding], share: float) -> str:
     """Why nothing should be cleared at all; empty where all is plausible. One deployment may always go."""
-    deployments = census.deployments
+    deployments = inventory.deployments
     serving = [d for d in deployments if d.state is State.SERVING]
     if len(serving) > 1:
         return f"{len(serving)} groups say that they serve: {', '.join(d.name for d in serving)}"
-    attached = [d for d in deployments if in_balancer(d, census.target_groups)]
+    attached = [d for d in deployments if in_balancer(d, inventory.target_groups)]
     if not serving and attached:
-        return unmarked(attached[0], census.target_groups)
+        return unmarked(attached[0], inventory.target_groups)
     if not serving and any(d.served_at for d in deployments):
         return "AWS shows deployments that served, and none that serves"
-    templates = {owned.name for owned in census.owned if owned.kind == "launch template"}
+    templates = {owned.name for owned in inventory.owned if owned.kind == "launch template"}
     if not deployments and len(templates) > 1:
         return f"AWS shows no group of this stack, but {len(templates)} launch templates"
     going = {f.name for f in findings if f.action in ("remove group", "remove template")}

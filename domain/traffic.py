@@ -31,12 +31,12 @@ def judge_drain(
     targets: Mapping[str, Mapping[str, TargetState]],
     *,
     waited: float,
-    patience: float,
+    timeout: float,
 ) -> Verdict:
     """
     Healthy when no target group knows any of the instances any more: only then is nothing in flight.
 
-    `targets` maps a target group's ARN to its targets' states. `waited` and `patience` are seconds.
+    `targets` maps a target group's ARN to its targets' states. `waited` and `timeouts` are seconds.
     """
     left = sorted(
         {
@@ -49,7 +49,7 @@ def judge_drain(
     if not left:
         return Healthy()
     reason = f"{len(left)} still draining ({', '.join(left[:3])}{', …' if len(left) > 3 else ''})"
-    return NotYet(reason) if waited < patience else Unhealthy(f"after {waited:.0f} s {reason}")
+    return NotYet(reason) if waited < timeout else Unhealthy(f"after {waited:.0f} s {reason}")
 
 
 def detached(group: Group, target_groups: Iterable[str]) -> bool:

@@ -264,13 +264,13 @@ class Targets:
 
 
 async def probe(
-    address: str, port: int, path: str | None, codes: str, patience: float
+    address: str, port: int, path: str | None, codes: str, within: float
 ) -> tuple[bool, str, str | None]:
     """One health check, over TCP alone without a path: passed?, AWS's reason code and description where not."""
     request = f"GET {path} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: ELB-HealthChecker/2.0\r\nConnection: close\r\n\r\n"
     writer = None
     try:
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(within):
             reader, writer = await asyncio.open_connection(address, port)
             if path is None:
                 return True, "", None

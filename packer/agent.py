@@ -1,5 +1,5 @@
 """
-Runs on the builder: one phase of the recipe, its whole output sent to S3 while it runs.
+Runs on the builder: one provisioner of the recipe, its whole output sent to S3 while it runs.
 
     python3 agent.py PHASE [LOG_URL [MANIFEST_URL]]
 
@@ -54,12 +54,12 @@ class Log:
 
 
 def main():
-    phase, url, manifest_url = (sys.argv[1:] + ["", ""])[:3]
+    provisioner, url, manifest_url = (sys.argv[1:] + ["", ""])[:3]
     recipe = Path(__file__).resolve().parent
     log = Log(url)
     threading.Thread(target=log.send_while_it_grows, daemon=True).start()
     code = 0
-    for script in sorted((recipe / "provision" / phase).glob("*.sh")):
+    for script in sorted((recipe / "provision" / provisioner).glob("*.sh")):
         log.add(("== %s\n" % script.name).encode())
         running = subprocess.Popen(
             ["sh", "-eu", str(script)],

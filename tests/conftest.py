@@ -113,7 +113,7 @@ class StackUnderTest:
         return found
 
     async def until(
-        self, check: Callable[[dict[str, Any]], bool], patience: float = 40
+        self, check: Callable[[dict[str, Any]], bool], within: float = 40
     ) -> dict[str, Any]:
         """The first status that passes the check."""
         seen: dict[str, Any] = {}
@@ -124,7 +124,7 @@ class StackUnderTest:
 
         await eventually(
             passes,
-            patience,
+            within,
             lambda: f"{self.name} never got there; it is {json.dumps(seen)[:4500]}",
         )
         return seen
@@ -141,10 +141,10 @@ class StackUnderTest:
 
 async def eventually(
     check: Callable[[], Awaitable[bool]],
-    patience: float = 20,
+    within: float = 20,
     words: Callable[[], str] = lambda: "it never came true",
 ) -> None:
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + within
     while True:
         try:
             if await check():

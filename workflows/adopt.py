@@ -8,7 +8,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from workflows.admission import Admission, parsed
-from workflows.operator import OperatorDoor
+from workflows.operator import OperatorHandlers
 from workflows.steps.base import FAILURES, describe, handlers_finished
 
 with workflow.unsafe.imports_passed_through():
@@ -21,7 +21,7 @@ with workflow.unsafe.imports_passed_through():
 
 
 @workflow.defn(name="AdoptWorkflow")
-class AdoptWorkflow(OperatorDoor):
+class AdoptWorkflow(OperatorHandlers):
     """It runs under the stack's lock; all that it changes is the group's tags."""
 
     def __init__(self) -> None:

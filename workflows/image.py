@@ -27,11 +27,11 @@ class ImageSteps(SharedBakeSteps):
     def __init__(
         self, operator: Operator, stack: Stack, identity: BakeIdentity, found: Image | None
     ) -> None:
-        self.stack, self.identity, self.found, self.patience = (
+        self.stack, self.identity, self.found, self.timeouts = (
             stack,
             identity,
             found,
-            stack.patience,
+            stack.timeouts,
         )
         self.bake: BakeLink | None = None
         super().__init__(operator)

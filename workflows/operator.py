@@ -116,7 +116,7 @@ class Operator:
         return ""
 
 
-class OperatorDoor:
+class OperatorHandlers:
     """
     Signals (kept whatever they come with) and updates of the same names (answered: accepted, or refused with the reason).
 

@@ -56,7 +56,7 @@ class PlanWorkflow:
             launch=stack.launch,
             target_groups=tuple(group.name for group in admitted.target_groups),
             approval=stack.approval,
-            soak=stack.patience.soak,
+            soak=stack.timeouts.soak,
             prune=tuple(deployment.name for deployment in doomed if deployment != blue),
             strategy=stack.load_balancer.strategy,
             problems=tuple(check.problem for check in checks if check.problem),

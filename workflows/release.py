@@ -10,7 +10,7 @@ from temporalio.exceptions import ApplicationError
 
 from workflows.admission import Admission, parsed
 from workflows.contract import TAG
-from workflows.operator import OperatorDoor
+from workflows.operator import OperatorHandlers
 from workflows.steps.base import FAILURES, Steps, describe, handlers_finished, shielded
 from workflows.steps.cutover import CutoverSteps
 from workflows.steps.joining import JoiningSteps
@@ -33,7 +33,7 @@ class ReleaseSteps(LaunchingSteps, JoiningSteps, CutoverSteps, PruningSteps):
 
 
 @workflow.defn(name="ReleaseWorkflow")
-class ReleaseWorkflow(OperatorDoor):
+class ReleaseWorkflow(OperatorHandlers):
     def __init__(self) -> None:
         super().__init__()
         self.steps: Steps | None = None

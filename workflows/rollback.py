@@ -9,7 +9,7 @@ from temporalio.exceptions import ApplicationError
 
 from workflows.admission import Admission, parsed
 from workflows.contract import TAG
-from workflows.operator import OperatorDoor
+from workflows.operator import OperatorHandlers
 from workflows.steps.base import FAILURES, Steps, describe, handlers_finished, shielded
 from workflows.steps.cutover import CutoverSteps
 from workflows.steps.joining import JoiningSteps
@@ -27,7 +27,7 @@ class RollbackSteps(WakingSteps, JoiningSteps, CutoverSteps, ParkingSteps):
 
 
 @workflow.defn(name="RollbackWorkflow")
-class RollbackWorkflow(OperatorDoor):
+class RollbackWorkflow(OperatorHandlers):
     def __init__(self) -> None:
         super().__init__()
         self.steps: Steps | None = None

@@ -15,7 +15,7 @@ from temporalio.exceptions import (
 
 from workflows.admission import Admission, parsed
 from workflows.contract import release_id
-from workflows.operator import Operator, OperatorDoor
+from workflows.operator import Operator, OperatorHandlers
 from workflows.steps.base import FAILURES, describe, handlers_finished
 from workflows.steps.sweeping import SweepSteps
 
@@ -79,7 +79,7 @@ class SweepWorkflow:
 
 
 @workflow.defn(name="SweepStackWorkflow")
-class SweepStackWorkflow(OperatorDoor):
+class SweepStackWorkflow(OperatorHandlers):
     def __init__(self) -> None:
         super().__init__()
         self.steps: SweepSteps | None = None

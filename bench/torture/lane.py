@@ -26,8 +26,8 @@ T = TypeVar("T")
 SIZE = 2
 LIMIT = 240.0
 ABROAD = "ap-southeast-2"
-PATIENCE = (
-    "first_look = 0.15\npoll = 0.4\nconfirm = 0.1\nhealthy = 90\napproval = 600\nsoak = {soak}\nstep = {soak}\ndrain = 90\nsettle = 2\n"
+TIMEOUTS = (
+    "first_poll = 0.15\npoll = 0.4\nconfirm = 0.1\nhealthy = 90\napproval = 600\nsoak = {soak}\nstep = {soak}\ndrain = 90\nsettle = 2\n"
     "way_back = 200"
 )
 
@@ -99,7 +99,7 @@ class Lane:
             self.name,
             self.repository.url,
             application=f"app-{self.name}",
-            patience=PATIENCE.format(soak=seconds),
+            timeouts=TIMEOUTS.format(soak=seconds),
             load_balancer="steps = [50, 100]\n" if self.strategy == "weighted" else "",
             bake=infrastructure.built_with(self.builder, self.stage.environment) + self.wanted,
             capacity="min = 1\nmax = 8\ndesired = 2",

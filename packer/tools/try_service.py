@@ -18,7 +18,7 @@ import time
 import urllib.error
 import urllib.request
 
-PATIENCE = float(os.environ.get("TRY_SECONDS", "60"))
+TIMEOUTS = float(os.environ.get("TRY_SECONDS", "60"))
 SHOWN = 20
 
 
@@ -74,7 +74,7 @@ def main():
 def ask(address, service):
     """Why it is not healthy; empty once it is."""
     answer = "nothing answers"
-    deadline = time.time() + PATIENCE
+    deadline = time.time() + TIMEOUTS
     pause = 0.02
     while time.time() < deadline:
         if service is not None and service.poll() is not None:
@@ -90,7 +90,7 @@ def ask(address, service):
             answer = "%s: %s" % (address, error)
         time.sleep(pause)
         pause = min(1, pause * 1.5)
-    return "after %d s, %s" % (PATIENCE, answer)
+    return "after %d s, %s" % (TIMEOUTS, answer)
 
 
 def end(service):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.config import Patience, parse, pick
+from domain.config import Timeouts, parse, pick
 from domain.errors import InvalidConfiguration, UnknownStack
 
 ROOT = Path(__file__).parents[2]
@@ -94,6 +94,16 @@ def test_an_unknown_stack_is_refused_with_those_there_are() -> None:
         pick(parse(GOOD), "prodution")
 
 
+def test_timeouts_are_understood_by_their_old_name() -> None:
+    old = "[stacks.production.patience]\nsettle = 7\nfirst_look = 3\nsoak = 2\n"
+    of_all = "[defaults.timeouts]\ndrain = 9\n"
+
+    timeouts = parse(GOOD + old + of_all)["production"].timeouts
+
+    assert (timeouts.consistency_grace, timeouts.first_poll) == (7, 3)
+    assert (timeouts.soak, timeouts.drain) == (2, 9)
+
+
 @given(st.text(max_size=300))
 def test_any_text_that_is_no_stacks_file_is_answered_with_its_mistakes(text: str) -> None:
     with pytest.raises(InvalidConfiguration):
@@ -102,8 +112,8 @@ def test_any_text_that_is_no_stacks_file_is_answered_with_its_mistakes(text: str
 
 @given(st.floats(0, 10_000_000), st.floats(0, 600))
 def test_no_wait_takes_more_looks_than_a_history_holds(wait: float, poll: float) -> None:
-    patience = Patience(poll=poll)
-    every = patience.look_every(wait)
+    timeouts = Timeouts(poll=poll)
+    every = timeouts.poll_interval(wait)
 
     assert every >= poll
     assert wait <= 1_001 * every + 1e-9

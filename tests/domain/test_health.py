@@ -15,7 +15,7 @@ def verdict(
     for read in reads:
         if read:
             seen = seen.with_read(read, ARNS)
-    return judge(reads[-1], seen, ARNS, waited=waited, patience=60, reads=needed, may_lose=may_lose)
+    return judge(reads[-1], seen, ARNS, waited=waited, timeout=60, reads=needed, may_lose=may_lose)
 
 
 GOOD = group(instance(1), instance(2))
@@ -82,14 +82,14 @@ def test_a_target_group_on_no_listener_is_said_at_once() -> None:
 
 def test_a_group_that_somebody_deleted_is_unhealthy() -> None:
     assert isinstance(
-        judge(None, Seen(found=True), ARNS, waited=1, patience=900, reads=2), Unhealthy
+        judge(None, Seen(found=True), ARNS, waited=1, timeout=900, reads=2), Unhealthy
     )
 
 
 def test_a_group_that_was_never_seen_may_not_be_visible_yet() -> None:
     """AWS's lists may miss what was made a moment ago."""
-    assert isinstance(judge(None, Seen(), ARNS, waited=1, patience=900, reads=2), NotYet)
-    assert isinstance(judge(None, Seen(), ARNS, waited=901, patience=900, reads=2), Unhealthy)
+    assert isinstance(judge(None, Seen(), ARNS, waited=1, timeout=900, reads=2), NotYet)
+    assert isinstance(judge(None, Seen(), ARNS, waited=901, timeout=900, reads=2), Unhealthy)
     assert isinstance(still_healthy(None, ARNS, 1), Unhealthy)
 
 

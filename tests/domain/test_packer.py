@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.errors import BakeFailed, Hiccup, NoCapacity
+from domain.errors import BakeFailed, NoCapacity, TransientError
 from domain.packer import Build, Line, Stage, ended, parse
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -50,7 +50,7 @@ def test_a_build_whose_script_failed_says_so_in_packers_own_words() -> None:
 
 @pytest.mark.parametrize("code", [-9, 137, 143])
 def test_one_that_was_killed_is_run_again(code: int) -> None:
-    with pytest.raises(Hiccup):
+    with pytest.raises(TransientError):
         ended(failed("Script exited with non-zero exit status: 7"), code, REGION)
 
 
@@ -63,7 +63,7 @@ def test_one_that_was_killed_is_run_again(code: int) -> None:
     ],
 )
 def test_what_passes_is_no_verdict(words: str) -> None:
-    with pytest.raises(Hiccup):
+    with pytest.raises(TransientError):
         ended(failed(words), 1, REGION)
 
 

@@ -101,7 +101,7 @@ GROUPS = st.lists(
 )
 
 
-def census(rows: list[Any]) -> sweep.Census:
+def inventory(rows: list[Any]) -> sweep.Inventory:
     made = []
     for number, (served, state, size, attached, pinned, woken, release) in enumerate(rows):
         tags = {names.WOKEN_BY: woken} | ({names.RESTORE_MIN: "0"} if pinned else {})
@@ -126,14 +126,14 @@ def census(rows: list[Any]) -> sweep.Census:
                 group=group,
             )
         )
-    return sweep.Census(
+    return sweep.Inventory(
         deployments=tuple(made), created_at={d.name: LONG_AGO for d in made}, target_groups=("arn",)
     )
 
 
 @given(GROUPS)
 def test_a_sweep_never_takes_what_served_or_whose_release_runs(rows: list[Any]) -> None:
-    found = census(rows)
+    found = inventory(rows)
     by_name = {d.name: d for d in found.deployments}
     for finding in sweep.find(found, {"runs"}, now=NOW, age=AGE):
         it = by_name[finding.name]
@@ -150,7 +150,7 @@ def test_a_sweep_never_takes_what_served_or_whose_release_runs(rows: list[Any]) 
 
 @given(GROUPS)
 def test_what_is_younger_than_the_age_is_left_alone(rows: list[Any]) -> None:
-    found = census(rows)
+    found = inventory(rows)
     young = found.model_copy(update={"created_at": {d.name: JUST_NOW for d in found.deployments}})
 
     assert not [
@@ -167,7 +167,7 @@ def owned(
 
 
 def test_templates_without_a_group_and_builders_without_a_bake_go() -> None:
-    found = sweep.Census(
+    found = sweep.Inventory(
         deployments=(deployment("kept", served_at="2026-11-01", state=State.SERVING, desired=1),),
         owned=(
             owned("launch template", "kept"),
@@ -189,7 +189,7 @@ def test_templates_without_a_group_and_builders_without_a_bake_go() -> None:
 
 def test_a_bake_is_as_old_as_the_youngest_of_what_it_made() -> None:
     """A security group has no creation time."""
-    found = sweep.Census(
+    found = sweep.Inventory(
         owned=(
             owned("instance", "builder", created_at=JUST_NOW),
             owned("security group", "bake", created_at=""),
@@ -210,7 +210,7 @@ def test_what_serves_is_attached_where_it_is_nowhere_and_not_where_only_the_next
     None
 ):
     for target_groups, actions in (((), ["attach"]), (("one",), []), (("one", "two"), [])):
-        found = sweep.Census(
+        found = sweep.Inventory(
             deployments=(served("v1", *target_groups),), target_groups=("one", "two")
         )
         assert [f.action for f in sweep.find(found, (), now=NOW, age=AGE)] == actions
@@ -219,7 +219,7 @@ def test_what_serves_is_attached_where_it_is_nowhere_and_not_where_only_the_next
 def test_a_pin_that_was_left_is_known_by_its_tag() -> None:
     for tag, minimum, own in (("1", 3, 1), ("", 3, 3), ("3", 3, 3), ("7", 3, 3)):
         it = served("v1", "one", min=minimum, tags={names.RESTORE_MIN: tag})
-        found = sweep.Census(deployments=(it,), target_groups=("one",))
+        found = sweep.Inventory(deployments=(it,), target_groups=("one",))
         assert own_minimum(it.group) == own
         assert [f.action for f in sweep.find(found, (), now=NOW, age=AGE)] == (
             ["unpin"] if own != minimum else []
@@ -229,7 +229,9 @@ def test_a_pin_that_was_left_is_known_by_its_tag() -> None:
 def test_what_alone_gets_traffic_is_not_swept_because_no_tag_says_that_it_serves() -> None:
     alone = served("v1", "one")
     never = alone.model_copy(update={"served_at": "", "state": None, "release": "gone"})
-    found = sweep.Census(deployments=(never,), created_at={"v1": LONG_AGO}, target_groups=("one",))
+    found = sweep.Inventory(
+        deployments=(never,), created_at={"v1": LONG_AGO}, target_groups=("one",)
+    )
     words = sweep.looks_wrong(found, sweep.find(found, (), now=NOW, age=AGE), 0.5)
 
     assert "ResourceId=v1,ResourceType=auto-scaling-group,Key=ovenbird:state,Value=serving" in words
@@ -271,7 +273,7 @@ def test_an_owners_tag_gives_back_the_very_workflow(workflow_id: str, run: UUID)
 
 
 def looks_wrong(deployments: list[Deployment], *templates: str, share: float = 0.5) -> str:
-    found = sweep.Census(
+    found = sweep.Inventory(
         deployments=tuple(d.model_copy(update={"release": "gone"}) for d in deployments),
         created_at={d.name: LONG_AGO for d in deployments},
         owned=tuple(owned("launch template", name) for name in templates),

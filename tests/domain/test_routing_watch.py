@@ -11,7 +11,7 @@ from domain.config import Watch
 from domain.errors import Conflict
 from domain.health import Healthy, Unhealthy
 from domain.models import Group, State
-from domain.sweep import Census, home
+from domain.sweep import Inventory, home
 from domain.traffic import Rule, routing
 from domain.watch import Counted, Inconclusive, Watched, judge
 from tests.domain.worlds import deployment
@@ -77,14 +77,14 @@ def test_the_traffic_belongs_to_what_serves_or_to_where_nobody_else_is() -> None
     green = deployment("green", state=None).model_copy(update={"group": in_target_group("arn:one")})
 
     assert (
-        home(Census(deployments=(attached, green), target_groups=PAIR, rules=(rule(50, 50),)))
+        home(Inventory(deployments=(attached, green), target_groups=PAIR, rules=(rule(50, 50),)))
         == "arn:two"
     )
     assert (
-        home(Census(deployments=(left, green), target_groups=PAIR, rules=(rule(50, 50),)))
+        home(Inventory(deployments=(left, green), target_groups=PAIR, rules=(rule(50, 50),)))
         == "arn:two"
     )
-    assert home(Census(deployments=(left, green), target_groups=PAIR)) is None
+    assert home(Inventory(deployments=(left, green), target_groups=PAIR)) is None
 
 
 @given(st.integers(0, 10_000), st.integers(0, 10_000))

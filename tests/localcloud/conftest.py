@@ -21,8 +21,8 @@ ExecStart=/bin/sh -c 'exec python3 -m http.server --bind $HOST $PORT'
 """
 
 
-def until(check: Callable[[], Any], patience: float = 20) -> Any:
-    deadline = time.monotonic() + patience
+def until(check: Callable[[], Any], timeout: float = 20) -> Any:
+    deadline = time.monotonic() + timeout
     while not (value := check()):
         assert time.monotonic() < deadline, "it never came true"
         time.sleep(0.02)

@@ -70,7 +70,7 @@ async def test_what_only_looks_like_a_secret_is_none(stack: StackUnderTest) -> N
     env = 'START="python3 app.py"\nSCAN_ALLOW="*.pem"\n'
     reader = (
         'MARK = b"-----BEGIN OPENSSH '
-         'PRIVATE KEY-----"\nURL = "https://user:password@example.com"\nKEY = "AKIAIOSFODNN7EXAMPLE"\n'
+        'PRIVATE KEY-----"\nURL = "https://user:password@example.com"\nKEY = "AKIAIOSFODNN7EXAMPLE"\n'
     )
     stack.repository.release("v1", keys__py=reader, deploy__pem=PRIVATE_KEY, ovenbird__env=env)
     await stack.release("v1")

@@ -12,7 +12,7 @@ from tests.system.test_bake import of
 
 MakeStack = Callable[..., StackUnderTest]
 IMPATIENT = (
-    "first_look = 0.3\npoll = 0.3\nconfirm = 0.2\nhealthy = 60\nsoak = 0.3\ndrain = 60\nimage = 2\n"
+    "first_poll = 0.3\npoll = 0.3\nconfirm = 0.2\nhealthy = 60\nsoak = 0.3\ndrain = 60\nimage = 2\n"
 )
 
 
@@ -26,7 +26,7 @@ IMPATIENT = (
 async def test_an_image_that_never_comes_is_removed(
     make_stack: MakeStack, kind: str, words: str
 ) -> None:
-    stack = make_stack(patience=IMPATIENT)
+    stack = make_stack(timeouts=IMPATIENT)
     stack.repository.release("v1")
     stack.account.fault(kind, match={"name": f"app{stack.name[1:]}-"})
     error = await stack.fails(await stack.start("v1"))

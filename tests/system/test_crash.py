@@ -10,13 +10,13 @@ import pytest
 from demo.account import aws_calls
 from tests.conftest import StackUnderTest
 
-PATIENCE = "first_look = 0.3\npoll = 1\nconfirm = 0.2\nhealthy = 60\nsoak = 1\ndrain = 60\n"
+TIMEOUTS = "first_poll = 0.3\npoll = 1\nconfirm = 0.2\nhealthy = 60\nsoak = 1\ndrain = 60\n"
 
 
 @pytest.mark.parametrize("phase", ["baking", "waiting_healthy", "draining", "pruning"])
 async def test_a_killed_worker(make_stack: Callable[..., StackUnderTest], phase: str) -> None:
     """No request fails, nothing is left behind, no builder is launched twice, and another worker takes over in seconds."""
-    stack = make_stack(patience=PATIENCE, retention="deployments = 2")
+    stack = make_stack(timeouts=TIMEOUTS, retention="deployments = 2")
     tags = ["v0", "v1", "v2"] if phase == "pruning" else ["v1", "v2"]
     for tag in tags:
         stack.repository.release(tag)

@@ -1,4 +1,4 @@
-"""The third honest ending: AWS refuses the way back for longer than the stack's patience (a day), and the release says what is left."""
+"""The third honest ending: AWS refuses the way back for longer than timeouts.way_back (a day), and the release says what is left."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import pytest
 from tests.conftest import StackUnderTest
 
 Cli = Callable[..., CompletedProcess[str]]
-PATIENCE = "first_look = 0.3\npoll = 0.5\nconfirm = 0.2\nhealthy = 2\nsoak = 0.5\ndrain = 60\nway_back = 3\n"
+TIMEOUTS = "first_poll = 0.3\npoll = 0.5\nconfirm = 0.2\nhealthy = 2\nsoak = 0.5\ndrain = 60\nway_back = 3\n"
 
 
 async def test_what_aws_refuses_to_delete_is_listed_with_its_command_and_swept_later(
     make_stack: Callable[..., StackUnderTest], run_cli: Cli
 ) -> None:
     stack = make_stack(
-        patience=PATIENCE, capacity="min = 1\nmax = 8\ndesired = 2", sweeping="age = 0"
+        timeouts=TIMEOUTS, capacity="min = 1\nmax = 8\ndesired = 2", sweeping="age = 0"
     )
     stack.repository.release("v1")
     stack.repository.release("v2", SICK="yes")
@@ -53,7 +53,7 @@ async def test_where_blue_cannot_come_back_green_goes_on_serving(
 ) -> None:
     """To remove green then would take away all that serves."""
     stack = make_stack(
-        patience=PATIENCE, capacity="min = 1\nmax = 8\ndesired = 2", sweeping="age = 0"
+        timeouts=TIMEOUTS, capacity="min = 1\nmax = 8\ndesired = 2", sweeping="age = 0"
     )
     stack.repository.release("v1")
     stack.repository.release("v2")

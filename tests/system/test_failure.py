@@ -95,7 +95,7 @@ async def test_an_unhealthy_version_is_rolled_back(
     """I1, I2, I3: blue's group is the same to the letter, no user noticed, nothing of green is left but its image."""
     stack = make_stack(
         capacity="min = 1\nmax = 8\ndesired = 2",
-        patience="first_look = 0.3\npoll = 0.5\nconfirm = 0.2\nhealthy = 3\nsoak = 0.5\n",
+        timeouts="first_poll = 0.3\npoll = 0.5\nconfirm = 0.2\nhealthy = 3\nsoak = 0.5\n",
     )
     stack.repository.release("v1")
     stack.repository.release("v2", SICK="yes")
@@ -124,7 +124,7 @@ async def test_a_version_that_falls_ill_while_it_is_watched_is_rolled_back(
 ) -> None:
     """Blue has left the balancer by then: it is attached again and healthy before green goes, and no request fails."""
     stack = make_stack(
-        patience="first_look = 0.3\npoll = 0.5\nconfirm = 0.2\nhealthy = 30\nsoak = 0.5\ndrain = 60\n"
+        timeouts="first_poll = 0.3\npoll = 0.5\nconfirm = 0.2\nhealthy = 30\nsoak = 0.5\ndrain = 60\n"
     )
     stack.repository.release("v1")
     stack.repository.release("v2")
@@ -152,7 +152,7 @@ async def test_no_capacity_is_told_in_aws_own_words_and_rolled_back(
     make_stack: Callable[..., StackUnderTest],
 ) -> None:
     stack = make_stack(
-        patience="first_look = 0.3\npoll = 0.5\nconfirm = 0.2\nhealthy = 2\nsoak = 0.5\n"
+        timeouts="first_poll = 0.3\npoll = 0.5\nconfirm = 0.2\nhealthy = 2\nsoak = 0.5\n"
     )
     stack.repository.release("v1")
     stack.account.fault("insufficient_capacity", match={"tags": f"{stack.name}-v1"}, times=None)
@@ -304,7 +304,7 @@ async def test_what_aws_does_not_show_yet_is_neither_made_twice_nor_left_behind(
     """Eventual consistency: for two seconds no list shows what was made, with and without a lost reply, on the way out and back."""
     stack = make_stack(
         top="approval = true",
-        patience="first_look = 0.3\npoll = 0.5\nconfirm = 0.2\nhealthy = 60\nsoak = 0.5\nsettle = 4\n",
+        timeouts="first_poll = 0.3\npoll = 0.5\nconfirm = 0.2\nhealthy = 60\nsoak = 0.5\nsettle = 4\n",
     )
     stack.repository.release("v1")
     before = asdict(stack.account.snapshot(only=stack.name + "-"))

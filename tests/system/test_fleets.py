@@ -13,7 +13,7 @@ from tests.conftest import StackUnderTest, eventually
 
 pytestmark = pytest.mark.shared_images
 MakeStack = Callable[..., StackUnderTest]
-PATIENCE = "first_look = 0.3\npoll = 0.3\nconfirm = 0.2\nhealthy = 60\napproval = 600\nsoak = 0.5\ndrain = 60\n"
+TIMEOUTS = "first_poll = 0.3\npoll = 0.3\nconfirm = 0.2\nhealthy = 60\napproval = 600\nsoak = 0.5\ndrain = 60\n"
 
 
 def schedule(stack: StackUnderTest, group: str) -> list[str]:
@@ -33,7 +33,7 @@ def suspended(stack: StackUnderTest) -> dict[str, list[str]]:
 async def test_no_instance_is_moved_between_zones_while_both_serve_and_the_schedule_follows_who_serves(
     make_stack: MakeStack,
 ) -> None:
-    stack = make_stack(patience=PATIENCE, top="approval = true")
+    stack = make_stack(timeouts=TIMEOUTS, top="approval = true")
     for tag in ("v1", "v2"):
         stack.repository.release(tag)
     await stack.release("v1")
@@ -72,7 +72,7 @@ async def test_blue_grows_to_nine_during_the_approval_and_green_has_nine_before_
 ) -> None:
     """By its policy, whose alarm its requests set off. And one that shrinks leaves green as large as it was verified."""
     stack = make_stack(
-        patience=PATIENCE, top="approval = true", capacity="min = 2\nmax = 12\ndesired = 4"
+        timeouts=TIMEOUTS, top="approval = true", capacity="min = 2\nmax = 12\ndesired = 4"
     )
     for tag in ("v1", "v2"):
         stack.repository.release(tag)
@@ -129,7 +129,7 @@ async def test_blue_grows_to_nine_during_the_approval_and_green_has_nine_before_
 
 async def test_first_instances_wait_for_a_lifecycle_hook_too(make_stack: MakeStack) -> None:
     stack = make_stack(
-        patience=PATIENCE,
+        timeouts=TIMEOUTS,
         top='lifecycle_hooks = [{ name = "warm-up", transition = "launching", timeout = 1200 }]',
     )
     stack.repository.release("v1")
@@ -154,7 +154,7 @@ async def test_first_instances_wait_for_a_lifecycle_hook_too(make_stack: MakeSta
 
 async def test_a_lifecycle_hook_that_is_abandoned_ends_the_release(make_stack: MakeStack) -> None:
     stack = make_stack(
-        patience=PATIENCE,
+        timeouts=TIMEOUTS,
         top='lifecycle_hooks = [{ name = "warm-up", transition = "launching", timeout = 30 }]',
     )
     stack.repository.release("v1")
@@ -165,7 +165,7 @@ async def test_a_lifecycle_hook_that_is_abandoned_ends_the_release(make_stack: M
 
 
 async def test_protected_instances_of_blue_are_ended_all_the_same(make_stack: MakeStack) -> None:
-    stack = make_stack(patience=PATIENCE)
+    stack = make_stack(timeouts=TIMEOUTS)
     for tag in ("v1", "v2"):
         stack.repository.release(tag)
     await stack.release("v1")
@@ -209,7 +209,7 @@ async def test_mixed_instances_count_by_weight_and_are_on_demand_until_they_serv
         'types = { "t3.small" = 2, "t3.micro" = 1 }\non_demand_base = 2\non_demand_percentage = 0'
     )
     stack = make_stack(
-        patience=PATIENCE,
+        timeouts=TIMEOUTS,
         capacity="min = 4\nmax = 12",
         top="approval = true",
         **{"instance.mixed": mixed},
@@ -246,7 +246,7 @@ async def test_mixed_instances_count_by_weight_and_are_on_demand_until_they_serv
 
 async def test_only_what_serves_has_a_warm_pool(make_stack: MakeStack) -> None:
     stack = make_stack(
-        patience=PATIENCE,
+        timeouts=TIMEOUTS,
         capacity='min = 1\nmax = 4\nwarm_pool = { min = 1, max_prepared = 2, state = "Stopped" }',
     )
     for tag in ("v1", "v2"):

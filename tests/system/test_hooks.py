@@ -17,7 +17,7 @@ from demo.account import aws_calls
 from tests.conftest import StackUnderTest
 
 MakeStack = Callable[..., StackUnderTest]
-PATIENCE = "first_look = 0.3\npoll = 0.3\nconfirm = 0.2\nhealthy = 60\napproval = 600\nsoak = 0.5\ndrain = 60\n"
+TIMEOUTS = "first_poll = 0.3\npoll = 0.3\nconfirm = 0.2\nhealthy = 60\napproval = 600\nsoak = 0.5\ndrain = 60\n"
 KEY = "planted-hook-key"
 
 
@@ -70,7 +70,7 @@ def add(stack: StackUnderTest, text: str) -> None:
 async def test_hooks_are_called_in_their_moments_signed_and_their_no_rolls_back(
     make_stack: MakeStack, called: Called
 ) -> None:
-    stack = make_stack(patience=PATIENCE)
+    stack = make_stack(timeouts=TIMEOUTS)
     stack.account.ssm.put_parameter(Name=f"/{stack.name}/hook", Value=KEY, Type="SecureString")
     secret = f'secret.parameter = "/{stack.name}/hook"'
     moments = ("pre_bake", "pre_cutover", "post_cutover", "on_rollback")
@@ -116,7 +116,7 @@ async def test_hooks_are_called_in_their_moments_signed_and_their_no_rolls_back(
 
 
 async def test_a_hook_that_never_answers_is_given_up(make_stack: MakeStack) -> None:
-    stack = make_stack(patience=PATIENCE)
+    stack = make_stack(timeouts=TIMEOUTS)
     add(
         stack,
         '[[stacks.STACK.hooks]]\nname = "nobody"\nwhen = "pre_bake"\nurl = "http://127.0.0.1:9/"\ntimeout = 1\n',
@@ -133,7 +133,7 @@ async def test_a_freeze_holds_the_cutover_and_an_urgent_release_does_not_wait(
     make_stack: MakeStack,
 ) -> None:
     """With the strategy attach green has its share as soon as it is attached: so it waits before that."""
-    stack = make_stack(patience=PATIENCE)
+    stack = make_stack(timeouts=TIMEOUTS)
     for tag in ("v1", "v2"):
         stack.repository.release(tag)
     await stack.release("v1")
@@ -153,7 +153,7 @@ async def test_a_freeze_holds_the_cutover_and_an_urgent_release_does_not_wait(
 
 @pytest.mark.shared_images
 async def test_an_approval_for_a_later_moment_waits_for_it(make_stack: MakeStack) -> None:
-    stack = make_stack(patience=PATIENCE, top="approval = true")
+    stack = make_stack(timeouts=TIMEOUTS, top="approval = true")
     stack.repository.release("v1")
     handle = await stack.start("v1")
     await stack.until(lambda status: status["waiting_for"] == "approve cutover")
@@ -173,7 +173,7 @@ async def test_an_approval_for_a_later_moment_waits_for_it(make_stack: MakeStack
 
 @pytest.mark.shared_images
 async def test_nobody_rolls_back_behind_a_contraction_without_force(make_stack: MakeStack) -> None:
-    stack = make_stack(patience=PATIENCE)
+    stack = make_stack(timeouts=TIMEOUTS)
     for tag in ("v1", "v2"):
         stack.repository.release(tag)
     await stack.release("v1")

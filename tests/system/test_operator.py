@@ -13,7 +13,7 @@ from temporalio.client import WorkflowUpdateFailedError
 
 from tests.conftest import StackUnderTest
 
-SLOW = "first_look = 0.3\npoll = 0.5\nconfirm = 0.2\nhealthy = 60\napproval = 60\nsoak = 20\ndrain = 60\n"
+SLOW = "first_poll = 0.3\npoll = 0.5\nconfirm = 0.2\nhealthy = 60\napproval = 60\nsoak = 20\ndrain = 60\n"
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ async def serving(make_stack: Callable[..., StackUnderTest]) -> StackUnderTest:
     """A stack that serves v1, asks for approval, and watches for 20 s."""
     stack = make_stack(
         top="approval = true",
-        patience=SLOW.replace("soak = 20", "soak = 0.5"),
+        timeouts=SLOW.replace("soak = 20", "soak = 0.5"),
         capacity="min = 1\nmax = 8\ndesired = 2",
     )
     stack.repository.release("v1")
@@ -135,7 +135,7 @@ async def test_an_approval_that_never_comes_rolls_back(
     make_stack: Callable[..., StackUnderTest],
 ) -> None:
     stack = make_stack(
-        top="approval = true", patience=SLOW.replace("approval = 60", "approval = 0.5")
+        top="approval = true", timeouts=SLOW.replace("approval = 60", "approval = 0.5")
     )
     stack.repository.release("v1")
     error = await stack.fails(await stack.start("v1"))

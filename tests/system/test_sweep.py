@@ -11,13 +11,13 @@ import pytest
 from tests.conftest import StackUnderTest
 
 Cli = Callable[..., CompletedProcess[str]]
-PATIENCE = "first_look = 0.3\npoll = 0.5\nconfirm = 0.2\nhealthy = 60\nsoak = 0.5\ndrain = 60\n"
+TIMEOUTS = "first_poll = 0.3\npoll = 0.5\nconfirm = 0.2\nhealthy = 60\nsoak = 0.5\ndrain = 60\n"
 
 
 @pytest.fixture
 async def serving(make_stack: Callable[..., StackUnderTest]) -> StackUnderTest:
     stack = make_stack(
-        patience=PATIENCE, capacity="min = 1\nmax = 8\ndesired = 2", sweeping="age = 0"
+        timeouts=TIMEOUTS, capacity="min = 1\nmax = 8\ndesired = 2", sweeping="age = 0"
     )
     stack.repository.release("v1")
     stack.repository.release("v2")
@@ -147,7 +147,7 @@ async def test_a_first_release_that_serves_users_is_left_to_a_person(
     make_stack: Callable[..., StackUnderTest], run_cli: Cli
 ) -> None:
     """Nothing is marked as serving, and it gets the traffic: to keep it or to take it away are one command each."""
-    stack = make_stack(patience=PATIENCE.replace("soak = 0.5", "soak = 60"), sweeping="age = 0")
+    stack = make_stack(timeouts=TIMEOUTS.replace("soak = 0.5", "soak = 60"), sweeping="age = 0")
     stack.repository.release("v1")
     handle = await stack.start("v1")
     await stack.until_phase("watching")

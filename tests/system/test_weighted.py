@@ -16,11 +16,11 @@ from tests.conftest import StackUnderTest
 pytestmark = pytest.mark.shared_images
 MakeStack = Callable[..., StackUnderTest]
 STEPS = "steps = [10, 50, 100]\n"
-PATIENCE = "first_look = 0.3\npoll = 0.3\nconfirm = 0.2\nhealthy = 60\napproval = 600\nstep = {step}\nsoak = {soak}\ndrain = 60\nhot = {hot}\n"
+TIMEOUTS = "first_poll = 0.3\npoll = 0.3\nconfirm = 0.2\nhealthy = 60\napproval = 600\nstep = {step}\nsoak = {soak}\ndrain = 60\nhot = {hot}\n"
 
 
-def patience(step: float = 1, soak: float = 0.5, hot: float = 0) -> str:
-    return PATIENCE.format(step=step, soak=soak, hot=hot)
+def timeouts(step: float = 1, soak: float = 0.5, hot: float = 0) -> str:
+    return TIMEOUTS.format(step=step, soak=soak, hot=hot)
 
 
 def weights(stack: StackUnderTest) -> dict[str, int]:
@@ -62,7 +62,7 @@ async def test_green_is_seen_in_the_preview_alone_until_the_approval_and_then_st
     make_stack: MakeStack,
 ) -> None:
     stack = make_stack(
-        balancer="weighted", load_balancer=STEPS, patience=patience(), top="approval = true"
+        balancer="weighted", load_balancer=STEPS, timeouts=timeouts(), top="approval = true"
     )
     for tag in ("v1", "v2"):
         stack.repository.release(tag)
@@ -95,7 +95,7 @@ async def test_green_is_seen_in_the_preview_alone_until_the_approval_and_then_st
 
 async def test_a_rollback_takes_the_other_target_group_again(make_stack: MakeStack) -> None:
     stack = make_stack(
-        balancer="weighted", load_balancer="steps = [100]", patience=patience(soak=0.3)
+        balancer="weighted", load_balancer="steps = [100]", timeouts=timeouts(soak=0.3)
     )
     for tag in ("v1", "v2"):
         stack.repository.release(tag)
@@ -114,7 +114,7 @@ async def test_an_abort_while_watched_is_one_call_away_from_as_before(
     make_stack: MakeStack,
 ) -> None:
     stack = make_stack(
-        balancer="weighted", load_balancer="steps = [50, 100]", patience=patience(step=60)
+        balancer="weighted", load_balancer="steps = [50, 100]", timeouts=timeouts(step=60)
     )
     before = await serving_v1(stack)
     with stack.traffic() as users:
@@ -143,7 +143,7 @@ async def test_a_version_that_serves_errors_is_rolled_back_at_the_first_step(
     """It passes its health checks; one answer of five is an error."""
     watch = "error_rate = 0.05\nrequests = 20\nperiod = 1\n"
     stack = make_stack(
-        balancer="weighted", load_balancer=STEPS, patience=patience(step=30), watch=watch
+        balancer="weighted", load_balancer=STEPS, timeouts=timeouts(step=30), watch=watch
     )
     stack.repository.release("v1")
     stack.repository.release("v2-errors", ERRORS="0.2")
@@ -165,7 +165,7 @@ async def test_too_few_requests_ask_a_person(make_stack: MakeStack) -> None:
     stack = make_stack(
         balancer="weighted",
         load_balancer="steps = [50, 100]",
-        patience=patience(step=2, soak=0),
+        timeouts=timeouts(step=2, soak=0),
         watch=watch,
     )
     for tag in ("v1", "v2"):
@@ -183,7 +183,7 @@ async def test_too_few_requests_ask_a_person(make_stack: MakeStack) -> None:
 
 async def test_an_alarm_ends_it_with_its_name(make_stack: MakeStack) -> None:
     """Also with the strategy attach, and before anything is shifted."""
-    stack = make_stack(watch='alarms = ["shop-is-sick"]', patience=patience(soak=5))
+    stack = make_stack(watch='alarms = ["shop-is-sick"]', timeouts=timeouts(soak=5))
     for tag in ("v1", "v2"):
         stack.repository.release(tag)
     alarm = {
@@ -213,7 +213,7 @@ async def test_an_alarm_ends_it_with_its_name(make_stack: MakeStack) -> None:
 
 async def test_blue_stays_hot_until_it_is_parked_by_word(make_stack: MakeStack) -> None:
     stack = make_stack(
-        balancer="weighted", load_balancer="steps = [100]", patience=patience(hot=120)
+        balancer="weighted", load_balancer="steps = [100]", timeouts=timeouts(hot=120)
     )
     for tag in ("v1", "v2"):
         stack.repository.release(tag)
@@ -230,7 +230,7 @@ async def test_blue_stays_hot_until_it_is_parked_by_word(make_stack: MakeStack) 
 
 
 async def test_what_cannot_be_understood_is_refused(make_stack: MakeStack) -> None:
-    stack = make_stack(balancer="weighted", patience=patience())
+    stack = make_stack(balancer="weighted", timeouts=timeouts())
     stack.repository.release("v1")
     pair = [stack.infrastructure.target_group_arn, stack.infrastructure.other_target_group_arn]
 
@@ -264,7 +264,7 @@ async def test_what_a_terminated_release_leaves_between_two_weights_is_put_right
     stack = make_stack(
         balancer="weighted",
         load_balancer="steps = [50, 100]",
-        patience=patience(step=60),
+        timeouts=timeouts(step=60),
         sweeping="age = 0",
     )
     before = await serving_v1(stack)

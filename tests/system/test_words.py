@@ -11,7 +11,7 @@ from temporalio.client import WorkflowUpdateFailedError
 from demo.processes import Process
 from tests.conftest import StackUnderTest, Theatre
 
-PATIENCE = "first_look = 0.3\npoll = 0.5\nconfirm = 0.2\nhealthy = 60\napproval = 600\nsoak = 0.3\ndrain = 60\n"
+TIMEOUTS = "first_poll = 0.3\npoll = 0.5\nconfirm = 0.2\nhealthy = 60\napproval = 600\nsoak = 0.3\ndrain = 60\n"
 ABORT, APPROVE, PAUSE, RESUME = "abort_and_roll_back", "approve_cutover", "pause", "resume"
 BEFORE_THE_FIRST_TASK = [
     ((ABORT,), "Refused"),
@@ -73,10 +73,10 @@ async def say(stack: StackUnderTest, words: tuple[str, ...]) -> None:
 
 def stacks_for(make_stack: Callable[..., StackUnderTest], count: int) -> list[StackUnderTest]:
     """Of one application, so that one bake serves all."""
-    first = make_stack(top="approval = true", patience=PATIENCE, application="words")
+    first = make_stack(top="approval = true", timeouts=TIMEOUTS, application="words")
     first.repository.release("v1")
     more = [
-        make_stack(first.repository, top="approval = true", patience=PATIENCE, application="words")
+        make_stack(first.repository, top="approval = true", timeouts=TIMEOUTS, application="words")
         for _ in range(count - 1)
     ]
     return [first, *more]
@@ -127,7 +127,7 @@ async def test_words_in_one_instant_at_the_approval(
 async def test_an_approval_says_who_and_why_and_may_have_to_be_anothers(
     make_stack: Callable[..., StackUnderTest],
 ) -> None:
-    stack = make_stack(top="approval = true", patience=PATIENCE, approving="by_another = true")
+    stack = make_stack(top="approval = true", timeouts=TIMEOUTS, approving="by_another = true")
     stack.repository.release("v1")
     handle = await stack.start("v1")
     await handle.signal("approve_cutover", {"by": "tests"})
@@ -148,9 +148,9 @@ async def test_an_approval_says_who_and_why_and_may_have_to_be_anothers(
 async def test_an_approval_that_expires_ends_as_the_stack_chose(
     make_stack: Callable[..., StackUnderTest],
 ) -> None:
-    impatient = PATIENCE.replace("approval = 600", "approval = 0.3")
+    impatient = TIMEOUTS.replace("approval = 600", "approval = 0.3")
     cut, keep = (
-        make_stack(top="approval = true", patience=impatient, approving=f'when_expired = "{then}"')
+        make_stack(top="approval = true", timeouts=impatient, approving=f'when_expired = "{then}"')
         for then in ("cut_over", "keep_waiting")
     )
     cut.repository.release("v1")

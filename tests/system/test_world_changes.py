@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import StackUnderTest
 
-PATIENCE = "first_look = 0.3\npoll = 0.3\nconfirm = 0.2\nhealthy = 60\nsoak = 4\ndrain = 60\n"
+TIMEOUTS = "first_poll = 0.3\npoll = 0.3\nconfirm = 0.2\nhealthy = 60\nsoak = 4\ndrain = 60\n"
 
 
 @pytest.mark.shared_images
@@ -18,7 +18,7 @@ async def test_a_green_that_scales_out_while_it_is_watched_is_no_worse_for_it(
     make_stack: Callable[..., StackUnderTest],
 ) -> None:
     """Scale-out stays on: that is when the load doubles."""
-    stack = make_stack(patience=PATIENCE)
+    stack = make_stack(timeouts=TIMEOUTS)
     stack.repository.release("v1")
     stack.repository.release("v2")
     await stack.release("v1")
@@ -37,7 +37,7 @@ async def test_a_blue_that_comes_back_takes_the_load_that_green_has_by_then(
     make_stack: Callable[..., StackUnderTest],
 ) -> None:
     """I1: the balancer never has less than the stack needs, also on the way back."""
-    stack = make_stack(patience=PATIENCE.replace("soak = 4", "soak = 0.5"))
+    stack = make_stack(timeouts=TIMEOUTS.replace("soak = 4", "soak = 0.5"))
     stack.repository.release("v1")
     stack.repository.release("v2")
     await stack.release("v1")
@@ -63,7 +63,7 @@ async def test_when_blue_is_gone_green_goes_on_serving_and_the_ending_is_dirty(
     make_stack: Callable[..., StackUnderTest],
 ) -> None:
     """I1, I2: removing green as well would leave nobody; what is left is listed with how to clear it."""
-    stack = make_stack(patience=PATIENCE.replace("soak = 4", "soak = 0.5"))
+    stack = make_stack(timeouts=TIMEOUTS.replace("soak = 4", "soak = 0.5"))
     stack.repository.release("v1")
     stack.repository.release("v2")
     first = await stack.release("v1")
@@ -96,7 +96,7 @@ async def test_a_stack_that_gains_a_target_group_and_one_that_loses_one(
     make_stack: Callable[..., StackUnderTest],
 ) -> None:
     """Blue leaves what it is in; where the stack no longer names that, the release is refused before anything is made."""
-    stack, other = make_stack(patience=PATIENCE), make_stack()
+    stack, other = make_stack(timeouts=TIMEOUTS), make_stack()
     for tag in ("v1", "v2", "v3"):
         stack.repository.release(tag)
     await stack.release("v1")
@@ -120,7 +120,7 @@ async def waiting(make_stack: Callable[..., StackUnderTest]) -> StackUnderTest:
     """v1 serves with two instances, and v2 waits beside it for the approval; both serve."""
     stack = make_stack(
         top="approval = true",
-        patience=PATIENCE.replace("soak = 4", "soak = 0.5"),
+        timeouts=TIMEOUTS.replace("soak = 4", "soak = 0.5"),
         capacity="min = 1\nmax = 8\ndesired = 2",
     )
     for tag in ("v1", "v2"):
@@ -198,7 +198,7 @@ async def test_a_listener_that_somebody_takes_away_halts_the_release_before_the_
 async def test_processes_that_somebody_suspends_are_said_by_name(
     make_stack: Callable[..., StackUnderTest],
 ) -> None:
-    stack = make_stack(patience=PATIENCE)
+    stack = make_stack(timeouts=TIMEOUTS)
     stack.repository.release("v1")
     stack.account.fault(
         "boot_silent", "RunInstances", match={"tags": f"{stack.name}-v1"}, times=None
@@ -218,7 +218,7 @@ async def test_processes_that_somebody_suspends_are_said_by_name(
 async def test_an_image_that_somebody_deregisters_is_told_in_aws_own_words(
     make_stack: Callable[..., StackUnderTest],
 ) -> None:
-    stack = make_stack(patience=PATIENCE.replace("healthy = 60", "healthy = 3"))
+    stack = make_stack(timeouts=TIMEOUTS.replace("healthy = 60", "healthy = 3"))
     stack.repository.release("v1")
     stack.account.fault("latency", "CreateAutoScalingGroup", seconds=1.5)
     handle = await stack.start("v1")

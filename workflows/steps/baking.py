@@ -10,7 +10,7 @@ from temporalio.exceptions import ActivityError
 from workflows.checklist import step
 from workflows.operator import Operator
 from workflows.policies import poll, poll_certainly
-from workflows.steps.base import Steps, is_verdict
+from workflows.steps.base import Steps, caused_by
 from workflows.steps.native import NativeBuilder
 from workflows.steps.packing import PackerBuilder
 
@@ -62,7 +62,10 @@ class BakeSteps(Steps):
         self.log = f"logs/{names.slug(identity.application)}/{names.slug(identity.tag, also='.')}-{info.original_execution_run_id}"
         super().__init__(operator)
         self.builder = (PackerBuilder if stack.bake.builder == "packer" else NativeBuilder)(self)
-        self.settle, self.way_back = stack.patience.settle, stack.patience.way_back
+        self.consistency_grace, self.way_back = (
+            stack.timeouts.consistency_grace,
+            stack.timeouts.way_back,
+        )
 
     @property
     def subnets(self) -> tuple[str, ...]:
@@ -75,7 +78,7 @@ class BakeSteps(Steps):
             try:
                 return await launch(number, subnet)
             except ActivityError as error:
-                if number == len(self.subnets) or not is_verdict(error, NoCapacity):
+                if number == len(self.subnets) or not caused_by(error, NoCapacity):
                     raise
         raise AssertionError("a stack has at least one subnet")
 
@@ -133,30 +136,30 @@ class BakeSteps(Steps):
     @step(CREATE_IMAGE, phase="baking")
     async def create_image(self) -> Image:
         image = await self.builder.image()
-        patience = self.stack.patience
+        timeouts = self.stack.timeouts
         available: Image = await self.do(
             Images.image_available,
             ImageRef(
-                region=self.region, id=image, settled_at=self.settled_at("image", self.image_name)
+                region=self.region, id=image, visible_by=self.visible_by("image", self.image_name)
             ),
-            poll(patience.poll, patience.image),
+            poll(timeouts.poll, timeouts.image),
             what="Wait until it is available",
         )
         return available
 
     @step("Destroy the temporary instance and security group", phase="baking")
     async def destroy(self) -> None:
-        pace = poll_certainly(self.stack.patience.confirm, self.way_back)
+        pace = poll_certainly(self.stack.timeouts.confirm, self.way_back)
         for kind, destroy, what in (
             ("instance", Builders.destroy_builders, "Terminate the instance"),
             ("security group", Builders.delete_security_groups, "Delete the security group"),
         ):
             made = [name for of, name in self.ledger if of == kind]
-            settled = [at for name in made if (at := self.settled_at(kind, name))]
+            visible = [at for name in made if (at := self.visible_by(kind, name))]
             mine = OfRelease(
                 region=self.region,
                 release=self.release,
-                settled_at=max(settled, default=None),
+                visible_by=max(visible, default=None),
                 launched=len(made),
             )
             await self.certainly(destroy, mine, pace, what=what)
@@ -173,9 +176,9 @@ class BakeSteps(Steps):
                 region=region or self.region,
                 name=self.image_name,
                 release=self.release,
-                settled_at=self.settled_at(kind, self.image_name),
+                visible_by=self.visible_by(kind, self.image_name),
             ),
-            poll_certainly(self.stack.patience.confirm, self.way_back),
+            poll_certainly(self.stack.timeouts.confirm, self.way_back),
             what=f"Remove the half-made {kind}",
         )
         if (kind, self.image_name) in self.ledger:

@@ -25,7 +25,7 @@ from workflows.operator import Operator
 from workflows.policies import A_DAY, QUICK, certain
 
 with workflow.unsafe.imports_passed_through():
-    from domain.errors import OvenbirdError, Verdict
+    from domain.errors import OvenbirdError, TerminalError
     from domain.status import Phase, Resource, Status, checklist_markdown
 
 A = TypeVar("A")
@@ -36,7 +36,7 @@ FAILURES = (FailureError, OvenbirdError, asyncio.CancelledError)
 
 class Steps:
     kind: Literal["release", "rollback", "bake", "image", "sweep"] = "release"
-    settle = 0.0
+    consistency_grace = 0.0
     way_back = A_DAY.total_seconds()
 
     def __init__(self, operator: Operator) -> None:
@@ -166,8 +166,8 @@ class Steps:
         except FAILURES as error:
             if (
                 not foreign
-                and is_verdict(error, *Verdict.__subclasses__())
-                and not isinstance(error, Verdict)
+                and caused_by(error, *TerminalError.__subclasses__())
+                and not isinstance(error, TerminalError)
             ):
                 del self.ledger[kind, name]
             else:
@@ -180,10 +180,10 @@ class Steps:
         entry = self.ledger.get((kind, name), Resource(kind=kind, name=name))
         self.ledger[kind, name] = entry.model_copy(update={"gone": workflow.now().isoformat()})
 
-    def settled_at(self, kind: str, name: str) -> datetime | None:
+    def visible_by(self, kind: str, name: str) -> datetime | None:
         """From when on AWS surely shows it, if it was made; None where nobody asked for it."""
         touched = self._touched.get((kind, name))
-        return touched + timedelta(seconds=self.settle) if touched else None
+        return touched + timedelta(seconds=self.consistency_grace) if touched else None
 
     def _start(
         self, activity: Callable[..., Any], argument: Any, policy: ActivityConfig, what: str
@@ -262,7 +262,7 @@ def describe(error: BaseException) -> str:
     return str(error)
 
 
-def is_verdict(error: BaseException, *kinds: type[OvenbirdError]) -> bool:
+def caused_by(error: BaseException, *kinds: type[OvenbirdError]) -> bool:
     """Was it one of these, whether raised here or by an activity?"""
     cause: BaseException | None = error
     while cause is not None:

@@ -12,7 +12,7 @@ from workflows.steps.releasing import ReleasingSteps
 with workflow.unsafe.imports_passed_through():
     from activities.metrics import Metrics, ReadWatch
     from domain import health, traffic
-    from domain.errors import ApprovalExpired, Unhealthy
+    from domain.errors import ApprovalExpired, DeploymentUnhealthy
     from domain.models import Observation
     from domain.watch import Inconclusive, judge
 
@@ -36,21 +36,21 @@ class CutoverSteps(ReleasingSteps):
         self.operator.waiting_for_approval = True
         self.show()
         try:
-            approved = await self._approved_within(self.patience.approval)
+            approved = await self._approved_within(self.timeouts.approval)
             if not approved and approving.when_expired == "roll_back":
                 raise ApprovalExpired(
-                    f"nobody approved the cutover within {timedelta(seconds=self.patience.approval)}"
+                    f"nobody approved the cutover within {timedelta(seconds=self.timeouts.approval)}"
                 )
             if not approved and approving.when_expired == "keep_waiting":
                 self.checklist.note(
-                    f"nobody has approved the cutover within {timedelta(seconds=self.patience.approval)}: it keeps waiting"
+                    f"nobody has approved the cutover within {timedelta(seconds=self.timeouts.approval)}: it keeps waiting"
                 )
                 await self._approved_within(None)
         finally:
             self.operator.waiting_for_approval = False
         if self.operator.approval is None:
             self.operator.notes.append(
-                f"nobody approved the cutover within {timedelta(seconds=self.patience.approval)}: cut over all the same"
+                f"nobody approved the cutover within {timedelta(seconds=self.timeouts.approval)}: cut over all the same"
             )
             return
         approval = self.operator.approval
@@ -69,7 +69,7 @@ class CutoverSteps(ReleasingSteps):
     @step(SHIFT, phase="shifting")
     async def shift_traffic(self) -> None:
         """From blue to green, as the stack's strategy has it. Green is looked at once more first: an approval may have taken days."""
-        await self.until_healthy(first_look=0, reads=1)
+        await self.until_healthy(first_poll=0, reads=1)
         if not self.blue:
             return
         if self.stack.watch.alarms:
@@ -81,15 +81,15 @@ class CutoverSteps(ReleasingSteps):
     async def watch(self) -> None:
         """For the stack's soak; then for as long as blue is to be kept hot, which the operators may extend or end."""
         await self.run_hooks("post_cutover")
-        await self.soak(self.patience.soak)
-        if not (self.blue and self.patience.hot):
+        await self.soak(self.timeouts.soak)
+        if not (self.blue and self.timeouts.hot):
             return
         started, began = workflow.time(), workflow.now()
         self.operator.keeps_hot = True
         while (
             not self.operator.park_now
             and (
-                left := started + self.patience.hot * (1 + self.operator.extended) - workflow.time()
+                left := started + self.timeouts.hot * (1 + self.operator.extended) - workflow.time()
             )
             > 0
         ):
@@ -98,7 +98,7 @@ class CutoverSteps(ReleasingSteps):
                 f"{self.blue.name} stays as large as it is until {until:%Y-%m-%d %H:%M:%S} UTC: `ovenbird extend`, or `park-now`"
             )
             await self.soak(
-                min(left, self.patience.look_every(self.patience.hot)), since=began, ask=False
+                min(left, self.timeouts.poll_interval(self.timeouts.hot)), since=began, ask=False
             )
         self.operator.keeps_hot = False
 
@@ -108,12 +108,12 @@ class CutoverSteps(ReleasingSteps):
         """
         Watched for so long. A look that finds green unfit counts only when the next ones do too; alarms and metrics count at once.
 
-        Where the metrics tell nothing at its end, a person is asked, by a pause. Raises Unhealthy with what was breached.
+        Where the metrics tell nothing at its end, a person is asked, by a pause. Raises DeploymentUnhealthy with what was breached.
         """
         left, bad, since = seconds, 0, since or workflow.now()
         verdict: object = None
         while left > 0:
-            pace = min(left, self.patience.confirm if bad else self.patience.look_every(seconds))
+            pace = min(left, self.timeouts.confirm if bad else self.timeouts.poll_interval(seconds))
             started, paused = workflow.time(), self.operator.seconds_paused
             await self.operator.wait(
                 pace,
@@ -136,7 +136,7 @@ class CutoverSteps(ReleasingSteps):
         await self.operator.gate()
 
     async def _judge_watch(self, since: datetime) -> object:
-        """By what the stack's alarms and metrics say since then, of late: a long good time hides no breach. Raises Unhealthy."""
+        """By what the stack's alarms and metrics say since then, of late: a long good time hides no breach. Raises DeploymentUnhealthy."""
         watch = self.stack.watch
         if not (watch.alarms or watch.measures):
             return None
@@ -154,7 +154,9 @@ class CutoverSteps(ReleasingSteps):
         )
         verdict = judge(seen, watch)
         if isinstance(verdict, health.Unhealthy):
-            raise Unhealthy(f"{self.version.tag} is rolled back by the watch: {verdict.reason}")
+            raise DeploymentUnhealthy(
+                f"{self.version.tag} is rolled back by the watch: {verdict.reason}"
+            )
         return verdict
 
     @step(DRAIN_AND_PARK, phase="draining")
@@ -165,7 +167,7 @@ class CutoverSteps(ReleasingSteps):
             return
         await self.traffic.leave(self)
         started, paused = workflow.time(), self.operator.seconds_paused
-        bad, interval = 0, self.patience.first_look
+        bad, interval = 0, self.timeouts.first_poll
         known = self.groups.get(self.blue.name, self.blue.group)
         leaving = {instance.id for instance in known.instances}
         while True:
@@ -175,18 +177,18 @@ class CutoverSteps(ReleasingSteps):
             bad = self._judge_serving(world, bad)
             waited = workflow.time() - started - (self.operator.seconds_paused - paused)
             verdict = traffic.judge_drain(
-                leaving, world.targets, waited=waited, patience=self.patience.drain
+                leaving, world.targets, waited=waited, timeout=self.timeouts.drain
             )
             if isinstance(verdict, health.Unhealthy):
-                raise Unhealthy(f"{self.blue.name} does not drain: {verdict.reason}")
+                raise DeploymentUnhealthy(f"{self.blue.name} does not drain: {verdict.reason}")
             if isinstance(verdict, health.Healthy) and world.targets and not bad:
                 break
             self.checklist.note(verdict.reason if isinstance(verdict, health.NotYet) else "drained")
             await self.operator.wait(interval, summary="until the next look")
-            interval = min(self.patience.look_every(self.patience.drain), interval * 1.5)
+            interval = min(self.timeouts.poll_interval(self.timeouts.drain), interval * 1.5)
         if blue and blue.desired > world.groups[self.green].desired:
             # It grew while it drained: what it carried is green's load now.
-            await self.until_healthy(first_look=0, reads=1)
+            await self.until_healthy(first_poll=0, reads=1)
         self._note_strangers(world, leaving)
         self.checklist.note("drained")
         # Parking is next, and has no way back: an abort or a pause that is there already comes first.
@@ -205,7 +207,7 @@ class CutoverSteps(ReleasingSteps):
             )
 
     def _judge_serving(self, world: Observation, bad: int) -> int:
-        """How many looks in a row found green unfit. Raises Unhealthy when they are as many as make it healthy."""
+        """How many looks in a row found green unfit. Raises DeploymentUnhealthy when they are as many as make it healthy."""
         green = world.groups.get(self.green)
         # Neither what it wants now (a green that scales out is no worse for the instances that still boot), nor what it had (it may scale in).
         heaviest = max((instance.weight for instance in green.instances), default=1) if green else 1
@@ -220,5 +222,5 @@ class CutoverSteps(ReleasingSteps):
         if isinstance(verdict, health.Unhealthy):
             self.checklist.note(verdict.reason)
             if green is None or bad + 1 >= self.stack.health.reads:
-                raise Unhealthy(f"{self.version.tag} did not stay fit: {verdict.reason}")
+                raise DeploymentUnhealthy(f"{self.version.tag} did not stay fit: {verdict.reason}")
         return bad + 1

@@ -95,7 +95,7 @@ class DeliveringSteps(BakeSteps):
         group = self.security_group or await self.create_security_group()
         verifier = OverSsm(self, "verifier")
         await verifier.start(image.id, group, VERIFIER.user_data)
-        await verifier.run_phase("verify")
+        await verifier.run_provisioner("verify")
 
     async def _copy(self, image: Image, to: Copy) -> Image:
         try:
@@ -113,15 +113,15 @@ class DeliveringSteps(BakeSteps):
                     ),
                     what=f"Copy it to {to.region}",
                 )
-            patience = self.stack.patience
+            timeouts = self.stack.timeouts
             available: Image = await self.do(
                 Images.image_available,
                 ImageRef(
                     region=to.region,
                     id=made,
-                    settled_at=self.settled_at(f"image in {to.region}", image.name),
+                    visible_by=self.visible_by(f"image in {to.region}", image.name),
                 ),
-                poll(patience.poll, patience.image),
+                poll(timeouts.poll, timeouts.image),
                 what=f"Wait until it is available in {to.region}",
             )
             return await self._finished(

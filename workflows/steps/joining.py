@@ -24,7 +24,7 @@ class JoiningSteps(ReleasingSteps):
                 region=self.region,
                 group=self.green,
                 target_groups=self.traffic.green_arns,
-                settled_at=self.settled_at("Auto Scaling group", self.green),
+                visible_by=self.visible_by("Auto Scaling group", self.green),
             ),
         )
         policies = tuple(policy for policy in self.stack.scaling if policy.metric == "requests")
@@ -45,6 +45,6 @@ class JoiningSteps(ReleasingSteps):
 
     @step("Wait until every instance is healthy", phase="waiting_healthy")
     async def wait_until_healthy(self) -> None:
-        await self.until_healthy(first_look=self.patience.first_look, reads=self.stack.health.reads)
+        await self.until_healthy(first_poll=self.timeouts.first_poll, reads=self.stack.health.reads)
         await self.traffic.show(self)
         await self.run_hooks("pre_cutover")

@@ -86,7 +86,7 @@ class MakingSteps(ReleasingSteps):
                     warmup=self.stack.capacity.warmup,
                     mixed=self.stack.instance.mixed,
                     lifecycle_hooks=self.stack.lifecycle_hooks,
-                    hold=self.blue is not None,
+                    suspend_az_rebalance=self.blue is not None,
                 ),
             )
         return size
@@ -101,7 +101,7 @@ class MakingSteps(ReleasingSteps):
                     region=self.region,
                     group=self.green,
                     policies=policies,
-                    settled_at=self.settled_at(GROUP, self.green),
+                    visible_by=self.visible_by(GROUP, self.green),
                 ),
             )
         return bool(policies)
@@ -120,7 +120,9 @@ class MakingSteps(ReleasingSteps):
         if not (pin or hold):
             return
         minimum = capacity.own_minimum(blue) if pin else None
-        original = Unpin(region=self.region, group=blue.name, original=minimum, let_go=hold)
+        original = Unpin(
+            region=self.region, group=blue.name, original=minimum, resume_az_rebalance=hold
+        )
         by_hand = (
             [
                 f"aws autoscaling update-auto-scaling-group --auto-scaling-group-name {blue.name} --min-size {minimum}"
@@ -147,7 +149,7 @@ class MakingSteps(ReleasingSteps):
                 group=blue.name,
                 minimum=blue.desired if pin else None,
                 original=minimum,
-                hold=hold,
+                suspend_az_rebalance=hold,
             ),
             what=f"Pin the minimum of {blue.name} while both serve",
         )
@@ -159,9 +161,9 @@ class MakingSteps(ReleasingSteps):
             else Templates.delete_launch_configuration
         )
         mine = TemplateRef(
-            region=self.region, name=self.green, settled_at=self.settled_at(kind, self.green)
+            region=self.region, name=self.green, visible_by=self.visible_by(kind, self.green)
         )
-        await self.certainly(delete, mine, poll_certainly(self.patience.confirm, self.way_back))
+        await self.certainly(delete, mine, poll_certainly(self.timeouts.confirm, self.way_back))
         self.gone(kind, self.green)
 
     async def _remove_group(self) -> None:
@@ -169,9 +171,9 @@ class MakingSteps(ReleasingSteps):
             region=self.region,
             name=self.green,
             release=self.release,
-            settled_at=self.settled_at(GROUP, self.green),
+            visible_by=self.visible_by(GROUP, self.green),
         )
         await self.certainly(
-            Groups.remove_group, mine, poll_certainly(self.patience.confirm, self.way_back)
+            Groups.remove_group, mine, poll_certainly(self.timeouts.confirm, self.way_back)
         )
         self.gone(GROUP, self.green)

@@ -11,7 +11,7 @@ from workflows.policies import poll
 with workflow.unsafe.imports_passed_through():
     from activities.builders import BuilderRef, Builders, LaunchBuilder
     from activities.images import EnsureImage, Images
-    from activities.provisioning import CommandRef, Provisioning, StartPhase, made_of
+    from activities.provisioning import CommandRef, Provisioning, StartProvisioner, made_of
     from domain import names
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class OverSsm:
 
     async def start(self, image: str, security_group: str, user_data: str = "") -> None:
         """In the first subnet that has capacity. Then until its SSM agent answers."""
-        do, patience = self._do, self._do.stack.patience
+        do, timeouts = self._do, self._do.stack.timeouts
         async with do.making("instance", self._what):
             self._instance = await do.where_there_is_capacity(
                 lambda number, subnet: self._launch(
@@ -37,7 +37,7 @@ class OverSsm:
         await do.do(
             Builders.builder_online,
             BuilderRef(region=do.region, id=self._instance),
-            poll(patience.confirm, patience.healthy),
+            poll(timeouts.confirm, timeouts.healthy),
             what="Wait until its SSM agent answers",
         )
 
@@ -65,29 +65,29 @@ class OverSsm:
             ),
         )
 
-    async def run_phase(self, phase: str, recipe: str = "") -> None:
-        """The recipe's scripts of that phase; a worker that takes over finds the command that runs. `recipe` is what they must be."""
+    async def run_provisioner(self, provisioner: str, recipe: str = "") -> None:
+        """The recipe's scripts of that provisioner; a worker that takes over finds the command that runs. `recipe` is what they must be."""
         do, bake, identity, log = (
             self._do,
             self._do.stack.bake,
             self._do.identity,
-            f"{self._do.log}/{phase}.log",
+            f"{self._do.log}/{provisioner}.log",
         )
         do.checklist.note(f"log: s3://{bake.artifacts_bucket}/{log}")
-        patience = do.stack.patience
+        timeouts = do.stack.timeouts
         command: str = await do.do(
-            Provisioning.start_phase,
-            StartPhase(
+            Provisioning.start_provisioner,
+            StartProvisioner(
                 region=do.region,
                 instance=self._instance,
-                phase=phase,
-                token=names.token(do.release, phase),
+                provisioner=provisioner,
+                token=names.token(do.release, provisioner),
                 bucket=bake.artifacts_bucket,
                 log=log,
-                timeout=patience.provision,
+                timeout=timeouts.provision,
                 recipe=recipe,
                 made_of=made_of(do.stack),
-                manifest=do.manifest if phase == "code" else "",
+                manifest=do.manifest if provisioner == "code" else "",
                 variables={
                     "OVENBIRD_APPLICATION": identity.application,
                     "OVENBIRD_REPOSITORY": do.stack.application.repository,
@@ -96,19 +96,19 @@ class OverSsm:
                     "OVENBIRD_CREDENTIAL": do.credential,
                 },
             ),
-            poll(patience.confirm, patience.healthy),
+            poll(timeouts.confirm, timeouts.healthy),
         )
         await do.do(
-            Provisioning.phase_finished,
+            Provisioning.provisioner_finished,
             CommandRef(
                 region=do.region,
                 instance=self._instance,
                 id=command,
-                phase=phase,
+                provisioner=provisioner,
                 bucket=bake.artifacts_bucket,
                 log=log,
             ),
-            poll(patience.confirm, patience.provision),
+            poll(timeouts.confirm, timeouts.provision),
         )
 
 
@@ -123,17 +123,17 @@ class NativeBuilder(OverSsm):
         await self.start(self._do.identity.base_image, security_group)
 
     async def copy(self) -> None:
-        await self.run_phase("copy", self._do.identity.recipe)
+        await self.run_provisioner("copy", self._do.identity.recipe)
 
     async def pull(self) -> None:
-        await self.run_phase("code", self._do.identity.recipe)
+        await self.run_provisioner("code", self._do.identity.recipe)
 
     async def image(self) -> str:
-        do, patience = self._do, self._do.stack.patience
+        do, timeouts = self._do, self._do.stack.timeouts
         await do.do(
             Builders.stop_builder,
             BuilderRef(region=do.region, id=self._instance),
-            poll(patience.confirm, patience.healthy),
+            poll(timeouts.confirm, timeouts.healthy),
             what="Stop it, so that its disk is at rest",
         )
         async with do.making("image", do.image_name):

@@ -59,7 +59,7 @@ class PackerBuilder:
         await self._do.certainly(
             Builders.delete_key_pair,
             BuilderRef(region=self._do.region, id=self._key_pair),
-            poll_certainly(self._do.stack.patience.confirm, self._do.way_back),
+            poll_certainly(self._do.stack.timeouts.confirm, self._do.way_back),
             what="Delete the key pair",
         )
         if ("key pair", self._key_pair) in self._do.ledger:
@@ -67,7 +67,7 @@ class PackerBuilder:
 
     async def _packer(self, security_group: str) -> str:
         """In the first subnet that has capacity."""
-        do, patience = self._do, self._do.stack.patience
+        do, timeouts = self._do, self._do.stack.timeouts
         do.checklist.note(f"log: s3://{do.stack.bake.artifacts_bucket}/{do.log}/packer.log")
         name = do.image_name
         async with (
@@ -80,7 +80,7 @@ class PackerBuilder:
                     Packer.run_packer,
                     self._build(security_group, subnet),
                     foreign_process(
-                        patience.confirm, patience.healthy + patience.provision + patience.image
+                        timeouts.confirm, timeouts.healthy + timeouts.provision + timeouts.image
                     ),
                     what="Packer",
                 )
@@ -127,6 +127,6 @@ class PackerBuilder:
             made_of=made_of(do.stack),
             manifest=do.manifest,
             credential=do.credential,
-            poll=do.stack.patience.poll,
-            patience=do.stack.patience.image,
+            poll=do.stack.timeouts.poll,
+            timeout=do.stack.timeouts.image,
         )

@@ -65,7 +65,7 @@ class ParkingSteps(ReleasingSteps):
                 )
             both = GroupsRef(region=self.region, names=(blue.name, self.green))
             await self.certainly(
-                Groups.let_rebalance, both, what="Both may be balanced over the zones again"
+                Groups.resume_az_rebalance, both, what="Both may be balanced over the zones again"
             )
         marks = {self.green: self.marks_of_serving()}
         if blue:
@@ -147,8 +147,8 @@ class ParkingSteps(ReleasingSteps):
 
     async def _until_blue_is_empty(self) -> None:
         """The same read serves the prune: all deployments of the stack. What does not end in time is noted, and left to AWS."""
-        interval = min(self.patience.first_look, 0.3)
-        deadline = workflow.time() + self.patience.drain
+        interval = min(self.timeouts.first_poll, 0.3)
+        deadline = workflow.time() + self.timeouts.drain
         while True:
             if self.blue:
                 await workflow.sleep(interval, summary="until blue is looked at again")
@@ -168,7 +168,7 @@ class ParkingSteps(ReleasingSteps):
             words = f"{len(blue.group.instances)} instances of {blue.name} are ending"
             if workflow.time() > deadline:
                 self.operator.notes.append(
-                    f"{words}, after {self.patience.drain:.0f} s still: is one protected from scale-in?"
+                    f"{words}, after {self.timeouts.drain:.0f} s still: is one protected from scale-in?"
                 )
                 return
             self.checklist.note(words)

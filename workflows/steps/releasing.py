@@ -25,7 +25,7 @@ with workflow.unsafe.imports_passed_through():
     from domain import capacity, health, names, traffic
     from domain.calendar import opens_at
     from domain.config import Hook, Stack
-    from domain.errors import DIRTY, ROLLED_BACK, Unhealthy
+    from domain.errors import DIRTY, ROLLED_BACK, DeploymentUnhealthy
     from domain.health import Healthy, NotYet, Seen
     from domain.models import (
         Deployment,
@@ -89,13 +89,16 @@ class ReleasingSteps(RestoringSteps):
             Weighted(self, admitted.routing) if admitted.routing else Attach(self)
         )
         self.region = self.stack.region
-        self.patience = self.stack.patience
+        self.timeouts = self.stack.timeouts
         info = workflow.info()
         self.release = names.owner(info.workflow_id, info.original_execution_run_id)
         self.green = names.deployment(
             self.stack.name, self.version.tag, info.original_execution_run_id
         )
-        self.settle, self.way_back = self.patience.settle, self.patience.way_back
+        self.consistency_grace, self.way_back = (
+            self.timeouts.consistency_grace,
+            self.timeouts.way_back,
+        )
         # What green's minimum is once it serves alone.
         self.green_min = self.stack.capacity.min
         self.groups: dict[str, Group] = {self.blue.name: self.blue.group} if self.blue else {}
@@ -204,7 +207,7 @@ class ReleasingSteps(RestoringSteps):
                     await self.certainly(
                         Hooks.run_hook,
                         self._hook(hook),
-                        poll(self.patience.confirm, hook.timeout),
+                        poll(self.timeouts.confirm, hook.timeout),
                         what=f"Hook {hook.name}",
                     )
                 except FAILURES as error:
@@ -217,7 +220,7 @@ class ReleasingSteps(RestoringSteps):
                 words = await self.do(
                     Hooks.run_hook,
                     self._hook(hook),
-                    poll(self.patience.confirm, hook.timeout),
+                    poll(self.timeouts.confirm, hook.timeout),
                     what=f"Hook {hook.name}",
                 )
                 self.operator.notes.append(f"hook {hook.name}: {words or 'passed'}")
@@ -258,7 +261,7 @@ class ReleasingSteps(RestoringSteps):
             earliest = max(now, datetime.fromisoformat(not_before)) if not_before else now
             opens = earliest if self.urgent else opens_at(earliest, windows, freezes)
             if opens is None:
-                raise Unhealthy(
+                raise DeploymentUnhealthy(
                     "no cutover may begin within a year: see cutover.windows and cutover.freezes"
                 )
             if opens <= now:
@@ -329,13 +332,13 @@ class ReleasingSteps(RestoringSteps):
         self.groups = world.groups
         return world
 
-    async def until_healthy(self, *, first_look: float, reads: int) -> Observation:
+    async def until_healthy(self, *, first_poll: float, reads: int) -> Observation:
         """
         Observe, judge, wait, until green is healthy and as large as blue is by then.
 
-        Raises Unhealthy with AWS's own words.
+        Raises DeploymentUnhealthy with AWS's own words.
         """
-        seen, interval = Seen(found=self.green in self.groups), first_look
+        seen, interval = Seen(found=self.green in self.groups), first_poll
         started, paused = workflow.time(), self.operator.seconds_paused
         while True:
             if interval:
@@ -350,16 +353,18 @@ class ReleasingSteps(RestoringSteps):
                 seen,
                 self.traffic.green_arns,
                 waited=waited,
-                patience=self.patience.healthy,
+                timeout=self.timeouts.healthy,
                 reads=reads,
                 may_lose=self.stack.health.may_lose,
             )
             if isinstance(verdict, health.Unhealthy):
-                raise Unhealthy(f"{self.version.tag} is not fit to serve: {verdict.reason}")
+                raise DeploymentUnhealthy(
+                    f"{self.version.tag} is not fit to serve: {verdict.reason}"
+                )
             if green and await self._follow_blue(green):
                 seen, interval = (
                     Seen(instances=seen.instances, lost=seen.lost, found=True),
-                    self.patience.first_look,
+                    self.timeouts.first_poll,
                 )
                 # What was launched only now has all the time there is.
                 started, paused = workflow.time(), self.operator.seconds_paused
@@ -369,9 +374,9 @@ class ReleasingSteps(RestoringSteps):
                 return world
             elif isinstance(verdict, NotYet):
                 self.checklist.note(verdict.reason)
-                slowest = self.patience.look_every(self.patience.healthy)
+                slowest = self.timeouts.poll_interval(self.timeouts.healthy)
                 interval = (
-                    self.patience.confirm if seen.streak else min(slowest, max(interval, 0.1) * 1.5)
+                    self.timeouts.confirm if seen.streak else min(slowest, max(interval, 0.1) * 1.5)
                 )
 
     async def _follow_blue(self, green: Group) -> bool:

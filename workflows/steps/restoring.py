@@ -10,8 +10,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.balancers import Balancers, Membership, Observe
     from activities.groups import Groups, Resize
     from domain import health
-    from domain.config import Patience, Stack
-    from domain.errors import Unhealthy
+    from domain.config import Stack, Timeouts
+    from domain.errors import DeploymentUnhealthy
     from domain.models import Group
 
 # A wait that may last a day must not fill the history.
@@ -21,7 +21,7 @@ SLOWEST_LOOK = 300.0
 class RestoringSteps(Steps):
     region: str
     stack: Stack
-    patience: Patience
+    timeouts: Timeouts
     groups: dict[str, Group]
 
     async def reattach(
@@ -31,14 +31,14 @@ class RestoringSteps(Steps):
         Blue is in the balancer again, as large as what serves beside it by now, and every instance healthy there, before that may go.
 
         As often in a row as makes a green healthy: right after a detach AWS still shows what was. And attached at each look that
-        does not show it so: a detach that hung may take effect late. Raises Unhealthy after a day, or where blue is gone.
+        does not show it so: a detach that hung may take effect late. Raises DeploymentUnhealthy after a day, or where blue is gone.
         """
         look = Observe(
             region=self.region,
             groups=(blue, beside) if beside else (blue,),
             target_groups=target_groups,
         )
-        interval = self.patience.first_look
+        interval = self.timeouts.first_poll
         deadline = workflow.time() + self.way_back
         asked, streak = False, 0
         while True:
@@ -46,7 +46,7 @@ class RestoringSteps(Steps):
             self.groups |= world.groups
             group, green = world.groups.get(blue), world.groups.get(beside or "")
             if group is None:
-                raise Unhealthy(f"{blue} is gone: somebody deleted it")
+                raise DeploymentUnhealthy(f"{blue} is gone: somebody deleted it")
             if not asked or not set(target_groups) <= set(group.target_groups):
                 await self.certainly(
                     Balancers.attach,
@@ -68,12 +68,12 @@ class RestoringSteps(Steps):
             else:
                 streak = 0
             if workflow.time() > deadline:
-                raise Unhealthy(
+                raise DeploymentUnhealthy(
                     f"{blue} did not become healthy again: {health.explain(group, target_groups)}"
                 )
             self.checklist.note(f"{blue}: {health.explain(group, target_groups)}")
             await workflow.sleep(
-                self.patience.confirm if streak else interval,
+                self.timeouts.confirm if streak else interval,
                 summary="until blue is looked at again",
             )
             interval = min(SLOWEST_LOOK, interval * 1.5)

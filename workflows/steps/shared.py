@@ -6,11 +6,11 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from workflows.policies import A_DAY, poll
-from workflows.steps.base import Steps, is_verdict
+from workflows.steps.base import Steps, caused_by
 
 with workflow.unsafe.imports_passed_through():
     from activities.bakes import Bakes, JoinBake, LeaveBake
-    from domain.config import Patience, Stack
+    from domain.config import Stack, Timeouts
     from domain.errors import BakeAbandoned, BakeFailed
     from domain.images import BakeIdentity
     from domain.models import BakeRequest, Image
@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
 class SharedBakeSteps(Steps):
     identity: BakeIdentity
     stack: Stack
-    patience: Patience
+    timeouts: Timeouts
 
     async def baked(self, request: BakeRequest) -> Image:
         """
@@ -37,10 +37,10 @@ class SharedBakeSteps(Steps):
             run = await self.do(Bakes.join_bake, join)
             try:
                 image: Image = await self.do(
-                    Bakes.bake_finished, run, poll(self.patience.confirm, A_DAY.total_seconds())
+                    Bakes.bake_finished, run, poll(self.timeouts.confirm, A_DAY.total_seconds())
                 )
             except ActivityError as error:
-                if not is_verdict(error, BakeAbandoned):
+                if not caused_by(error, BakeAbandoned):
                     raise
                 continue
             if image.verified or not self.identity.verified:

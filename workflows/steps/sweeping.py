@@ -15,9 +15,9 @@ from workflows.steps.restoring import RestoringSteps
 
 with workflow.unsafe.imports_passed_through():
     from activities.builders import Builders, OfRelease
-    from activities.census import Censuses, TakeCensus, WhichRun
     from activities.fleets import DeleteWarmPool, Fleets
     from activities.groups import GroupRef, Groups, MarkGroups, RemoveGroup, Unpin
+    from activities.inventory import Inventories, TakeInventory, WhichRun
     from activities.rules import FindRules, Rules, SetWeights
     from activities.templates import TemplateRef, Templates
     from domain import names, sweep
@@ -34,14 +34,14 @@ class SweepSteps(RestoringSteps):
     def __init__(
         self, operator: Operator, stack: Stack, target_groups: tuple[TargetGroup, ...]
     ) -> None:
-        self.stack, self.region, self.patience = stack, stack.region, stack.patience
+        self.stack, self.region, self.timeouts = stack, stack.region, stack.timeouts
         # Nobody waits for a sweep, and the next one goes on: it holds the lock no longer than one release waits for health.
-        self.way_back = self.patience.healthy
-        self.pace = poll(self.patience.confirm, self.way_back)
+        self.way_back = self.timeouts.healthy
+        self.pace = poll(self.timeouts.confirm, self.way_back)
         self.target_groups = target_groups
         self.arns = tuple(group.arn for group in target_groups)
         self.groups = {}
-        self.census = sweep.Census()
+        self.inventory = sweep.Inventory()
         self.findings: list[sweep.Finding] = []
         self.done: list[sweep.Finding] = []
         self.left: dict[str, str] = {}
@@ -52,9 +52,9 @@ class SweepSteps(RestoringSteps):
     async def find(self) -> None:
         """Tags tell whose it is, Temporal tells whether that runs. `stopped` is why nothing is to be cleared."""
         me = workflow.info().workflow_id
-        self.census = census = await self.do(
-            Censuses.take_census,
-            TakeCensus(
+        self.inventory = inventory = await self.do(
+            Inventories.take_inventory,
+            TakeInventory(
                 region=self.region,
                 stack=self.stack.name,
                 application=self.stack.application.name,
@@ -68,15 +68,15 @@ class SweepSteps(RestoringSteps):
                 what="How are they wired?",
             )
             preview = self.stack.load_balancer.preview
-            self.census = census = census.model_copy(
+            self.inventory = inventory = inventory.model_copy(
                 update={"rules": tuple(rule for rule in rules if rule.arn not in preview)}
             )
-        owners = {d.release for d in census.deployments} | {o.release for o in census.owned}
-        owners |= {d.group.tags.get(names.WOKEN_BY, "") for d in census.deployments}
+        owners = {d.release for d in inventory.deployments} | {o.release for o in inventory.owned}
+        owners |= {d.group.tags.get(names.WOKEN_BY, "") for d in inventory.deployments}
         mine = names.owner(names.lock(self.stack.name), "")
         owners.add(mine)
         running = await self.do(
-            Censuses.which_run,
+            Inventories.which_run,
             WhichRun(releases=tuple(sorted(owners - {""})), but=me),
             what="Which of them still run?",
         )
@@ -86,9 +86,9 @@ class SweepSteps(RestoringSteps):
             self.findings = []
             return
         self.findings = sweep.find(
-            census, running, now=workflow.now(), age=timedelta(seconds=self.stack.sweeping.age)
+            inventory, running, now=workflow.now(), age=timedelta(seconds=self.stack.sweeping.age)
         )
-        self.stopped = sweep.looks_wrong(census, self.findings, self.stack.sweeping.share)
+        self.stopped = sweep.looks_wrong(inventory, self.findings, self.stack.sweeping.share)
         self.checklist.note(self.stopped or f"{len(self.findings)} findings")
 
     @step("Bring back what serves: in the load balancer, every instance healthy", phase="sweeping")
@@ -100,10 +100,12 @@ class SweepSteps(RestoringSteps):
         """
         back = self._of("attach")
         leaving = [
-            d for d in self.census.deployments if in_balancer(d, self.arns) and self._goes(d.name)
+            d
+            for d in self.inventory.deployments
+            if in_balancer(d, self.arns) and self._goes(d.name)
         ]
-        serving = next((d for d in self.census.deployments if d.state is State.SERVING), None)
-        weigh, home = self._of("weigh"), sweep.home(self.census)
+        serving = next((d for d in self.inventory.deployments if d.state is State.SERVING), None)
+        weigh, home = self._of("weigh"), sweep.home(self.inventory)
         if serving is None or not (back or leaving or weigh):
             return
         arns = (
@@ -116,7 +118,7 @@ class SweepSteps(RestoringSteps):
             weights = {arn: 100 if arn == home else 0 for arn in self.arns}
             await self.do(
                 Rules.set_weights,
-                SetWeights(region=self.region, rules=self.census.rules, weights=weights),
+                SetWeights(region=self.region, rules=self.inventory.rules, weights=weights),
                 self.pace,
                 what=f"All of the traffic to {serving.name}",
             )
@@ -184,7 +186,9 @@ class SweepSteps(RestoringSteps):
         original, held = own_minimum(group), bool(group.tags.get(names.RESTORE_REBALANCE))
         await self.do(
             Groups.unpin_minimum,
-            Unpin(region=self.region, group=finding.name, original=original, let_go=held),
+            Unpin(
+                region=self.region, group=finding.name, original=original, resume_az_rebalance=held
+            ),
             self.pace,
         )
 
@@ -204,13 +208,15 @@ class SweepSteps(RestoringSteps):
         )
 
     def _group(self, name: str) -> Group:
-        return next(d.group for d in self.census.deployments if d.name == name)
+        return next(d.group for d in self.inventory.deployments if d.name == name)
 
     def _goes(self, name: str) -> bool:
         return any(f.name == name for f in (*self._of("park"), *self._of("remove group")))
 
     def swept(self, *, dry_run: bool) -> Swept:
-        serving = next((d.name for d in self.census.deployments if d.state is State.SERVING), None)
+        serving = next(
+            (d.name for d in self.inventory.deployments if d.state is State.SERVING), None
+        )
         return Swept(
             stack=self.stack.name,
             dry_run=dry_run,

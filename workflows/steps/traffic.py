@@ -112,7 +112,7 @@ class Weighted:
             self._percent, self._shifted_at = percent, workflow.now()
             do.checklist.note(f"{percent} % of the traffic goes to {do.version.tag}")
             if percent < 100:
-                await do.soak(do.patience.step)
+                await do.soak(do.timeouts.step)
 
     async def leave(self, do: CutoverSteps) -> None:
         """A client whose cookie keeps it with blue's target group would be answered 503 once nobody is in there."""

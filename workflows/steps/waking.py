@@ -67,7 +67,11 @@ class WakingSteps(MakingSteps):
         )
         if REBALANCE not in target.group.suspended and workflow.patched(HOLDS):
             still = Pin(
-                region=self.region, group=target.name, minimum=None, original=None, hold=True
+                region=self.region,
+                group=target.name,
+                minimum=None,
+                original=None,
+                suspend_az_rebalance=True,
             )
             await self.do(
                 Groups.pin_minimum, still, what="Its instances stay in their zones while both serve"
@@ -92,11 +96,11 @@ class WakingSteps(MakingSteps):
         """To size zero first, which deregisters and drains each instance before it ends; then out of the balancer, empty."""
         ref = GroupRef(region=self.region, name=target.name)
         await self.certainly(
-            Groups.empty_group, ref, poll_certainly(self.patience.confirm, self.way_back)
+            Groups.empty_group, ref, poll_certainly(self.timeouts.confirm, self.way_back)
         )
         if REBALANCE not in target.group.suspended and workflow.patched(HOLDS):
             await self.certainly(
-                Groups.let_rebalance, GroupsRef(region=self.region, names=(target.name,))
+                Groups.resume_az_rebalance, GroupsRef(region=self.region, names=(target.name,))
             )
         if target.group.mixed and (mixed := self.stack.instance.mixed):
             await self.certainly(

@@ -15,7 +15,7 @@ import urllib.parse
 import urllib.request
 
 # What AWS may need to say yes: a fresh instance's role and network come up with it, and forty instances may ask at once.
-PATIENCE = 60
+TIMEOUTS = 60
 PASSING = (
     "Throttling",
     "ThrottlingException",
@@ -82,7 +82,7 @@ class Passing(LookupError):
 
 def call(service, target, body):
     """A signed call of a JSON API, tried for a minute where it may still come right. Raises LookupError with AWS's own words."""
-    deadline, pause = time.time() + PATIENCE, 0.2
+    deadline, pause = time.time() + TIMEOUTS, 0.2
     while True:
         try:
             return call_once(service, target, body)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from temporalio import activity
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
@@ -11,10 +13,10 @@ from activities.bakes import RPC_TIMEOUT
 from activities.groups import deployment, facts
 from domain import names
 from domain.models import Model
-from domain.sweep import Census, Owned
+from domain.sweep import Inventory, Owned
 
 
-class TakeCensus(Model):
+class TakeInventory(Model):
     region: str
     stack: str
     application: str
@@ -28,23 +30,23 @@ class WhichRun(Model):
     but: str
 
 
-class Censuses:
+class Inventories:
     def __init__(self, aws: Aws, client: Client) -> None:
         self._aws = aws
         self._client = client
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
-    def take_census(self, request: TakeCensus) -> Census:
-        """Four reads, each by tag. An error of any of them is an error of the census: half of it must not be believed."""
+    def take_inventory(self, request: TakeInventory) -> Inventory:
+        """Four reads, each by tag. An error of any of them is an error of the inventory: half of it must not be believed."""
         ec2 = self._aws.ec2(request.region)
-        by_stack = {"Name": f"tag:{names.STACK}", "Values": [request.stack]}
-        by_application = {"Name": f"tag:{names.APPLICATION}", "Values": [request.application]}
+        by_stack: Any = {"Name": f"tag:{names.STACK}", "Values": [request.stack]}
+        by_application: Any = {"Name": f"tag:{names.APPLICATION}", "Values": [request.application]}
         pages = (
             self._aws.autoscaling(request.region)
             .get_paginator("describe_auto_scaling_groups")
             .paginate(Filters=[by_stack])
-        )  # type: ignore[list-item]
+        )
         groups = [
             group
             for page in pages
@@ -59,7 +61,7 @@ class Censuses:
                 release=tag_dict(t.get("Tags")).get(names.RELEASE, ""),
                 created_at=t["CreateTime"].isoformat(),
             )
-            for found in ec2.get_paginator("describe_launch_templates").paginate(Filters=[by_stack])  # type: ignore[list-item]
+            for found in ec2.get_paginator("describe_launch_templates").paginate(Filters=[by_stack])
             for t in found["LaunchTemplates"]
         ]
         owned += [
@@ -72,7 +74,7 @@ class Censuses:
             )
             for reservations in ec2.get_paginator("describe_instances").paginate(
                 Filters=[by_application]
-            )  # type: ignore[list-item]
+            )
             for reservation in reservations["Reservations"]
             for i in reservation["Instances"]
             if names.STACK not in tag_dict(i.get("Tags"))
@@ -87,10 +89,10 @@ class Censuses:
             )
             for security_groups in ec2.get_paginator("describe_security_groups").paginate(
                 Filters=[by_application]
-            )  # type: ignore[list-item]
+            )
             for g in security_groups["SecurityGroups"]
         ]
-        return Census(
+        return Inventory(
             deployments=tuple(deployment(facts(group)) for group in groups),
             created_at={
                 group["AutoScalingGroupName"]: group["CreatedTime"].isoformat() for group in groups

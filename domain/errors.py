@@ -17,6 +17,7 @@ Every way to fail:
   x Aborted               an operator said stop
   x ApprovalExpired       nobody approved in time
   x HookRefused           a hook of the stack said no
+  x NoCutoverWindow       no cutover window opens within a year
 * NotReady                not yet: looked at again
 * TransientError                  the network, throttling, a server's error: always retried
 
@@ -92,6 +93,10 @@ class Aborted(TerminalError):
 
 class ApprovalExpired(TerminalError):
     """Nobody approved the cutover in time."""
+
+
+class NoCutoverWindow(TerminalError):
+    """The stack's windows and freezes leave no moment for a cutover."""
 
 
 class HookRefused(TerminalError):

@@ -133,6 +133,11 @@ def still_healthy(group: Group | None, target_groups: tuple[str, ...], floor: in
     return Unhealthy(f"while it served, {explain(group, target_groups)}")
 
 
+def looked_at(group: Group) -> bool:
+    """Did the last look ask the targets of the group's instances?"""
+    return any(instance.targets for instance in group.instances)
+
+
 def explain(group: Group, target_groups: tuple[str, ...]) -> str:
     """One line: how many are healthy, and in AWS's words what is wrong with the others."""
     unit = "unit" if any(instance.weight > 1 for instance in group.instances) else "instance"

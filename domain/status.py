@@ -26,6 +26,7 @@ Phase = Literal[
     "sweeping",
     "swept",
 ]
+Kind = Literal["release", "rollback", "bake", "image", "sweep", "adopt", "reading"]
 Mark = Literal["to do", "doing", "done", "skipped", "failed"]
 SYMBOLS: dict[Mark, str] = {"to do": "·", "doing": "…", "done": "✓", "skipped": "-", "failed": "✗"}
 
@@ -86,7 +87,7 @@ class BakeLink(Model):
 class Status(Model):
     """`weights` is the percent of the traffic by role; `by` and `reason` belong to the last word of an operator."""
 
-    workflow: Literal["release", "rollback", "bake", "image", "sweep"]
+    workflow: Kind
     stack: str = ""
     tag: str = ""
     commit: str = ""

@@ -1,20 +1,21 @@
-"""Adopt: an Auto Scaling group that somebody made by hand becomes the first blue, and none of its instances is touched."""
+"""Adopt: an Auto Scaling group that somebody made by hand becomes the first blue deployment."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
 
-from workflows.admission import Admission, parsed
-from workflows.operator import OperatorHandlers
-from workflows.steps.base import FAILURES, describe, handlers_finished
+from workflows.admission import Admission
+from workflows.failures import handlers_finished
+from workflows.handlers import OperatorHandlers
+from workflows.inquiries import Inquiries
+from workflows.run import Run
 
 with workflow.unsafe.imports_passed_through():
     from activities.groups import GroupRef, Groups, MarkGroups
     from domain import names
-    from domain.errors import REFUSED
+    from domain.config import Stack
     from domain.live import refuse_to_adopt
     from domain.models import Adopted, AdoptRequest, State
     from domain.status import Status
@@ -22,54 +23,21 @@ with workflow.unsafe.imports_passed_through():
 
 @workflow.defn(name="AdoptWorkflow")
 class AdoptWorkflow(OperatorHandlers):
-    """It runs under the stack's lock; all that it changes is the group's tags."""
+    """It runs under the stack's lock. It changes nothing but the group's tags."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.admission = Admission(self.operator)
+        self._run = Run("adopt")
+        super().__init__(self._run)
 
     @workflow.run
     async def run(self, *values: Any) -> Adopted:
         """Raises Refused: nothing was done."""
         async with handlers_finished():
-            do = self.admission
-            try:
-                request = parsed(AdoptRequest, values)
-                do.lock(request)
-                stack = await do.read_stack(request.stack)
-                target_groups = await do.find_target_groups(stack)
-                deployments = await do.find_deployments(stack)
-                group = await do.do(
-                    Groups.find_group,
-                    GroupRef(region=stack.region, name=request.group),
-                    what="What is it?",
-                )
-                refuse_to_adopt(
-                    stack.name,
-                    request.group,
-                    group,
-                    deployments,
-                    [target.arn for target in target_groups],
-                )
-                commit = await do.resolve_tag(stack, request.tag)
-            except FAILURES as error:
-                raise ApplicationError(describe(error), type=REFUSED, non_retryable=True) from error
-            me = workflow.info()
-            tags = stack.tags | {
-                names.STACK: stack.name,
-                names.APPLICATION: stack.application.name,
-                names.TAG: names.tag_value(request.tag),
-                names.COMMIT: commit,
-                names.RELEASE: names.owner(me.workflow_id, me.original_execution_run_id),
-                names.DEPLOYMENT: request.group,
-                names.ADOPTED: request.requested_by[:100] or "unknown",
-                names.STATE: State.SERVING.value,
-                names.SERVED_AT: workflow.now().isoformat(),
-                names.RESTORE_MIN: "",
-                names.RESTORE_REBALANCE: "",
-                names.WOKEN_BY: "",
-            }
-            await do.do(
+            with self._run.refused_on_failure():
+                request = Admission(self._run).locked(AdoptRequest, values)
+                stack, commit = await self._checked(request)
+            tags = _tags(stack, request, commit)
+            await self._run.do(
                 Groups.mark,
                 MarkGroups(region=stack.region, tags={request.group: tags}),
                 what=f"{request.group} serves {request.tag}",
@@ -78,6 +46,37 @@ class AdoptWorkflow(OperatorHandlers):
                 stack=stack.name, deployment=request.group, tag=request.tag, commit=commit
             )
 
-    @workflow.query(description="How it stands; docs/status.schema.json.")
+    async def _checked(self, request: AdoptRequest) -> tuple[Stack, str]:
+        """The stack and the commit of the tag."""
+        ask = Inquiries(self._run)
+        stack = await ask.read_stack(request.stack)
+        self._run.uses(stack)
+        target_groups = await ask.find_target_groups(stack)
+        deployments = await ask.find_deployments(stack)
+        reference = GroupRef(region=stack.region, name=request.group)
+        group = await self._run.do(Groups.find_group, reference, what="What is it?")
+        arns = [target.arn for target in target_groups]
+        refuse_to_adopt(stack.name, request.group, group, deployments, arns)
+        return stack, await ask.resolve_tag(stack, request.tag)
+
+    @workflow.query(description="How far this run is, as docs/status.schema.json describes it.")
     def status(self) -> Status:
-        return self.admission.status()
+        return self._run.status()
+
+
+def _tags(stack: Stack, request: AdoptRequest, commit: str) -> dict[str, str]:
+    me = workflow.info()
+    return stack.tags | {
+        names.STACK: stack.name,
+        names.APPLICATION: stack.application.name,
+        names.TAG: names.tag_value(request.tag),
+        names.COMMIT: commit,
+        names.RELEASE: names.owner(me.workflow_id, me.original_execution_run_id),
+        names.DEPLOYMENT: request.group,
+        names.ADOPTED: request.requested_by[:100] or "unknown",
+        names.STATE: State.SERVING.value,
+        names.SERVED_AT: workflow.now().isoformat(),
+        names.RESTORE_MIN: "",
+        names.RESTORE_REBALANCE: "",
+        names.WOKEN_BY: "",
+    }

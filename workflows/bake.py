@@ -1,131 +1,180 @@
-"""Bake a git tag into an image: six sentences, then wherever it is wanted, and the temporary things are gone however it ends."""
+"""Bake a git tag into an image. The temporary things are gone however it ends."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-from workflows.admission import Admission, parsed
-from workflows.operator import Operator
-from workflows.steps.baking import BakeSteps
-from workflows.steps.base import FAILURES, describe, handlers_finished, shielded
-from workflows.steps.delivering import DeliveringSteps
+from workflows.admission import parsed
+from workflows.failures import FAILURES, describe, handlers_finished, shielded
+from workflows.inquiries import Inquiries
+from workflows.run import Run
+from workflows.steps.building import Building
+from workflows.steps.delivering import Delivering
+from workflows.steps.native import NativeBuilder
+from workflows.steps.over_ssm import OverSsm
 from workflows.steps.packing import PackerBuilder
+from workflows.steps.temporary import Temporary
 
 with workflow.unsafe.imports_passed_through():
     from activities.bakes import ABANDONED
     from activities.images import FindImages, Images
     from activities.packer import SIGNAL
+    from domain.bake import BakeFacts, bake_facts
     from domain.errors import REFUSED, InvalidRequest
-    from domain.images import made
+    from domain.images import BakeIdentity, made
     from domain.models import BakeRequest, Image, Message
     from domain.packer import Stage
-    from domain.status import Status
+    from domain.status import BakeLink, Status
+
+SENTENCES = (
+    (
+        "Create a temporary security group "
+        "(Packer: admits this server's address alone; native: admits nobody)"
+    ),
+    "Launch a temporary instance into the VPC, in that group",
+    "Copy the configuration files onto it",
+    "Pull the tag's code from GitHub",
+    "Create an AMI from it",
+    "Destroy the temporary instance and security group",
+)
 
 
-# What an image goes through once it is made came with 0.4; a bake that began before is finished as it began.
-DELIVERS = "deliver"
+@dataclass(frozen=True)
+class Bake:
+    """`packer` is the builder where that is Packer."""
+
+    run: Run
+    facts: BakeFacts
+    temporary: Temporary
+    building: Building
+    delivering: Delivering
+    packer: PackerBuilder | None
+
+    @classmethod
+    def of(cls, run: Run, facts: BakeFacts) -> Bake:
+        temporary = Temporary(run, facts)
+        packer = None
+        if facts.stack.bake.builder == "packer":
+            packer = PackerBuilder(run, facts, temporary)
+        native = NativeBuilder(run, facts, OverSsm(run, facts, temporary, "builder"))
+        verifier = OverSsm(run, facts, temporary, "verifier")
+        return cls(
+            run=run,
+            facts=facts,
+            temporary=temporary,
+            building=Building(run, facts, packer or native),
+            delivering=Delivering(run, facts, temporary, verifier),
+            packer=packer,
+        )
+
+    @asynccontextmanager
+    async def cleaned_up_on_failure(self) -> AsyncIterator[None]:
+        """Raises ApplicationError: BakeFailed, or Abandoned where nobody waits any more."""
+        try:
+            yield
+        except FAILURES as error:
+            reason, abandoned = describe(error), self.run.operator.aborted is not None
+            await shielded(self._clean_up())
+            self.run.ends("failed", reason)
+            raise ApplicationError(reason, type=ABANDONED if abandoned else "BakeFailed") from error
+
+    async def _clean_up(self) -> None:
+        await self.temporary.destroy()
+        if not self.delivering.complete:
+            await self.temporary.discard_image()
 
 
 @workflow.defn(name="BakeWorkflow")
 class BakeWorkflow:
     def __init__(self) -> None:
-        self.operator = Operator()
-        self.steps: DeliveringSteps | None = None
-        self.waiters: set[str] = set()
+        self._run = Run("bake", SENTENCES)
+        self._bake: Bake | None = None
+        self._waiters: set[str] = set()
 
     @workflow.run
     async def run(self, *values: Any) -> Image:
         async with handlers_finished():
-            do = self.steps = await self._admitted(values)
-            delivers = workflow.patched(DELIVERS)
-            if do.found and not delivers:
-                return do.found
-            try:
-                image = do.found or await self._bake(do)
-                if delivers:
-                    image = await do.copy_image(await do.finish_image(image))
-            except FAILURES as error:
-                reason, abandoned = describe(error), self.operator.aborted is not None
-                await shielded(self._clean_up(do))
-                do.outcome = reason
-                do.enter("failed")
-                raise ApplicationError(
-                    reason, type=ABANDONED if abandoned else "BakeFailed"
-                ) from error
-            if do.ledger:
-                await shielded(do.destroy())
-            do.outcome = f"{image.id} is {image.name}"
-            do.enter("baked")
+            bake = self._bake = await self._admitted(values)
+            async with bake.cleaned_up_on_failure():
+                image = bake.facts.found
+                if not image:
+                    group = await bake.temporary.create_security_group()
+                    await bake.building.launch_instance(group)
+                    await bake.building.copy_configuration_files()
+                    await bake.building.pull_code()
+                    image = await bake.building.create_image()
+                image = await bake.delivering.finish_image(image)
+                image = await bake.delivering.copy_image(image)
+            # Nothing was made where the image was found and is complete.
+            if self._run.ledger:
+                await bake.temporary.destroy()
+            self._run.ends("baked", f"{image.id} is {image.name}")
             return image
 
-    @staticmethod
-    async def _bake(do: BakeSteps) -> Image:
-        group = await do.create_security_group()
-        await do.launch_instance(group)
-        await do.copy_configuration_files()
-        await do.pull_code()
-        return await do.create_image()
-
-    async def _admitted(self, values: tuple[Any, ...]) -> DeliveringSteps:
+    async def _admitted(self, values: tuple[Any, ...]) -> Bake:
         """Raises Refused: nothing was made."""
-        admission = Admission(self.operator)
-        try:
+        run, me = self._run, workflow.info()
+        with run.refused_on_failure(lambda: ABANDONED if run.operator.aborted else REFUSED):
             request = parsed(BakeRequest, values)
-            stack = await admission.read_stack(request.stack)
-            commit = request.commit or await admission.resolve_tag(stack, request.tag)
-            identity = await admission.identify(stack, request.tag, commit)
-            if workflow.info().workflow_id != identity.workflow_id:
-                raise InvalidRequest(
-                    f"the workflow id of this bake must be {identity.workflow_id}: it is what keeps two of them from making the same image"
-                )
-            images = await admission.do(
-                Images.find_images,
-                FindImages(region=stack.region, application=identity.application),
-            )
-            found = None if request.rebake else made(images, identity)
-            steps = DeliveringSteps(
-                self.operator, stack, identity, found=found, rebake=request.rebake
-            )
-            await steps.check()
-        except FAILURES as error:
-            kind = ABANDONED if self.operator.aborted else REFUSED
-            raise ApplicationError(describe(error), type=kind, non_retryable=True) from error
-        return steps
+            facts = await self._facts(request)
+            bucket = facts.stack.bake.artifacts_bucket
+            run.follows(BakeLink(workflow_id=me.workflow_id, log=f"s3://{bucket}/{facts.log}"))
+            bake = Bake.of(run, facts)
+            await bake.delivering.check()
+            if not facts.found:
+                await bake.building.check()
+        return bake
+
+    async def _facts(self, request: BakeRequest) -> BakeFacts:
+        run, ask = self._run, Inquiries(self._run)
+        stack = await ask.read_stack(request.stack)
+        run.uses(stack)
+        commit = request.commit or await ask.resolve_tag(stack, request.tag)
+        identity = await ask.identify(stack, request.tag, commit)
+        run.is_about(tag=identity.tag, commit=identity.commit)
+        self._refuse_another_id(identity)
+        ours = FindImages(region=stack.region, application=identity.application)
+        images = await run.do(Images.find_images, ours)
+        return bake_facts(
+            stack,
+            identity,
+            workflow_id=workflow.info().workflow_id,
+            run_id=workflow.info().original_execution_run_id,
+            found=None if request.rebake else made(images, identity),
+            rebake=request.rebake,
+        )
 
     @staticmethod
-    async def _clean_up(do: DeliveringSteps) -> None:
-        await do.destroy()
-        if not do.complete:
-            await do.discard_image()
+    def _refuse_another_id(identity: BakeIdentity) -> None:
+        if workflow.info().workflow_id != identity.workflow_id:
+            raise InvalidRequest(
+                f"the workflow id of this bake must be {identity.workflow_id}: "
+                "it is what keeps two of them from making the same image"
+            )
 
     @workflow.signal(description="A release waits for this bake.")
     def join(self, waiter: str) -> None:
-        self.waiters.add(waiter)
+        self._waiters.add(waiter)
 
-    @workflow.signal(
-        description="A release does not wait any more; the last to leave ends the bake."
-    )
+    @workflow.signal(description="A release does not wait any more; the last to leave ends it.")
     def leave(self, waiter: str) -> None:
-        self.waiters.discard(waiter)
-        if not self.waiters:
-            self.operator.aborted = Message(
-                by=waiter, reason="nobody waits for this image any more"
-            )
+        self._waiters.discard(waiter)
+        if not self._waiters:
+            reason = "nobody waits for this image any more"
+            self._run.operator.aborts(Message(by=waiter, reason=reason))
 
-    @workflow.signal(name=SIGNAL, description="How far Packer is; from the worker that runs it.")
+    @workflow.signal(name=SIGNAL, description="How far Packer is, from the worker that runs it.")
     def packer_is_at(self, *values: Any) -> None:
-        """Whatever a worker of another version says, it is only a tick on a list."""
-        if (
-            self.steps
-            and isinstance(self.steps.builder, PackerBuilder)
-            and values
-            and values[0] in list(Stage)
-        ):
-            self.steps.builder.stage = Stage(values[0])
+        """A value that this version does not know only leaves a bullet unticked for a while."""
+        if self._bake and self._bake.packer and values and values[0] in list(Stage):
+            self._bake.packer.reached(Stage(values[0]))
 
-    @workflow.query(description="The whole truth about this bake; docs/status.schema.json.")
+    @workflow.query(description="This bake, as docs/status.schema.json describes it.")
     def status(self) -> Status:
-        return self.steps.status() if self.steps else Status(workflow="bake")
+        return self._run.status()

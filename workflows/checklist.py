@@ -1,9 +1,9 @@
-"""@step: one method, one sentence; ticked in query, log, search attribute and Temporal UI."""
+"""The checklist of a run, and @sentence: one method, one bullet, ticked wherever a person looks."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -17,106 +17,94 @@ R = TypeVar("R")
 
 
 class Checklist:
-    """The bullets of a run. A sentence with several parts (shift, and watch) is done when its last part is."""
+    """The bullets of a run, in the order of its sentences. Each change calls `changed`."""
 
-    def __init__(self, steps: type, changed: Callable[[], None]) -> None:
-        parts = [(sentence, extra) for sentence, extra in _steps(steps)]
-        self.bullets: dict[str, Bullet] = {
-            sentence: Bullet(text=sentence) for sentence, extra in parts if not extra
-        }
-        self._parts = {
-            sentence: sum(sentence == other for other, _ in parts) for sentence, _ in parts
-        }
+    def __init__(self, sentences: Sequence[str], changed: Callable[[], None]) -> None:
+        self._bullets = {text: Bullet(text=text) for text in sentences}
         self._changed = changed
         self.current = ""
 
-    def begin(self, sentence: str) -> None:
-        known = self.bullets.get(sentence, Bullet(text=sentence))
-        self.current = sentence
-        self.bullets[sentence] = known.model_copy(
-            update={"mark": "doing", "started": known.started or _now()}
-        )
+    @property
+    def bullets(self) -> tuple[Bullet, ...]:
+        return tuple(self._bullets.values())
+
+    def begin(self, text: str) -> None:
+        """One that is not on the list yet, such as a way back, comes to its end."""
+        known = self._bullets.get(text, Bullet(text=text))
+        self.current = text
+        doing = {"mark": "doing", "started": known.started or _now()}
+        self._bullets[text] = known.model_copy(update=doing)
         if known.mark == "to do":
-            workflow.logger.info(sentence)
+            workflow.logger.info(text)
         self._changed()
 
-    def end_part(self, sentence: str) -> None:
-        self._parts[sentence] -= 1
-        if self._parts[sentence] <= 0:
-            self._mark(
-                sentence,
-                "done" if self.bullets[sentence].mark == "doing" else self.bullets[sentence].mark,
-            )
+    def end(self, text: str) -> None:
+        mark = self._bullets[text].mark
+        self._mark(text, "done" if mark == "doing" else mark)
 
-    def fail(self, sentence: str) -> None:
-        self._mark(sentence, "failed")
+    def fail(self, text: str) -> None:
+        self._mark(text, "failed")
 
     def note(self, words: str) -> None:
-        """What is known of the current step; the operator sees it while it waits."""
-        bullet = self.bullets[self.current]
-        if bullet.note != words:
-            self.bullets[self.current] = bullet.model_copy(update={"note": words})
+        """What is known of the current bullet; an operator reads it while the run waits."""
+        bullet = self._bullets.get(self.current)
+        if bullet and bullet.note != words:
+            self._bullets[self.current] = bullet.model_copy(update={"note": words})
             self._changed()
 
     def skip(self, why: str) -> None:
-        self.bullets[self.current] = self.bullets[self.current].model_copy(
-            update={"note": why, "mark": "skipped"}
-        )
+        skipped = {"note": why, "mark": "skipped"}
+        self._bullets[self.current] = self._bullets[self.current].model_copy(update=skipped)
 
-    def _mark(self, sentence: str, mark: Mark) -> None:
-        self.bullets[sentence] = self.bullets[sentence].model_copy(
-            update={"mark": mark, "ended": _now()}
-        )
+    def _mark(self, text: str, mark: Mark) -> None:
+        ended = {"mark": mark, "ended": _now()}
+        self._bullets[text] = self._bullets[text].model_copy(update=ended)
         self._changed()
 
 
-class HasChecklist(Protocol):
+class _RunOfAPart(Protocol):
     checklist: Checklist
 
     def enter(self, phase: Phase) -> None: ...
 
 
-S = TypeVar("S", bound=HasChecklist)
-Step = Callable[Concatenate[S, P], Coroutine[Any, Any, R]]
+class _Part(Protocol):
+    @property
+    def run(self) -> _RunOfAPart: ...
 
 
-def step(
-    sentence: str, *, phase: Phase, extra: bool = False
-) -> Callable[[Callable[Concatenate[S, P], Awaitable[R]]], Step[S, P, R]]:
-    """Tick `sentence` while the method runs. An `extra` one is on the list only once it begins (a way back)."""
+S = TypeVar("S", bound=_Part)
+Method = Callable[Concatenate[S, P], Coroutine[Any, Any, R]]
 
-    def decorate(method: Callable[Concatenate[S, P], Awaitable[R]]) -> Step[S, P, R]:
+
+def sentence(
+    text: str, *, phase: Phase, continued: bool = False
+) -> Callable[[Callable[Concatenate[S, P], Awaitable[R]]], Method[S, P, R]]:
+    """
+    Tick the bullet `text` while the method runs, and enter `phase`.
+
+    `continued`: another method goes on with the same sentence, and that one ends it.
+    """
+
+    def decorate(method: Callable[Concatenate[S, P], Awaitable[R]]) -> Method[S, P, R]:
         @wraps(method)
         async def ticked(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
-            self.enter(phase)
-            self.checklist.begin(sentence)
+            checklist = self.run.checklist
+            self.run.enter(phase)
+            checklist.begin(text)
             try:
                 result = await method(self, *args, **kwargs)
             except (Exception, asyncio.CancelledError):
-                self.checklist.fail(sentence)
+                checklist.fail(text)
                 raise
-            self.checklist.end_part(sentence)
+            if not continued:
+                checklist.end(text)
             return result
 
-        ticked.sentence = (sentence, extra)  # type: ignore[attr-defined]
+        ticked.sentence = text  # type: ignore[attr-defined]
         return ticked
 
     return decorate
-
-
-def sentences(steps: type) -> list[str]:
-    """The checklist of a class of steps, in the order in which it defines them."""
-    return list(dict.fromkeys(sentence for sentence, extra in _steps(steps) if not extra))
-
-
-def _steps(steps: type) -> list[tuple[str, bool]]:
-    """Bases are listed in their order: a class of steps names them as its story goes."""
-    return [
-        member.sentence
-        for owner in steps.__mro__
-        for member in vars(owner).values()
-        if hasattr(member, "sentence")
-    ]
 
 
 def _now() -> str:

@@ -1,4 +1,4 @@
-"""The public names of DESIGN's contract with Temporal: task queue, workflow ids, search attributes, data converter."""
+"""The public contract with Temporal: task queue, workflow ids, search attributes, converter."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ def release_id(stack: str) -> str:
 
 class _LenientJson(PydanticJSONPlainPayloadConverter):
     """
-    What a person sends to a handler that takes anything is never lost: where it is no JSON, it comes as text.
+    A handler that takes anything gets what is no JSON as text.
 
-    Temporal would drop such a signal and retry such a workflow's first task for ever.
+    Otherwise Temporal would drop such a signal, and would retry the first workflow task of a run
+    that was started so for ever.
     """
 
     def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:

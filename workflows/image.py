@@ -1,4 +1,4 @@
-"""An image and no release: bake a tag ahead of time, or anew because its base image or recipe has changed."""
+"""An image and no release: bake a tag ahead of time, or anew because its base image has changed."""
 
 from __future__ import annotations
 
@@ -7,118 +7,96 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-from workflows.admission import Admission, parsed
-from workflows.checklist import step
-from workflows.operator import Operator
-from workflows.steps.base import FAILURES, Steps, describe, handlers_finished, shielded
-from workflows.steps.shared import SharedBakeSteps
+from workflows.admission import parsed
+from workflows.checklist import sentence
+from workflows.failures import FAILURES, describe, handlers_finished, shielded
+from workflows.inquiries import Inquiries
+from workflows.run import Run
+from workflows.steps.shared_bake import SharedBake
 
 with workflow.unsafe.imports_passed_through():
     from domain.config import Stack
-    from domain.errors import REFUSED, InvalidRequest
+    from domain.errors import InvalidRequest
     from domain.images import BakeIdentity, reusable
-    from domain.models import Baked, BakeRequest, Image, ImageRequest, State
-    from domain.status import BakeLink, Status
+    from domain.models import Baked, Image, ImageRequest, State
+    from domain.status import Status
+
+SENTENCES = ("Find the image of the tag, or bake it",)
 
 
-class ImageSteps(SharedBakeSteps):
-    kind = "image"
+class ImageOf:
+    """`found` is the image of the tag, if there is one that the stack can use."""
 
     def __init__(
-        self, operator: Operator, stack: Stack, identity: BakeIdentity, found: Image | None
+        self,
+        run: Run,
+        stack: Stack,
+        identity: BakeIdentity,
+        found: Image | None,
+        bake: SharedBake,
     ) -> None:
-        self.stack, self.identity, self.found, self.timeouts = (
-            stack,
-            identity,
-            found,
-            stack.timeouts,
-        )
-        self.bake: BakeLink | None = None
-        super().__init__(operator)
+        self.run = run
+        self._stack = stack
+        self._identity = identity
+        self._found = found
+        self._bake = bake
 
-    @step("Find the image of the tag, or bake it", phase="baking")
-    async def find_or_bake_image(self, *, rebake: bool) -> Baked:
-        if self.found and not rebake and not self._wanted_elsewhere:
-            self.checklist.note(f"{self.found.id} was baked before")
-            return Baked(stack=self.stack.name, image=self.found, baked=False)
-        self.bake = BakeLink(workflow_id=self.identity.workflow_id)
-        self.checklist.note(f"baking: {self.identity.workflow_id}")
-        request = BakeRequest(
-            stack=self.identity.stack or self.stack.name,
-            tag=self.identity.tag,
-            commit=self.identity.commit,
-            rebake=workflow.info().run_id if rebake else "",
-        )
-        image = await self.baked(request)
-        return Baked(
-            stack=self.stack.name,
-            image=image,
-            baked=rebake or self.found is None or image.id != self.found.id,
-        )
+    @sentence("Find the image of the tag, or bake it", phase="baking")
+    async def find_or_bake(self, *, rebake: bool) -> Baked:
+        if self._found and not rebake and not self._wanted_elsewhere:
+            self.run.checklist.note(f"{self._found.id} was baked before")
+            return Baked(stack=self._stack.name, image=self._found, baked=False)
+        again = workflow.info().run_id if rebake else ""
+        image = await self._bake.image(self._identity.commit, again)
+        made = rebake or self._found is None or image.id != self._found.id
+        return Baked(stack=self._stack.name, image=image, baked=made)
 
     @property
     def _wanted_elsewhere(self) -> bool:
-        """Then the bake looks whether it is there, and brings it where it is not."""
-        return bool(self.stack.bake.copies or self.stack.bake.share_with)
-
-    def status(self) -> Status:
-        return (
-            super()
-            .status()
-            .model_copy(
-                update={
-                    "stack": self.stack.name,
-                    "tag": self.identity.tag,
-                    "commit": self.identity.commit,
-                    "bake": self.bake,
-                }
-            )
-        )
+        """Then the bake sees to it that the image is in each region, and shared."""
+        return bool(self._stack.bake.copies or self._stack.bake.share_with)
 
 
 @workflow.defn(name="ImageWorkflow")
 class ImageWorkflow:
-    """It holds no lock: nothing of the stack is changed."""
+    """It holds no lock, because nothing of the stack is changed."""
 
     def __init__(self) -> None:
-        self.steps: Steps | None = None
+        self._run = Run("image", SENTENCES)
 
     @workflow.run
     async def run(self, *values: Any) -> Baked:
         async with handlers_finished():
-            do, request = await self._admitted(values)
-            self.steps = do
+            with self._run.refused_on_failure():
+                request = parsed(ImageRequest, values)
+                stack, identity, found = await self._looked_up(request)
+            bake = SharedBake(self._run, stack, identity)
+            image = ImageOf(self._run, stack, identity, found, bake)
             try:
-                return await do.find_or_bake_image(rebake=request.rebake)
+                return await image.find_or_bake(rebake=request.rebake)
             except FAILURES as error:
-                await shielded(do.leave_bake())
+                await shielded(bake.leave())
                 raise ApplicationError(
                     describe(error), type="BakeFailed", non_retryable=True
                 ) from error
 
-    @staticmethod
-    async def _admitted(values: tuple[Any, ...]) -> tuple[ImageSteps, ImageRequest]:
-        """Raises Refused: nothing was done."""
-        operator = Operator()
-        admission = Admission(operator)
-        try:
-            request = parsed(ImageRequest, values)
-            stack = await admission.read_stack(request.stack)
-            tag = request.tag or await _tag_that_serves(admission, stack)
-            identity = await admission.identify_tag(stack, tag)
-            images = await admission.find_images(stack)
-        except FAILURES as error:
-            raise ApplicationError(describe(error), type=REFUSED, non_retryable=True) from error
-        return ImageSteps(operator, stack, identity, reusable(images, identity)), request
+    async def _looked_up(self, request: ImageRequest) -> tuple[Stack, BakeIdentity, Image | None]:
+        ask = Inquiries(self._run)
+        stack = await ask.read_stack(request.stack)
+        self._run.uses(stack)
+        tag = request.tag or await _tag_that_serves(ask, stack)
+        identity = await ask.identify_tag(stack, tag)
+        self._run.is_about(tag=tag, commit=identity.commit)
+        return stack, identity, reusable(await ask.find_images(stack), identity)
 
-    @workflow.query(description="The whole truth about it; docs/status.schema.json.")
+    @workflow.query(description="This run, as docs/status.schema.json describes it.")
     def status(self) -> Status:
-        return self.steps.status() if self.steps else Status(workflow="image")
+        return self._run.status()
 
 
-async def _tag_that_serves(admission: Admission, stack: Stack) -> str:
-    deployments = await admission.find_deployments(stack)
-    serving = [deployment.tag for deployment in deployments if deployment.state is State.SERVING]
+async def _tag_that_serves(ask: Inquiries, stack: Stack) -> str:
+    deployments = await ask.find_deployments(stack)
+    serving = [d.tag for d in deployments if d.state is State.SERVING]
     if not serving:
         raise InvalidRequest(f"nothing serves {stack.name}: say which tag is to be baked")
     return serving[0]

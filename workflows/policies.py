@@ -1,4 +1,4 @@
-"""Every timeout and retry policy of activities; the only such place. How long an operator's waits take is `Timeouts`."""
+"""Every timeout and retry policy of activities. How long an operator's waits take is `Timeouts`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from temporalio.workflow import ActivityCancellationType, ActivityConfig
 with workflow.unsafe.imports_passed_through():
     from domain.errors import TERMINAL_ERRORS
 
-# The worker beats every 0.7 s: three seconds of silence mean that it was killed.
+# The worker sends a heartbeat every 0.7 s: three seconds without one mean that it was killed.
 ALIVE = timedelta(seconds=3)
-# One attempt holds a handful of calls, each bounded by its read timeout of 10 s.
+# One attempt makes a few calls, each bounded by its read timeout of 10 s.
 ATTEMPT = timedelta(minutes=2)
 A_DAY = timedelta(days=1)
-# What is done to AWS is done when AWS says so, not when we stop listening.
+# A call to AWS ends when AWS answers, not when we stop listening.
 UNTIL_DONE = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
 
 _FORWARD = RetryPolicy(
@@ -26,8 +26,8 @@ _FORWARD = RetryPolicy(
 )
 _BACK = RetryPolicy(initial_interval=timedelta(seconds=0.5), maximum_interval=timedelta(seconds=30))
 
-# One question or change. Throttling outlasts any number of tries, so time is bounded and tries are not; the hour also runs
-# while no worker is up.
+# One question or change. Throttling outlasts any number of tries, so the time is bounded and the
+# tries are not. The hour also runs while no worker is up.
 QUICK = ActivityConfig(
     start_to_close_timeout=ATTEMPT,
     schedule_to_close_timeout=timedelta(hours=1),
@@ -37,48 +37,45 @@ QUICK = ActivityConfig(
 )
 
 
-def certain(timeout: float) -> ActivityConfig:
-    """The way back, and the way on from the point of no return: for a day (`timeouts`, seconds), whatever AWS says."""
-    return ActivityConfig(
-        start_to_close_timeout=ATTEMPT,
-        schedule_to_close_timeout=timedelta(seconds=max(timeout, 1)),
-        heartbeat_timeout=ALIVE,
-        retry_policy=_BACK,
-        cancellation_type=UNTIL_DONE,
+def certain(time_limit: float) -> ActivityConfig:
+    """On the way back and after the point of no return: `time_limit` seconds, whatever fails."""
+    return _bounded(_BACK, time_limit)
+
+
+def poll(interval: float, time_limit: float) -> ActivityConfig:
+    """
+    Look at one distant thing every `interval` seconds for `time_limit` seconds, by retries.
+
+    Any number of looks adds one event to the history.
+    """
+    return _bounded(_polling(interval, TERMINAL_ERRORS), time_limit)
+
+
+def poll_certainly(interval: float, time_limit: float) -> ActivityConfig:
+    """The same on the way back: no terminal error ends it."""
+    return _bounded(_polling(interval, None), time_limit)
+
+
+def foreign_process(interval: float, time_limit: float) -> ActivityConfig:
+    """A program that may run for `time_limit` seconds; it is started again where it died."""
+    longest = ActivityConfig(start_to_close_timeout=timedelta(seconds=time_limit))
+    return poll(interval, time_limit) | longest
+
+
+def _polling(interval: float, terminal: list[str] | None) -> RetryPolicy:
+    return RetryPolicy(
+        initial_interval=timedelta(seconds=min(interval, 0.3)),
+        backoff_coefficient=1.5,
+        maximum_interval=timedelta(seconds=max(interval, 0.3)),
+        non_retryable_error_types=terminal,
     )
 
 
-def poll(every: float, timeout: float) -> ActivityConfig:
-    """A retried look at one distant thing, `every` seconds for `timeouts` seconds: any number of looks is one event."""
+def _bounded(retries: RetryPolicy, time_limit: float) -> ActivityConfig:
     return ActivityConfig(
         start_to_close_timeout=ATTEMPT,
-        schedule_to_close_timeout=timedelta(seconds=max(timeout, 1)),
+        schedule_to_close_timeout=timedelta(seconds=max(time_limit, 1)),
         heartbeat_timeout=ALIVE,
-        retry_policy=RetryPolicy(
-            initial_interval=timedelta(seconds=min(every, 0.3)),
-            backoff_coefficient=1.5,
-            maximum_interval=timedelta(seconds=max(every, 0.3)),
-            non_retryable_error_types=TERMINAL_ERRORS,
-        ),
-        cancellation_type=UNTIL_DONE,
-    )
-
-
-def foreign_process(every: float, timeout: float) -> ActivityConfig:
-    """A program that runs as long as it runs, `timeouts` seconds at most; begun anew where it died, `every` seconds later."""
-    return poll(every, timeout) | ActivityConfig(start_to_close_timeout=timedelta(seconds=timeout))
-
-
-def poll_certainly(every: float, timeout: float) -> ActivityConfig:
-    """The same on the way back: no verdict ends it."""
-    return ActivityConfig(
-        start_to_close_timeout=ATTEMPT,
-        schedule_to_close_timeout=timedelta(seconds=max(timeout, 1)),
-        heartbeat_timeout=ALIVE,
-        retry_policy=RetryPolicy(
-            initial_interval=timedelta(seconds=min(every, 0.3)),
-            backoff_coefficient=1.5,
-            maximum_interval=timedelta(seconds=max(every, 0.3)),
-        ),
+        retry_policy=retries,
         cancellation_type=UNTIL_DONE,
     )

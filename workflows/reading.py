@@ -1,4 +1,4 @@
-"""Read-only workflows: what would a release do, and what has served? The worker has AWS; who asks need not."""
+"""Read-only workflows: the worker has AWS, the machine that asks need not."""
 
 from __future__ import annotations
 
@@ -6,22 +6,29 @@ import asyncio
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
 
 from workflows.admission import Admission, parsed
-from workflows.operator import Operator
-from workflows.steps.base import FAILURES, describe
+from workflows.inquiries import Inquiries
+from workflows.run import Run
 
 with workflow.unsafe.imports_passed_through():
     from activities.checks import Check, Checks
     from activities.manifests import CompareImages, Manifests
     from activities.source import ListCommits, Source
     from domain import capacity
-    from domain.errors import REFUSED
-    from domain.images import newest_of_each, reusable
-    from domain.live import refuse_what_serves
-    from domain.manifest import Diff
-    from domain.models import Candidate, Deployment, DiffRequest, Plan, ReleaseRequest, StackRequest
+    from domain.config import Stack
+    from domain.facts import Admitted
+    from domain.images import BakeIdentity, newest_of_each, reusable
+    from domain.manifest import Diff, Differences
+    from domain.models import (
+        Candidate,
+        Deployment,
+        DiffRequest,
+        Image,
+        Plan,
+        ReleaseRequest,
+        StackRequest,
+    )
     from domain.retention import to_prune
     from domain.rollback import candidates
 
@@ -30,42 +37,41 @@ with workflow.unsafe.imports_passed_through():
 class PlanWorkflow:
     @workflow.run
     async def run(self, *values: Any) -> Plan:
-        try:
+        run = Run("reading")
+        with run.refused_on_failure():
             request = parsed(ReleaseRequest, values)
-            admission = Admission(Operator())
+            admission = Admission(run)
             admitted, identity = await admission.admit(request)
-            stack, blue = admitted.stack, admitted.blue
-            refuse_what_serves(blue, request.tag, identity.commit, force=request.force)
-            images = await admission.find_images(stack)
-            image = reusable(images, identity)
+            image = reusable(await Inquiries(run).find_images(admitted.stack), identity)
             checks = await admission.preflight(admitted, image.id if image else None)
-        except FAILURES as error:
-            raise ApplicationError(describe(error), type=REFUSED, non_retryable=True) from error
-        size = capacity.needed(blue.group if blue else None, stack.capacity)
-        # Green is one more that served: one fewer of the others stays.
-        doomed = to_prune(admitted.deployments, stack.retention.deployments - 1)
-        return Plan(
-            stack=stack.name,
-            tag=request.tag,
-            commit=identity.commit,
-            image=image.id if image else None,
-            bake=None if image else identity.workflow_id,
-            blue=blue.name if blue else None,
-            blue_tag=blue.tag if blue else None,
-            size=size,
-            launch=stack.launch,
-            target_groups=tuple(group.name for group in admitted.target_groups),
-            approval=stack.approval,
-            soak=stack.timeouts.soak,
-            prune=tuple(deployment.name for deployment in doomed if deployment != blue),
-            strategy=stack.load_balancer.strategy,
-            problems=tuple(check.problem for check in checks if check.problem),
-            unknown=tuple(
-                f"{check.what}: {check.found}"
-                for check in checks
-                if check.found.startswith("could not be found out")
-            ),
-        )
+        return _plan(admitted, identity, image, checks)
+
+
+def _plan(
+    admitted: Admitted, identity: BakeIdentity, image: Image | None, checks: list[Check]
+) -> Plan:
+    stack, blue = admitted.stack, admitted.blue
+    # Green will have served too: one fewer of the others stays.
+    doomed = to_prune(admitted.deployments, stack.retention.deployments - 1)
+    unknown = [check for check in checks if check.found.startswith("could not be found out")]
+    return Plan(
+        stack=stack.name,
+        tag=admitted.version.tag,
+        commit=identity.commit,
+        image=image.id if image else None,
+        bake=None if image else identity.workflow_id,
+        blue=blue.name if blue else None,
+        blue_tag=blue.tag if blue else None,
+        size=capacity.needed(blue.group if blue else None, stack.capacity),
+        launch=stack.launch,
+        target_groups=tuple(group.name for group in admitted.target_groups),
+        approval=stack.approval,
+        soak=stack.timeouts.soak,
+        prune=tuple(deployment.name for deployment in doomed if deployment != blue),
+        strategy=stack.load_balancer.strategy,
+        problems=tuple(check.problem for check in checks if check.problem),
+        unknown=tuple(f"{check.what}: {check.found}" for check in unknown),
+    )
 
 
 @workflow.defn(name="DoctorWorkflow")
@@ -73,15 +79,12 @@ class DoctorWorkflow:
     @workflow.run
     async def run(self, *values: Any) -> list[Check]:
         """Whatever a release of the stack will need, and what is wrong with it."""
-        try:
+        run = Run("reading")
+        with run.refused_on_failure():
             request = parsed(StackRequest, values)
-            admission = Admission(Operator())
-            stack = await admission.read_stack(request.stack)
-            found: list[Check] = await admission.do(
-                Checks.check_stack, stack, what="Is everything reachable?"
-            )
-        except FAILURES as error:
-            raise ApplicationError(describe(error), type=REFUSED, non_retryable=True) from error
+            stack = await Inquiries(run).read_stack(request.stack)
+            what = "Is everything reachable?"
+            found: list[Check] = await run.do(Checks.check_stack, stack, what=what)
         return found
 
 
@@ -90,30 +93,16 @@ class DiffWorkflow:
     @workflow.run
     async def run(self, *values: Any) -> Diff:
         """Between the newest images of two tags: commits, packages, files."""
-        try:
+        run = Run("reading")
+        with run.refused_on_failure():
             request = parsed(DiffRequest, values)
-            admission = Admission(Operator())
-            stack = await admission.read_stack(request.stack)
-            was, now = newest_of_each(await admission.find_images(stack), request.was, request.now)
-            application, bucket = stack.application, stack.bake.artifacts_bucket
-            asked = ListCommits(
-                repository=application.repository,
-                was=request.was,
-                now=request.now,
-                was_commit=was.commit,
-                now_commit=now.commit,
-                region=stack.region,
-                credential=application.credential,
-            )
+            ask = Inquiries(run)
+            stack = await ask.read_stack(request.stack)
+            images = await ask.find_images(stack)
+            was, now = newest_of_each(images, request.was, request.now)
             commits, found = await asyncio.gather(
-                admission.do(Source.list_commits, asked, what="Which commits are between them?"),
-                admission.do(
-                    Manifests.compare_images,
-                    CompareImages(region=stack.region, bucket=bucket, was=was.name, now=now.name),
-                ),
+                _commits(run, stack, request, was, now), _differences(run, stack, was, now)
             )
-        except FAILURES as error:
-            raise ApplicationError(describe(error), type=REFUSED, non_retryable=True) from error
         return Diff(
             was=was,
             now=now,
@@ -124,18 +113,39 @@ class DiffWorkflow:
         )
 
 
+async def _commits(
+    run: Run, stack: Stack, request: DiffRequest, was: Image, now: Image
+) -> list[str]:
+    asked = ListCommits(
+        repository=stack.application.repository,
+        was=request.was,
+        now=request.now,
+        was_commit=was.commit,
+        now_commit=now.commit,
+        region=stack.region,
+        credential=stack.application.credential,
+    )
+    what = "Which commits are between them?"
+    commits: list[str] = await run.do(Source.list_commits, asked, what=what)
+    return commits
+
+
+async def _differences(run: Run, stack: Stack, was: Image, now: Image) -> Differences:
+    bucket = stack.bake.artifacts_bucket
+    asked = CompareImages(region=stack.region, bucket=bucket, was=was.name, now=now.name)
+    return await run.do(Manifests.compare_images, asked)
+
+
 @workflow.defn(name="HistoryWorkflow")
 class HistoryWorkflow:
     @workflow.run
     async def run(self, *values: Any) -> list[Deployment]:
         """Newest first."""
-        try:
+        run = Run("reading")
+        with run.refused_on_failure():
             request = parsed(StackRequest, values)
-            admission = Admission(Operator())
-            stack = await admission.read_stack(request.stack)
-            deployments = await admission.find_deployments(stack)
-        except FAILURES as error:
-            raise ApplicationError(describe(error), type=REFUSED, non_retryable=True) from error
+            ask = Inquiries(run)
+            deployments = await ask.find_deployments(await ask.read_stack(request.stack))
         return sorted(deployments, key=lambda deployment: deployment.served_at, reverse=True)
 
 
@@ -144,13 +154,12 @@ class CandidatesWorkflow:
     @workflow.run
     async def run(self, *values: Any) -> list[Candidate]:
         """What a rollback could go back to, newest first."""
-        try:
+        run = Run("reading")
+        with run.refused_on_failure():
             request = parsed(StackRequest, values)
-            admission = Admission(Operator())
-            stack = await admission.read_stack(request.stack)
+            ask = Inquiries(run)
+            stack = await ask.read_stack(request.stack)
             deployments, images = await asyncio.gather(
-                admission.find_deployments(stack), admission.find_images(stack)
+                ask.find_deployments(stack), ask.find_images(stack)
             )
-        except FAILURES as error:
-            raise ApplicationError(describe(error), type=REFUSED, non_retryable=True) from error
         return candidates(deployments, images)

@@ -2,88 +2,71 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
 
-from workflows.admission import Admission, parsed
+from workflows.admission import Admission
 from workflows.contract import TAG
-from workflows.operator import OperatorHandlers
-from workflows.steps.base import FAILURES, Steps, describe, handlers_finished, shielded
-from workflows.steps.cutover import CutoverSteps
-from workflows.steps.joining import JoiningSteps
-from workflows.steps.launching import LaunchingSteps
-from workflows.steps.pruning import PruningSteps
+from workflows.failures import handlers_finished
+from workflows.handlers import OperatorHandlers
+from workflows.parts import Release
+from workflows.run import Run
 
 with workflow.unsafe.imports_passed_through():
-    from domain.errors import REFUSED, InvalidRequest
-    from domain.live import refuse_what_serves
     from domain.models import Released, ReleaseRequest
     from domain.status import Status
 
-
-# A release looks for what would stop it later; one that began before did not.
-PREFLIGHT = "preflight"
-
-
-class ReleaseSteps(LaunchingSteps, JoiningSteps, CutoverSteps, PruningSteps):
-    """The ten sentences, in their order."""
+SENTENCES = (
+    "Find the image of the tag, or bake it",
+    "Create a launch template (or launch configuration) from the image",
+    "Create an Auto Scaling group from it, as large as blue is now",
+    "Set its scaling policies",
+    "Attach it to the load balancer",
+    "Wait until every instance is healthy",
+    'Wait for "approve cutover" where the stack asks for it',
+    "Shift the traffic, and watch it",
+    "Drain blue and park it: out of the load balancer, at size zero, ready for an instant rollback",
+    "Prune all but the last five deployments: groups, templates, images, snapshots",
+)
 
 
 @workflow.defn(name="ReleaseWorkflow")
 class ReleaseWorkflow(OperatorHandlers):
     def __init__(self) -> None:
-        super().__init__()
-        self.steps: Steps | None = None
+        self._run = Run("release", SENTENCES)
+        self._release: Release | None = None
+        super().__init__(self._run)
 
     @workflow.run
     async def run(self, *values: Any) -> Released:
         async with handlers_finished():
-            do = self.steps = await self._admitted(values)
-            async with do.rolled_back_on_failure():
-                image = await do.find_or_bake_image()
-                await do.create_template(image)
-                await do.create_group()
-                await do.set_scaling_policies()
-                await do.attach()
-                await do.wait_until_healthy()
-                await do.wait_for_approval()
-                await do.shift_traffic()
-                await do.watch()
-                await do.drain()
-            return await shielded(
-                self._past_the_point_of_no_return(do, image.id), self.operator.notes.append
-            )
+            release = self._release = await self._admitted(values)
+            async with release.way_back.on_failure():
+                image, images = await release.images.find_or_bake()
+                await release.fleet.create_template(image)
+                await release.fleet.create_group()
+                await release.fleet.set_scaling_policies()
+                await release.traffic.attach()
+                await release.watching.until_healthy()
+                await release.traffic.preview()
+                await release.approval.wait()
+                await release.traffic.shift()
+                await release.watching.soak()
+                await release.traffic.drain()
+            deployments = await release.parking.park(image)
+            pruned = await release.pruning.prune(deployments, images)
+            return release.ended_well(image, pruned)
 
-    async def _past_the_point_of_no_return(self, do: ReleaseSteps, image: str) -> Released:
-        await do.park()
-        pruned = await do.prune()
-        return do.released(image=image, pruned=pruned)
-
-    async def _admitted(self, values: tuple[Any, ...]) -> ReleaseSteps:
+    async def _admitted(self, values: tuple[Any, ...]) -> Release:
         """Raises Refused: nothing was done."""
-        admission = self.steps = Admission(self.operator)
-        try:
-            request = parsed(ReleaseRequest, values)
+        admission = Admission(self._run)
+        with self._run.refused_on_failure():
+            request = admission.locked(ReleaseRequest, values)
             workflow.upsert_search_attributes([TAG.value_set(request.tag)])
-            admission.lock(request)
-            admitted, identity = await admission.admit(request)
-            refuse_what_serves(admitted.blue, request.tag, identity.commit, force=request.force)
-            if workflow.patched(PREFLIGHT) and (
-                problems := [c.problem for c in await admission.preflight(admitted) if c.problem]
-            ):
-                raise InvalidRequest("; ".join(problems))
-            admitted = replace(admitted, urgent=request.urgent, contraction=request.contraction)
-        except FAILURES as error:
-            admission.outcome = describe(error)
-            admission.enter("refused")
-            raise ApplicationError(admission.outcome, type=REFUSED, non_retryable=True) from error
-        return ReleaseSteps(self.operator, admitted, identity)
+            facts, identity = await admission.admit_release(request)
+        return Release.of(self._run, facts, identity)
 
-    @workflow.query(
-        description="The whole truth about this release, as docs/status.schema.json describes it."
-    )
+    @workflow.query(description="This release, as docs/status.schema.json describes it.")
     def status(self) -> Status:
-        return self.steps.status() if self.steps else Status(workflow="release")
+        return self._release.status() if self._release else self._run.status()

@@ -5,69 +5,60 @@ from __future__ import annotations
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
 
-from workflows.admission import Admission, parsed
+from workflows.admission import Admission
 from workflows.contract import TAG
-from workflows.operator import OperatorHandlers
-from workflows.steps.base import FAILURES, Steps, describe, handlers_finished, shielded
-from workflows.steps.cutover import CutoverSteps
-from workflows.steps.joining import JoiningSteps
-from workflows.steps.parking import ParkingSteps
-from workflows.steps.waking import WakingSteps
+from workflows.failures import handlers_finished
+from workflows.handlers import OperatorHandlers
+from workflows.parts import Rollback
+from workflows.run import Run
 
 with workflow.unsafe.imports_passed_through():
-    from domain.errors import REFUSED
     from domain.models import Released, RollbackRequest
     from domain.status import Status
 
-
-class RollbackSteps(WakingSteps, JoiningSteps, CutoverSteps, ParkingSteps):
-    """The six sentences, in their order."""
+SENTENCES = (
+    "Wake the parked deployment (or launch its image again)",
+    "Attach it to the load balancer",
+    "Wait until every instance is healthy",
+    'Wait for "approve cutover" where the stack asks for it',
+    "Shift the traffic, and watch it",
+    "Drain blue and park it: out of the load balancer, at size zero, ready for an instant rollback",
+)
 
 
 @workflow.defn(name="RollbackWorkflow")
 class RollbackWorkflow(OperatorHandlers):
     def __init__(self) -> None:
-        super().__init__()
-        self.steps: Steps | None = None
+        self._run = Run("rollback", SENTENCES)
+        self._rollback: Rollback | None = None
+        super().__init__(self._run)
 
     @workflow.run
     async def run(self, *values: Any) -> Released:
         async with handlers_finished():
-            do = self.steps = await self._admitted(values)
-            async with do.rolled_back_on_failure():
-                await do.wake()
-                await do.attach()
-                await do.wait_until_healthy()
-                await do.wait_for_approval()
-                await do.shift_traffic()
-                await do.watch()
-                await do.drain()
-            return await shielded(self._past_the_point_of_no_return(do), self.operator.notes.append)
+            rollback = self._rollback = await self._admitted(values)
+            async with rollback.way_back.on_failure():
+                image = await rollback.waking.wake()
+                await rollback.traffic.attach()
+                await rollback.watching.until_healthy()
+                await rollback.traffic.preview()
+                await rollback.approval.wait()
+                await rollback.traffic.shift()
+                await rollback.watching.soak()
+                await rollback.traffic.drain()
+            await rollback.parking.park(image)
+            return rollback.ended_well(image)
 
-    @staticmethod
-    async def _past_the_point_of_no_return(do: RollbackSteps) -> Released:
-        await do.park()
-        return do.released(image=do.image.id if do.image else None)
-
-    async def _admitted(self, values: tuple[Any, ...]) -> RollbackSteps:
+    async def _admitted(self, values: tuple[Any, ...]) -> Rollback:
         """Raises Refused: nothing was done."""
-        admission = self.steps = Admission(self.operator)
-        admission.kind = "rollback"
-        try:
-            request = parsed(RollbackRequest, values)
-            admission.lock(request)
-            admitted, target, image = await admission.admit_rollback(request)
-            workflow.upsert_search_attributes([TAG.value_set(admitted.version.tag)])
-        except FAILURES as error:
-            admission.outcome = describe(error)
-            admission.enter("refused")
-            raise ApplicationError(admission.outcome, type=REFUSED, non_retryable=True) from error
-        return RollbackSteps(self.operator, admitted, target, image)
+        admission = Admission(self._run)
+        with self._run.refused_on_failure():
+            request = admission.locked(RollbackRequest, values)
+            facts, image = await admission.admit_rollback(request)
+            workflow.upsert_search_attributes([TAG.value_set(facts.version.tag)])
+        return Rollback.of(self._run, facts, image)
 
-    @workflow.query(
-        description="The whole truth about this rollback, as docs/status.schema.json describes it."
-    )
+    @workflow.query(description="This rollback, as docs/status.schema.json describes it.")
     def status(self) -> Status:
-        return self.steps.status() if self.steps else Status(workflow="rollback")
+        return self._rollback.status() if self._rollback else self._run.status()

@@ -1,4 +1,4 @@
-"""Sweep: find what releases have left that no longer run, and clear it. A dry run finds, and touches nothing."""
+"""Sweep: find and clear what releases have left that no longer run. A dry run changes nothing."""
 
 from __future__ import annotations
 
@@ -15,106 +15,119 @@ from temporalio.exceptions import (
 
 from workflows.admission import Admission, parsed
 from workflows.contract import release_id
-from workflows.operator import Operator, OperatorHandlers
-from workflows.steps.base import FAILURES, describe, handlers_finished
-from workflows.steps.sweeping import SweepSteps
+from workflows.failures import FAILURES, describe, handlers_finished
+from workflows.handlers import OperatorHandlers
+from workflows.inquiries import Inquiries
+from workflows.run import Run
+from workflows.steps.restoring import Restoring
+from workflows.steps.sweeping import UNDER_WAY, Sweeping
+from workflows.world import World
 
 with workflow.unsafe.imports_passed_through():
     from activities.configuration import Configuration
-    from domain.errors import DIRTY, REFUSED, OvenbirdError
+    from domain.errors import DIRTY, OvenbirdError
     from domain.models import StackRequest, SweepRequest, Swept
     from domain.status import Status
+
+SENTENCES = (
+    "Find what releases have left that no longer run",
+    "Bring back what serves: in the load balancer, every instance healthy",
+    "Park what was woken, remove what never served, lower pinned minimums",
+)
+
+
+async def _sweeping(run: Run, name: str) -> Sweeping:
+    """
+    Nobody waits for a sweep, and the next one goes on where it stopped. So it holds the lock no
+    longer than a release waits for health, whatever AWS refuses.
+    """
+    ask = Inquiries(run)
+    stack = await ask.read_stack(name)
+    time_limit = stack.timeouts.healthy
+    run.uses(stack, way_back=time_limit)
+    target_groups = await ask.find_target_groups(stack)
+    restoring = Restoring(run, stack, World(), time_limit)
+    return Sweeping(run, stack, target_groups, restoring)
 
 
 @workflow.defn(name="SweepWorkflow")
 class SweepWorkflow:
-    """Looks without a lock; a stack in which something is found is cleared by a workflow that holds its lock, so no release is met."""
+    """
+    Looks without a lock. Where something is found, a workflow that holds the stack's lock clears
+    it, so that it meets no release.
+    """
 
     @workflow.run
     async def run(self, *values: Any) -> list[Swept]:
-        admission = Admission(Operator())
-        try:
+        run = Run("sweep", SENTENCES)
+        with run.refused_on_failure():
             request = parsed(SweepRequest, values)
-            stacks = (
-                [request.stack]
-                if request.stack
-                else await admission.do(
-                    Configuration.list_stacks, None, what="Which stacks are there?"
-                )
+            what = "Which stacks are there?"
+            every = (
+                None if request.stack else await run.do(Configuration.list_stacks, None, what=what)
             )
-        except FAILURES as error:
-            raise ApplicationError(describe(error), type=REFUSED, non_retryable=True) from error
-        return [await self._sweep(admission, stack, dry_run=request.dry_run) for stack in stacks]
+            stacks = every or [request.stack or ""]
+        return [await self._sweep(run, stack, dry_run=request.dry_run) for stack in stacks]
 
     @staticmethod
-    async def _sweep(admission: Admission, name: str, *, dry_run: bool) -> Swept:
-        """One stack that cannot be looked at stops its own sweep, and no other's."""
+    async def _sweep(run: Run, name: str, *, dry_run: bool) -> Swept:
+        """A stack that cannot be looked at stops its own sweep, and no other's."""
         try:
-            stack = await admission.read_stack(name)
-            steps = SweepSteps(Operator(), stack, await admission.find_target_groups(stack))
-            await steps.find()
+            sweeping = await _sweeping(run, name)
+            await sweeping.find()
         except (FailureError, OvenbirdError) as error:
             return Swept(stack=name, dry_run=dry_run, stopped=describe(error))
-        seen = steps.swept(dry_run=True)
-        if dry_run or steps.stopped or not steps.findings:
-            return seen.model_copy(update={"dry_run": dry_run})
-        try:
-            cleared: Swept = await workflow.execute_child_workflow(
-                SweepStackWorkflow.run,
-                args=[{"stack": name}],
-                id=release_id(name),
-                static_summary=f"sweep {name}",
-            )
-        except WorkflowAlreadyStartedError:
-            return seen.model_copy(
-                update={"dry_run": False, "stopped": "a release or rollback of it is under way"}
-            )
-        except ChildWorkflowError as error:
-            if isinstance(error.cause, CancelledError):
-                raise
-            if isinstance(error.cause, ApplicationError) and error.cause.details:
-                return Swept.model_validate(error.cause.details[0])
-            return seen.model_copy(update={"dry_run": False, "stopped": describe(error)})
-        return cleared
+        seen = sweeping.swept(dry_run=dry_run)
+        if dry_run or sweeping.stopped or sweeping.found_nothing:
+            return seen
+        return await _cleared(name, seen)
+
+
+async def _cleared(name: str, seen: Swept) -> Swept:
+    try:
+        cleared: Swept = await workflow.execute_child_workflow(
+            SweepStackWorkflow.run,
+            args=[{"stack": name}],
+            id=release_id(name),
+            static_summary=f"sweep {name}",
+        )
+    except WorkflowAlreadyStartedError:
+        return seen.model_copy(update={"stopped": UNDER_WAY})
+    except ChildWorkflowError as error:
+        if isinstance(error.cause, CancelledError):
+            raise
+        if isinstance(error.cause, ApplicationError) and error.cause.details:
+            return Swept.model_validate(error.cause.details[0])
+        return seen.model_copy(update={"stopped": describe(error)})
+    return cleared
 
 
 @workflow.defn(name="SweepStackWorkflow")
 class SweepStackWorkflow(OperatorHandlers):
     def __init__(self) -> None:
-        super().__init__()
-        self.steps: SweepSteps | None = None
+        self._run = Run("sweep", SENTENCES)
+        super().__init__(self._run)
 
     @workflow.run
     async def run(self, *values: Any) -> Swept:
-        """With the lock, on a look of its own: what was found before may be a release's by now."""
+        """With the lock it looks again: what was found before may belong to a release by now."""
         async with handlers_finished():
-            return await self._run(values)
+            with self._run.refused_on_failure():
+                request = Admission(self._run).locked(StackRequest, values)
+                sweeping = await _sweeping(self._run, request.stack)
+            try:
+                await sweeping.find()
+                if not sweeping.stopped:
+                    await sweeping.restore()
+                    await sweeping.remove()
+            except FAILURES as error:
+                reason = describe(error)
+                self._run.ends("dirty", reason)
+                swept = sweeping.failed(reason)
+                raise ApplicationError(reason, swept, type=DIRTY, non_retryable=True) from error
+            self._run.ends("swept", sweeping.outcome)
+            return sweeping.swept(dry_run=False)
 
-    async def _run(self, values: tuple[Any, ...]) -> Swept:
-        admission = Admission(self.operator)
-        try:
-            request = parsed(StackRequest, values)
-            admission.lock(request)
-            stack = await admission.read_stack(request.stack)
-            target_groups = await admission.find_target_groups(stack)
-        except FAILURES as error:
-            raise ApplicationError(describe(error), type=REFUSED, non_retryable=True) from error
-        do = self.steps = SweepSteps(self.operator, stack, target_groups)
-        try:
-            await do.find()
-            if not do.stopped:
-                await do.restore()
-                await do.remove()
-        except FAILURES as error:
-            do.outcome = do.stopped = describe(error)
-            do.enter("dirty")
-            raise ApplicationError(
-                do.outcome, do.swept(dry_run=False), type=DIRTY, non_retryable=True
-            ) from error
-        do.outcome = do.stopped or f"{len(do.done)} of {len(do.findings)} findings are cleared"
-        do.enter("swept")
-        return do.swept(dry_run=False)
-
-    @workflow.query(description="How this sweep stands, as docs/status.schema.json describes it.")
+    @workflow.query(description="How far this sweep is, as docs/status.schema.json describes it.")
     def status(self) -> Status:
-        return self.steps.status() if self.steps else Status(workflow="sweep")
+        return self._run.status()

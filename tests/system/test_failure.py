@@ -304,7 +304,7 @@ async def test_what_aws_does_not_show_yet_is_neither_made_twice_nor_left_behind(
     """Eventual consistency: for two seconds no list shows what was made, with and without a lost reply, on the way out and back."""
     stack = make_stack(
         top="approval = true",
-        timeouts="first_poll = 0.3\npoll = 0.5\nconfirm = 0.2\nhealthy = 60\nsoak = 0.5\nsettle = 4\n",
+        timeouts="first_poll = 0.3\npoll = 0.5\nconfirm = 0.2\nhealthy = 60\nsoak = 0.5\nconsistency_grace = 4\n",
     )
     stack.repository.release("v1")
     before = asdict(stack.account.snapshot(only=stack.name + "-"))

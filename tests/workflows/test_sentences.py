@@ -1,17 +1,22 @@
-"""One text for README, checklist, log and UI; the published schema is the program's own."""
+"""One list for README, checklist and code; and the published schema is the program's own."""
 
 from __future__ import annotations
 
 import ast
+import inspect
 import json
 import re
+import textwrap
+from collections.abc import Callable, Iterator
+from typing import Any, get_type_hints
+
+import pytest
 
 from demo.processes import ROOT
 from domain.status import Status
-from workflows.checklist import sentences
-from workflows.release import ReleaseSteps
-from workflows.rollback import RollbackSteps
-from workflows.steps.delivering import DeliveringSteps
+from workflows import bake, release, rollback, sweep
+from workflows.parts import Release, Rollback
+from workflows.steps.sweeping import Sweeping
 
 
 def listed(heading: str) -> list[str]:
@@ -21,16 +26,53 @@ def listed(heading: str) -> list[str]:
     return re.findall(r"^\d+\. (.+)$", section, re.MULTILINE)
 
 
-def test_the_readme_lists_what_a_bake_does() -> None:
-    assert listed("Bake") == sentences(DeliveringSteps)
+def awaited(run: Callable[..., Any]) -> Iterator[list[str]]:
+    """The names after the first one of each `await name.part.method(...)`, in source order."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(run)))
+    calls = [
+        node.value.func
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Await) and isinstance(node.value, ast.Call)
+    ]
+    for call in sorted(calls, key=lambda call: call.lineno):
+        path: list[str] = []
+        place: ast.expr = call
+        while isinstance(place, ast.Attribute):
+            path.insert(0, place.attr)
+            place = place.value
+        if path:
+            yield path
 
 
-def test_the_readme_lists_what_a_release_does() -> None:
-    assert listed("Release") == sentences(ReleaseSteps)
+def said(parts: type, run: Callable[..., Any]) -> list[str]:
+    """The sentences of the methods that `run` awaits, as `parts` types them; each once."""
+    hints = get_type_hints(parts)
+    sentences = []
+    for path in awaited(run):
+        owner = hints.get(path[0], parts) if len(path) == 2 else parts
+        method = getattr(owner, path[-1], None)
+        if text := getattr(method, "sentence", ""):
+            sentences.append(text)
+    return list(dict.fromkeys(sentences))
 
 
-def test_the_readme_lists_what_a_rollback_does() -> None:
-    assert listed("Roll back") == sentences(RollbackSteps)
+LISTS = [
+    ("Bake", bake.SENTENCES, bake.Bake, bake.BakeWorkflow.run),
+    ("Release", release.SENTENCES, Release, release.ReleaseWorkflow.run),
+    ("Roll back", rollback.SENTENCES, Rollback, rollback.RollbackWorkflow.run),
+]
+
+
+@pytest.mark.parametrize(("heading", "sentences", "parts", "run"), LISTS, ids=lambda each: each)
+def test_the_readme_the_checklist_and_the_code_have_the_same_order(
+    heading: str, sentences: tuple[str, ...], parts: type, run: Callable[..., Any]
+) -> None:
+    assert listed(heading) == list(sentences)
+    assert said(parts, run) == list(sentences)
+
+
+def test_a_sweep_goes_by_its_checklist() -> None:
+    assert said(Sweeping, sweep.SweepStackWorkflow.run) == list(sweep.SENTENCES)
 
 
 def test_the_published_schema_of_status_is_the_programs() -> None:
@@ -42,11 +84,9 @@ def test_nothing_imports_the_two_programs() -> None:
     rooms = ("domain", "workflows", "activities", "console", "localcloud", "demo", "bench")
     for path in (path for room in rooms for path in (ROOT / room).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
-            names = (
-                [alias.name for alias in node.names]
-                if isinstance(node, ast.Import)
-                else [getattr(node, "module", "")]
-            )
-            assert not {"worker", "starter"} & set(
-                names if isinstance(node, ast.Import | ast.ImportFrom) else []
-            ), path
+            names: list[str | None] = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module]
+            assert not {"worker", "starter"} & set(names), path

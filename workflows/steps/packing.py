@@ -3,44 +3,47 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from temporalio import workflow
 
-from workflows.policies import foreign_process, poll_certainly
+from workflows.policies import foreign_process
+from workflows.run import Run
+from workflows.steps.temporary import INSTANCE, KEY_PAIR, Temporary
 
 with workflow.unsafe.imports_passed_through():
-    from activities.builders import BuilderRef, Builders
     from activities.packer import Packer, PackerBuild
     from activities.provisioning import made_of
-    from domain import names
+    from domain.bake import BakeFacts
     from domain.packer import Stage
 
-if TYPE_CHECKING:
-    from workflows.steps.baking import BakeSteps
-
+# For the validation, which asks AWS nothing.
 ANY_GROUP = "sg-00000000000000000"
 
 
 class PackerBuilder:
-    """It launches, provisions and images by itself; the security group is ours, so that it admits this server alone."""
+    """
+    Packer launches, provisions and makes the image by itself. The security group is ours, so that
+    it admits this server alone.
+    """
 
-    def __init__(self, do: BakeSteps) -> None:
-        self._do = do
-        self.stage = Stage.STARTED
-        self._run: asyncio.Task[str] | None = None
-        self._key_pair = names.bake_key_pair(do.identity.application, do.release)
+    def __init__(self, run: Run, facts: BakeFacts, temporary: Temporary) -> None:
+        self._run = run
+        self._facts = facts
+        self._temporary = temporary
+        self._stage = Stage.STARTED
+        self._packer: asyncio.Task[str] | None = None
+
+    def reached(self, stage: Stage) -> None:
+        """The worker that runs Packer says so."""
+        self._stage = stage
 
     async def check(self) -> None:
-        """Before anything is made: is there a packer, and does it like the template?"""
-        await self._do.do(
-            Packer.validate_template,
-            self._build(ANY_GROUP, self._do.subnets[0]),
-            what="Does Packer accept the template?",
-        )
+        """Before anything is made: is there a Packer, and does it accept the template?"""
+        build = self._build(ANY_GROUP, self._facts.subnets[0])
+        await self._run.do(Packer.validate_template, build, what="Does Packer accept the template?")
 
     async def launch(self, security_group: str) -> None:
-        self._run = asyncio.create_task(self._packer(security_group))
+        self._packer = asyncio.create_task(self._run_packer(security_group))
         await self._until(Stage.COPYING)
 
     async def copy(self) -> None:
@@ -50,83 +53,72 @@ class PackerBuilder:
         await self._until(Stage.IMAGING)
 
     async def image(self) -> str:
-        assert self._run
+        """Its id."""
+        assert self._packer
         await self._until(None)
-        return self._run.result()
+        return self._packer.result()
 
-    async def destroy(self) -> None:
-        """What Packer itself makes beside the instance."""
-        await self._do.certainly(
-            Builders.delete_key_pair,
-            BuilderRef(region=self._do.region, id=self._key_pair),
-            poll_certainly(self._do.stack.timeouts.confirm, self._do.way_back),
-            what="Delete the key pair",
-        )
-        if ("key pair", self._key_pair) in self._do.ledger:
-            self._do.gone("key pair", self._key_pair)
-
-    async def _packer(self, security_group: str) -> str:
+    async def _run_packer(self, security_group: str) -> str:
         """In the first subnet that has capacity."""
-        do, timeouts = self._do, self._do.stack.timeouts
-        do.checklist.note(f"log: s3://{do.stack.bake.artifacts_bucket}/{do.log}/packer.log")
-        name = do.image_name
+        facts, run = self._facts, self._run
+        run.checklist.note(f"log: s3://{facts.stack.bake.artifacts_bucket}/{facts.log}/packer.log")
+        timeouts = run.timeouts
+        longest = timeouts.healthy + timeouts.provision + timeouts.image
+        pace = foreign_process(timeouts.confirm, longest)
         async with (
-            do.making("key pair", self._key_pair, foreign=True),
-            do.making("instance", "builder", foreign=True),
-            do.making("image", name, foreign=True),
+            run.making(KEY_PAIR, facts.key_pair, foreign=True),
+            run.making(INSTANCE, "builder", foreign=True),
+            run.making("image", facts.image_name, foreign=True),
         ):
-            return await do.where_there_is_capacity(
-                lambda _, subnet: do.do(
-                    Packer.run_packer,
-                    self._build(security_group, subnet),
-                    foreign_process(
-                        timeouts.confirm, timeouts.healthy + timeouts.provision + timeouts.image
-                    ),
-                    what="Packer",
+            return await self._temporary.where_there_is_capacity(
+                lambda _, subnet: run.do(
+                    Packer.run_packer, self._build(security_group, subnet), pace, what="Packer"
                 )
             )
 
     async def _until(self, stage: Stage | None) -> None:
-        """Until the run is there, or over. Raises what it failed with; a cancel takes the run with it."""
-        run = self._run
-        assert run
+        """
+        Until Packer is there, or has ended. Raises what it failed with. A cancel ends Packer too.
+        """
+        packer = self._packer
+        assert packer
         try:
             await workflow.wait_condition(
-                lambda: run.done() or (stage is not None and self.stage >= stage)
+                lambda: packer.done() or (stage is not None and self._stage >= stage)
             )
         except asyncio.CancelledError:
-            run.cancel()
-            await asyncio.gather(run, return_exceptions=True)
+            packer.cancel()
+            await asyncio.gather(packer, return_exceptions=True)
             raise
-        if run.done():
-            run.result()
+        if packer.done():
+            packer.result()
 
     def _build(self, security_group: str, subnet: str) -> PackerBuild:
-        do, bake, identity = self._do, self._do.stack.bake, self._do.identity
+        facts, bake, identity = self._facts, self._facts.stack.bake, self._facts.identity
         return PackerBuild(
-            region=do.region,
-            vpc=do.stack.network.vpc,
+            region=facts.region,
+            vpc=facts.stack.network.vpc,
             subnet=subnet,
             security_group=security_group,
             source_ami=identity.base_image,
-            instance_type=bake.instance_type or do.stack.instance.type,
+            instance_type=facts.instance_type,
             profile=bake.profile or "",
-            key_pair=self._key_pair,
-            image_name=do.image_name,
-            release=do.release,
+            key_pair=facts.key_pair,
+            image_name=facts.image_name,
+            release=facts.owner,
             tag=identity.tag,
             commit=identity.commit,
             application=identity.application,
-            repository=do.stack.application.repository,
+            repository=facts.stack.application.repository,
             dead_man_minutes=bake.dead_man_minutes,
-            tags=do.tags,
+            tags=facts.tags,
             settings=bake.packer,
             bucket=bake.artifacts_bucket,
-            log=f"{do.log}/packer.log",
+            log=f"{facts.log}/packer.log",
             recipe=identity.recipe,
-            made_of=made_of(do.stack),
-            manifest=do.manifest,
-            credential=do.credential,
-            poll=do.stack.timeouts.poll,
-            timeout=do.stack.timeouts.image,
+            made_of=made_of(facts.stack),
+            manifest=facts.manifest,
+            credential=facts.credential,
+            poll=self._run.timeouts.poll,
+            timeout=self._run.timeouts.image,
         )

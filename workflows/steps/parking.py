@@ -1,183 +1,146 @@
-"""The second half of sentence nine, behind the point of no return: park. Nothing here may fail the release: the version serves."""
+"""Park blue, after the point of no return. Nothing here may fail the release."""
 
 from __future__ import annotations
 
 from temporalio import workflow
 
-from workflows.checklist import step
-from workflows.policies import QUICK
-from workflows.steps.base import FAILURES, describe
-from workflows.steps.cutover import DRAIN_AND_PARK
-from workflows.steps.releasing import ReleasingSteps
-from workflows.steps.restoring import SLOWEST_LOOK
+from workflows.checklist import sentence
+from workflows.failures import shielded
+from workflows.run import Run
+from workflows.steps.restoring import LONGEST_INTERVAL
+from workflows.steps.serving_alone import ServingAlone
+from workflows.steps.traffic import DRAIN_AND_PARK
+from workflows.world import World
 
 with workflow.unsafe.imports_passed_through():
-    from activities.delivery import Delivery, ProtectImage
-    from activities.fleets import DeleteWarmPool, Distribute, Fleets, PutWarmPool
     from activities.groups import Groups, GroupsRef, MarkGroups, OfStack, Resize, Unprotect
     from activities.schedules import MoveSchedule, Schedules
     from domain import capacity, names
-    from domain.models import State
+    from domain.facts import Facts
+    from domain.models import Deployment, Group, Image, State
 
-PROTECTS, MOVES, POOLS = "protect", "move-schedule", "warm-pool"
+# Seconds, at most, until blue is looked at first: a small group is empty at once.
+FIRST_LOOK = 0.3
 
 
-class ParkingSteps(ReleasingSteps):
-    @step(DRAIN_AND_PARK, phase="parking")
-    async def park(self) -> None:
+class Parking:
+    def __init__(self, run: Run, facts: Facts, world: World, serving_alone: ServingAlone) -> None:
+        self.run = run
+        self._facts = facts
+        self._world = world
+        self._serving_alone = serving_alone
+
+    @sentence(DRAIN_AND_PARK, phase="parking")
+    async def park(self, image: Image | None) -> tuple[Deployment, ...]:
         """
-        Tags first: whatever happens then, the next release knows who serves. Launch is not suspended in what is parked.
+        Mark who serves, and park blue. `image` is green's. A cancel has no effect here.
 
-        Its maximum is zero as well: a policy on the balancer's requests would wake it with green's load.
+        Returns the stack's deployments as they were seen last; none where that look failed.
         """
-        await self.tried("park the old deployment", self._park())
-        await self._settle_the_fleets()
-        if self.image and not self.image.protection and workflow.patched(PROTECTS):
-            await self.tried(
-                f"protect {self.image.id} against being deregistered", self._protect(self.image.id)
-            )
+        return await shielded(self._park(image), self.run.note)
 
-    async def _protect(self, image: str) -> None:
-        what = f"Protect {image} against being deregistered"
-        await self.certainly(
-            Delivery.protect_image, ProtectImage(region=self.region, id=image), QUICK, what=what
-        )
+    async def _park(self, image: Image | None) -> tuple[Deployment, ...]:
+        seen: list[Deployment] = []
+        if await self.run.attempt("park the old deployment", self._retire_blue()):
+            await self.run.attempt("see the old deployment empty", self._until_empty(seen))
+        await self._serving_alone.settle(image)
+        return tuple(seen)
 
-    async def _park(self) -> None:
-        green = self.groups.get(self.green)
-        blue = self.groups.get(self.blue.name) if self.blue else None
-        if green and green.min > self.green_min:
-            await self.certainly(
-                Groups.resize,
-                Resize(region=self.region, group=self.green, min=self.green_min),
-                what=f"{self.green} may scale in again",
-            )
-            self.groups[self.green] = green.model_copy(update={"min": self.green_min})
-        if blue and workflow.patched(MOVES):
-            moved = await self.certainly(
-                Schedules.move_schedule,
-                MoveSchedule(region=self.region, source=blue.name, target=self.green),
-                what="Whose schedule is it?",
-            )
-            if moved:
-                self.operator.notes.append(
-                    f"the scheduled actions {', '.join(moved)} went from {blue.name} to {self.green}"
-                )
-            both = GroupsRef(region=self.region, names=(blue.name, self.green))
-            await self.certainly(
-                Groups.resume_az_rebalance, both, what="Both may be balanced over the zones again"
-            )
-        marks = {self.green: self.marks_of_serving()}
+    async def _retire_blue(self) -> None:
+        """
+        The marks come before blue's size: whatever happens then, the next release knows who serves.
+
+        Blue's maximum becomes zero too, or a policy on the balancer's requests would wake it with
+        green's load. Launch is not suspended, so that a rollback can wake it.
+        """
+        blue = self._world.groups.get(self._facts.blue.name) if self._facts.blue else None
+        await self._let_green_scale_in()
         if blue:
-            original = capacity.own_minimum(self.blue.group if self.blue else blue)
+            await self._hand_over(blue)
+        await self._mark(blue)
+        if not blue:
+            self.run.checklist.note("nothing served before")
+            return
+        await self._unprotect(blue)
+        zero = Resize(region=self._facts.region, group=blue.name, min=0, max=0, desired=0)
+        await self.run.certainly(Groups.resize, zero, what=f"{blue.name} to size zero")
+
+    async def _let_green_scale_in(self) -> None:
+        green, least = self._world.groups.get(self._facts.green), self._facts.green_min
+        if not green or green.min <= least:
+            return
+        resize = Resize(region=self._facts.region, group=green.name, min=least)
+        what = f"{green.name} may scale in again"
+        await self.run.certainly(Groups.resize, resize, what=what)
+        self._world.saw_group(green.model_copy(update={"min": least}))
+
+    async def _hand_over(self, blue: Group) -> None:
+        """Blue's scheduled actions go to green, and AZRebalance is resumed in both."""
+        green, region = self._facts.green, self._facts.region
+        moved = await self.run.certainly(
+            Schedules.move_schedule,
+            MoveSchedule(region=region, source=blue.name, target=green),
+            what="Move the scheduled actions",
+        )
+        if moved:
+            actions = ", ".join(moved)
+            self.run.note(f"the scheduled actions {actions} went from {blue.name} to {green}")
+        both = GroupsRef(region=region, names=(blue.name, green))
+        what = "Resume AZRebalance in both"
+        await self.run.certainly(Groups.resume_az_rebalance, both, what=what)
+
+    async def _mark(self, blue: Group | None) -> None:
+        marks = {
+            self._facts.green: {
+                names.STATE: State.SERVING.value,
+                names.SERVED_AT: workflow.now().isoformat(),
+                names.RESTORE_MIN: "",
+                names.WOKEN_BY: "",
+                names.RESTORE_REBALANCE: "",
+            }
+        }
+        if blue:
+            before = self._facts.blue.group if self._facts.blue else blue
             marks[blue.name] = {
                 names.STATE: State.PARKED.value,
-                names.RESTORE_MIN: str(original),
+                names.RESTORE_MIN: str(capacity.own_minimum(before)),
                 names.RESTORE_MAX: str(blue.max),
                 names.RESTORE_DESIRED: str(blue.desired),
                 names.RESTORE_REBALANCE: "",
             }
-        await self.certainly(
-            Groups.mark,
-            MarkGroups(region=self.region, tags=marks),
-            what="Mark who serves and who is parked",
-        )
-        if blue and (
-            protected := tuple(instance.id for instance in blue.instances if instance.protected)
-        ):
-            await self.certainly(
-                Groups.unprotect,
-                Unprotect(region=self.region, group=blue.name, instances=protected),
-                what="Let them be ended",
-            )
-        if blue:
-            await self.certainly(
-                Groups.resize,
-                Resize(region=self.region, group=blue.name, min=0, max=0, desired=0),
-                what=f"{blue.name} to size zero",
-            )
-        await self._until_blue_is_empty()
-        self.checklist.note(f"{blue.name} is parked" if blue else "nothing served before")
+        tags = MarkGroups(region=self._facts.region, tags=marks)
+        what = "Mark who serves and who is parked"
+        await self.run.certainly(Groups.mark, tags, what=what)
 
-    async def _settle_the_fleets(self) -> None:
-        """
-        Green serves alone: Spot as the stack has it, and the warm pool is its own, since what is parked would keep one booted.
+    async def _unprotect(self, blue: Group) -> None:
+        """An instance that is protected from scale-in would keep blue from becoming empty."""
+        protected = tuple(instance.id for instance in blue.instances if instance.protected)
+        if protected:
+            unprotect = Unprotect(region=self._facts.region, group=blue.name, instances=protected)
+            what = "Take the protection from scale-in off"
+            await self.run.certainly(Groups.unprotect, unprotect, what=what)
 
-        Each on its own, and no refusal is asked about for a day: blue is parked already.
-        """
-        green, blue = (
-            self.groups.get(self.green),
-            self.groups.get(self.blue.name) if self.blue else None,
-        )
-        pool = self.stack.capacity.warm_pool
-        if green and green.mixed and (mixed := self.stack.instance.mixed):
-            ours = Distribute(region=self.region, group=self.green, mixed=mixed, on_demand=False)
-            what = f"let Spot instances into {self.green}"
-            await self.tried(
-                what,
-                self.certainly(
-                    Fleets.distribute,
-                    ours,
-                    QUICK,
-                    what="Spot instances, as far as the stack wants them",
-                ),
-            )
-        if blue and blue.warm_pool and workflow.patched(POOLS):
-            gone = DeleteWarmPool(region=self.region, group=blue.name)
-            what = f"delete the warm pool of {blue.name}"
-            await self.tried(
-                what,
-                self.certainly(
-                    Fleets.delete_warm_pool, gone, QUICK, what=f"The warm pool of {blue.name} goes"
-                ),
-            )
-            if not pool:
-                self.operator.notes.append(
-                    f"{blue.name} had a warm pool, and {self.green} has none: capacity.warm_pool would give it one"
-                )
-        if green and pool:
-            mine = PutWarmPool(region=self.region, group=self.green, pool=pool)
-            what = f"give {self.green} a warm pool"
-            await self.tried(
-                what,
-                self.certainly(
-                    Fleets.put_warm_pool, mine, QUICK, what=f"A warm pool for {self.green}"
-                ),
-            )
-
-    async def _until_blue_is_empty(self) -> None:
-        """The same read serves the prune: all deployments of the stack. What does not end in time is noted, and left to AWS."""
-        interval = min(self.timeouts.first_poll, 0.3)
-        deadline = workflow.time() + self.timeouts.drain
+    async def _until_empty(self, seen: list[Deployment]) -> None:
+        """`seen` becomes the last look. What does not end in time is noted and left to AWS."""
+        timeouts, name = self.run.timeouts, self._facts.blue.name if self._facts.blue else ""
+        interval = min(timeouts.first_poll, FIRST_LOOK)
+        deadline = workflow.time() + timeouts.drain
+        stack = OfStack(region=self._facts.region, stack=self._facts.stack.name)
         while True:
-            if self.blue:
+            if name:
                 await workflow.sleep(interval, summary="until blue is looked at again")
-            self.deployments = tuple(
-                await self.certainly(
-                    Groups.find_deployments,
-                    OfStack(region=self.region, stack=self.stack.name),
-                    what="Wait until blue is empty",
-                )
-            )
-            blue = next(
-                (d for d in self.deployments if self.blue and d.name == self.blue.name), None
-            )
-            if blue is None or not blue.group.instances:
-                return
-            self.groups[blue.name] = blue.group
-            words = f"{len(blue.group.instances)} instances of {blue.name} are ending"
+            what = "Wait until blue is empty"
+            seen[:] = await self.run.certainly(Groups.find_deployments, stack, what=what)
+            blue = next((d.group for d in seen if d.name == name), None)
+            if blue is None or not blue.instances:
+                break
+            self._world.saw_group(blue)
+            ending = f"{len(blue.instances)} instances of {name} are ending"
             if workflow.time() > deadline:
-                self.operator.notes.append(
-                    f"{words}, after {self.timeouts.drain:.0f} s still: is one protected from scale-in?"
-                )
+                waited = f"after {timeouts.drain:.0f} s still"
+                self.run.note(f"{ending}, {waited}: is one protected from scale-in?")
                 return
-            self.checklist.note(words)
-            interval = min(SLOWEST_LOOK, interval * 1.5)
-
-    async def tried(self, what: str, work: object) -> bool:
-        try:
-            await work  # type: ignore[misc]
-        except FAILURES as error:
-            self.operator.notes.append(f"could not {what}: {describe(error)}")
-            return False
-        return True
+            self.run.checklist.note(ending)
+            interval = min(LONGEST_INTERVAL, interval * 1.5)
+        if name:
+            self.run.checklist.note(f"{name} is parked")

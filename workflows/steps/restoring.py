@@ -1,79 +1,89 @@
-"""The part of the way back that a rollback and a sweep share: what served is in the balancer again."""
+"""Bring what served into the load balancer again: for the way back and for the sweep."""
 
 from __future__ import annotations
 
 from temporalio import workflow
 
-from workflows.steps.base import Steps
+from workflows.run import Run
+from workflows.world import World
 
 with workflow.unsafe.imports_passed_through():
     from activities.balancers import Balancers, Membership, Observe
     from activities.groups import Groups, Resize
     from domain import health
-    from domain.config import Stack, Timeouts
+    from domain.config import Stack
     from domain.errors import DeploymentUnhealthy
     from domain.models import Group
 
-# A wait that may last a day must not fill the history.
-SLOWEST_LOOK = 300.0
+# Seconds. A wait that may last a day must not fill the history.
+LONGEST_INTERVAL = 300.0
 
 
-class RestoringSteps(Steps):
-    region: str
-    stack: Stack
-    timeouts: Timeouts
-    groups: dict[str, Group]
+class Restoring:
+    """`time_limit` is how many seconds AWS may refuse."""
+
+    def __init__(self, run: Run, stack: Stack, world: World, time_limit: float) -> None:
+        self._run = run
+        self._stack = stack
+        self._world = world
+        self._time_limit = time_limit
 
     async def reattach(
-        self, blue: str, target_groups: tuple[str, ...], *, beside: str | None = None
+        self, name: str, target_groups: tuple[str, ...], *, beside: str | None = None
     ) -> None:
         """
-        Blue is in the balancer again, as large as what serves beside it by now, and every instance healthy there, before that may go.
+        Until the group is attached, as large as `beside` is by then, and all of it healthy.
 
-        As often in a row as makes a green healthy: right after a detach AWS still shows what was. And attached at each look that
-        does not show it so: a detach that hung may take effect late. Raises DeploymentUnhealthy after a day, or where blue is gone.
+        It must be healthy as many reads in a row as a new deployment, since AWS still shows the old
+        state right after a detach. It is attached again whenever a look shows that it is not, since
+        a detach that hung may take effect late. Raises DeploymentUnhealthy after the time limit, or
+        where the group is gone.
         """
-        look = Observe(
-            region=self.region,
-            groups=(blue, beside) if beside else (blue,),
-            target_groups=target_groups,
-        )
-        interval = self.timeouts.first_poll
-        deadline = workflow.time() + self.way_back
+        timeouts = self._run.timeouts
+        interval, deadline = timeouts.first_poll, workflow.time() + self._time_limit
         asked, streak = False, 0
         while True:
-            world = await self.certainly(Balancers.observe, look)
-            self.groups |= world.groups
-            group, green = world.groups.get(blue), world.groups.get(beside or "")
-            if group is None:
-                raise DeploymentUnhealthy(f"{blue} is gone: somebody deleted it")
+            group, other = await self._look(name, beside, target_groups)
             if not asked or not set(target_groups) <= set(group.target_groups):
-                await self.certainly(
-                    Balancers.attach,
-                    Membership(region=self.region, group=blue, target_groups=target_groups),
-                )
+                await self._attach(name, target_groups)
                 asked, streak = True, 0
                 continue
-            # Alone in the balancer green may have grown: blue gets that load back.
-            size = min(green.desired if green else 0, group.max)
-            if size > group.desired:
-                await self.certainly(
-                    Groups.resize, Resize(region=self.region, group=blue, desired=size)
-                )
+            if await self._grown_with(group, other):
                 streak = 0
             elif health.healthy_units(group, target_groups) >= group.desired:
                 streak += 1
-                if streak >= self.stack.health.reads:
+                if streak >= self._stack.health.reads:
                     return
             else:
                 streak = 0
+            explained = health.explain(group, target_groups)
             if workflow.time() > deadline:
-                raise DeploymentUnhealthy(
-                    f"{blue} did not become healthy again: {health.explain(group, target_groups)}"
-                )
-            self.checklist.note(f"{blue}: {health.explain(group, target_groups)}")
-            await workflow.sleep(
-                self.timeouts.confirm if streak else interval,
-                summary="until blue is looked at again",
-            )
-            interval = min(SLOWEST_LOOK, interval * 1.5)
+                raise DeploymentUnhealthy(f"{name} did not become healthy again: {explained}")
+            self._run.checklist.note(f"{name}: {explained}")
+            pause = timeouts.confirm if streak else interval
+            await workflow.sleep(pause, summary="until blue is looked at again")
+            interval = min(LONGEST_INTERVAL, interval * 1.5)
+
+    async def _look(
+        self, name: str, beside: str | None, target_groups: tuple[str, ...]
+    ) -> tuple[Group, Group | None]:
+        groups = (name, beside) if beside else (name,)
+        look = Observe(region=self._stack.region, groups=groups, target_groups=target_groups)
+        seen = await self._run.certainly(Balancers.observe, look)
+        self._world.saw_some(seen)
+        if name not in seen.groups:
+            raise DeploymentUnhealthy(f"{name} is gone: somebody deleted it")
+        return seen.groups[name], seen.groups.get(beside or "")
+
+    async def _attach(self, name: str, target_groups: tuple[str, ...]) -> None:
+        membership = Membership(region=self._stack.region, group=name, target_groups=target_groups)
+        await self._run.certainly(Balancers.attach, membership)
+
+    async def _grown_with(self, group: Group, other: Group | None) -> bool:
+        """The other one may have grown while it served alone: this one takes over its load."""
+        size = min(other.desired if other else 0, group.max)
+        if size <= group.desired:
+            return False
+        resize = Resize(region=self._stack.region, group=group.name, desired=size)
+        await self._run.certainly(Groups.resize, resize)
+        return True

@@ -1,168 +1,151 @@
-"""The two ways in which the traffic goes from blue to green. The sentences are the same for both."""
+"""How the traffic goes from blue to green: join the balancer, shift, drain blue."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from temporalio import workflow
 
+from workflows.checklist import sentence
+from workflows.operator import Stopwatch
+from workflows.run import Run
+from workflows.steps.compensations import GROUP
+from workflows.steps.hooks import Hooks
+from workflows.steps.looks import Looks
+from workflows.steps.scaling import ScalingPolicies
+from workflows.steps.watching import UNTIL_NEXT_LOOK, Watching
+from workflows.steps.windows import Windows
+from workflows.world import World
+
 with workflow.unsafe.imports_passed_through():
     from activities.balancers import Balancers, Membership
-    from activities.rules import PointRules, Rules, SetWeights
-    from domain import names, traffic
-    from domain.models import TargetGroup
-    from domain.traffic import Routing
+    from domain import health, traffic
+    from domain.errors import DeploymentUnhealthy
+    from domain.facts import Facts
+    from domain.models import Deployment, Observation
 
-if TYPE_CHECKING:
-    from workflows.steps.cutover import CutoverSteps
-    from workflows.steps.releasing import ReleasingSteps
+DRAIN_AND_PARK = (
+    "Drain blue and park it: out of the load balancer, at size zero, ready for an instant rollback"
+)
 
 
 class Strategy(Protocol):
-    # The target groups that green joins, by ARN.
-    green_arns: tuple[str, ...]
-    # What an approver must know of the moment.
-    until_approval: str
-    # Has green its share of the traffic as soon as it is attached?
-    serves_at_once: bool
+    """`serves_at_once`: green has a share of the traffic as soon as it is attached."""
 
-    async def show(self, do: ReleasingSteps) -> None:
-        """Green is healthy, and has no traffic yet: whoever looks through a preview rule sees it."""
+    @property
+    def serves_at_once(self) -> bool: ...
 
-    async def shift(self, do: CutoverSteps, *, gradually: bool) -> None:
-        """From blue to green, its undo registered before. `gradually`: in the stack's steps, each of them watched."""
+    async def preview(self) -> None:
+        """Show the healthy green where only a preview sees it."""
 
-    async def leave(self, do: CutoverSteps) -> None:
-        """Green has all of the traffic: blue leaves its target groups, its undo registered before."""
+    async def shift(self) -> None:
+        """From blue to green, its undo registered before."""
 
-    def shares(self, healthy: dict[str, int]) -> dict[str, int]:
+    async def leave(self) -> None:
+        """Blue leaves its target groups, its undo registered before."""
+
+    def shares(self) -> dict[str, int]:
         """Percent of the traffic by role."""
 
-    def measured_beside(self) -> TargetGroup | None:
-        """Blue's target group, where what CloudWatch says of it is blue's alone."""
 
+class Traffic:
+    def __init__(
+        self,
+        run: Run,
+        facts: Facts,
+        world: World,
+        strategy: Strategy,
+        looks: Looks,
+        watching: Watching,
+        windows: Windows,
+        policies: ScalingPolicies,
+        hooks: Hooks,
+    ) -> None:
+        self.run = run
+        self._facts = facts
+        self._world = world
+        self._strategy = strategy
+        self._looks = looks
+        self._watching = watching
+        self._windows = windows
+        self._policies = policies
+        self._hooks = hooks
 
-class Attach:
-    """Green joins the target groups in which blue is, and blue leaves them: between the two both serve."""
-
-    serves_at_once = True
-    until_approval = "both versions serve until the approval, which lets blue leave"
-
-    def __init__(self, do: ReleasingSteps) -> None:
-        self.green_arns = do.arns
-
-    async def show(self, do: ReleasingSteps) -> None:
-        """It has its share already."""
-
-    async def shift(self, do: CutoverSteps, *, gradually: bool) -> None:  # noqa: ARG002 (there is only one step)
-        await detach_blue(do)
-
-    async def leave(self, do: CutoverSteps) -> None:
-        """It has left: that was the shift."""
-
-    def shares(self, healthy: dict[str, int]) -> dict[str, int]:
-        return traffic.shares(healthy)
-
-    def measured_beside(self) -> TargetGroup | None:
-        return None
-
-
-class Weighted:
-    """Two target groups behind the same listener rules: green joins the one without traffic, and weights move."""
-
-    serves_at_once = False
-
-    def __init__(self, do: ReleasingSteps, routing: Routing) -> None:
-        self._routing = routing
-        self.green_arns: tuple[str, ...] = (routing.idle,)
-        self._percent = 0 if do.blue else 100
-        self._blue = next(group for group in do.target_groups if group.arn == routing.live)
-        self._shifted_at: datetime | None = None
-        self.until_approval = "blue alone serves until the approval" + (
-            ", green is in the preview" if routing.preview else ""
+    @sentence("Attach it to the load balancer", phase="launching")
+    async def attach(self) -> None:
+        facts = self._facts
+        if self._strategy.serves_at_once and facts.blue:
+            await self._windows.until_open()
+        membership = Membership(
+            region=facts.region,
+            group=facts.green,
+            target_groups=facts.green_arns,
+            visible_by=self.run.visible_by(GROUP, facts.green),
         )
+        await self.run.do(Balancers.attach, membership)
+        await self._policies.after_attach()
 
-    async def show(self, do: ReleasingSteps) -> None:
-        if not self._routing.preview or not do.blue:
+    @sentence("Wait until every instance is healthy", phase="waiting_healthy")
+    async def preview(self) -> None:
+        await self._strategy.preview()
+        await self._hooks.ask("pre_cutover")
+
+    @sentence("Shift the traffic, and watch it", phase="shifting", continued=True)
+    async def shift(self) -> None:
+        """Green is looked at once more first: an approval may have taken days."""
+        await self._watching.confirm_healthy()
+        if not self._facts.blue:
             return
-        arns = tuple(rule.arn for rule in self._routing.preview)
-        back = PointRules(region=do.region, rules=arns, target_group=self._routing.live)
-        do.before(
-            "let the preview show blue",
-            lambda: do.certainly(Rules.point_rules, back),
-            "; ".join(
-                f"aws elbv2 modify-rule --rule-arn {arn} --actions Type=forward,TargetGroupArn={self._routing.live}"
-                for arn in arns
-            ),
-        )
-        shown = PointRules(region=do.region, rules=arns, target_group=self._routing.idle)
-        await do.do(Rules.point_rules, shown, what="Let the preview show green")
+        if self._facts.stack.watch.alarms:
+            # An alarm that rings before green has any traffic is not its fault, and a reason to
+            # change nothing now.
+            await self._looks.alarms_and_metrics(workflow.now())
+        await self._strategy.shift()
 
-    async def shift(self, do: CutoverSteps, *, gradually: bool) -> None:
-        do.before(
-            "give blue the traffic back", lambda: self._restore(do), self._by_hand(), vital=True
-        )
-        for percent in do.stack.load_balancer.steps if gradually else (100,):
-            await do.do(
-                Rules.set_weights,
-                self._weights(do, percent),
-                what=f"{percent} % of the traffic to green",
+    @sentence(DRAIN_AND_PARK, phase="draining", continued=True)
+    async def drain(self) -> None:
+        """Until no request is in flight at blue. It can still be undone: blue is attached again."""
+        if self._facts.blue:
+            await self._strategy.leave()
+            await self._until_drained(self._facts.blue)
+            self.run.checklist.note("drained")
+        # Parking comes next and has no way back: an abort or a pause comes before it.
+        await self.run.operator.gate()
+
+    async def _until_drained(self, deployment: Deployment) -> None:
+        timeouts, stopwatch = self.run.timeouts, Stopwatch(self.run.operator)
+        interval, name = timeouts.first_poll, deployment.name
+        known = self._world.groups.get(name, deployment.group)
+        leaving = {instance.id for instance in known.instances}
+        while True:
+            world = await self._looks.serving()
+            blue = world.groups.get(name)
+            leaving |= {instance.id for instance in blue.instances} if blue else set()
+            verdict = traffic.judge_drain(
+                leaving, world.targets, waited=stopwatch.seconds, timeout=timeouts.drain
             )
-            self._percent, self._shifted_at = percent, workflow.now()
-            do.checklist.note(f"{percent} % of the traffic goes to {do.version.tag}")
-            if percent < 100:
-                await do.soak(do.timeouts.step)
+            if isinstance(verdict, health.Unhealthy):
+                raise DeploymentUnhealthy(f"{name} does not drain: {verdict.reason}")
+            if isinstance(verdict, health.Healthy) and world.targets and not self._looks.bad:
+                break
+            words = verdict.reason if isinstance(verdict, health.NotYet) else "drained"
+            self.run.checklist.note(words)
+            await self.run.operator.wait(interval, summary=UNTIL_NEXT_LOOK)
+            interval = min(timeouts.poll_interval(timeouts.drain), interval * 1.5)
+        if blue and blue.desired > world.groups[self._facts.green].desired:
+            # Blue grew while it drained: green takes over that load as well.
+            await self._watching.confirm_healthy()
+        self._note_strangers(world, leaving)
 
-    async def leave(self, do: CutoverSteps) -> None:
-        """A client whose cookie keeps it with blue's target group would be answered 503 once nobody is in there."""
-        if self._routing.sticky and self._shifted_at:
-            since = (workflow.now() - self._shifted_at).total_seconds()
-            do.checklist.note(
-                f"clients stay with blue's target group for {self._routing.sticky:.0f} s"
-            )
-            await do.soak(self._routing.sticky - since)
-        await detach_blue(do)
+    def _note_strangers(self, world: Observation, leaving: set[str]) -> None:
+        """Targets of somebody else in the same target groups serve too."""
+        green = world.groups.get(self._facts.green)
+        ours = leaving | {instance.id for instance in green.instances} if green else leaving
+        targets = {target for states in world.targets.values() for target in states}
+        if strangers := sorted(targets - ours):
+            named = ", ".join(strangers[:5])
+            self.run.note(f"targets of others are in the target groups and serve as well: {named}")
 
-    def shares(self, healthy: dict[str, int]) -> dict[str, int]:  # noqa: ARG002 (it is weights that count)
-        return (
-            {"blue": 100 - self._percent, "green": self._percent}
-            if self._percent < 100
-            else {"green": 100}
-        )
-
-    def measured_beside(self) -> TargetGroup | None:
-        return self._blue
-
-    async def _restore(self, do: CutoverSteps) -> None:
-        await do.certainly(
-            Rules.set_weights, self._weights(do, 0), what="All of the traffic to blue"
-        )
-        self._percent = 0
-
-    def _weights(self, do: ReleasingSteps, percent: int) -> SetWeights:
-        weights = {self._routing.idle: percent, self._routing.live: 100 - percent}
-        return SetWeights(region=do.region, rules=self._routing.rules, weights=weights)
-
-    def _by_hand(self) -> str:
-        groups = f"[{{TargetGroupArn={self._routing.live},Weight=100}},{{TargetGroupArn={self._routing.idle},Weight=0}}]"
-        return "; ".join(
-            f"aws elbv2 {f'modify-listener --listener-arn {rule.listener} --default-actions' if rule.default else f'modify-rule --rule-arn {rule.arn} --actions'}"
-            f" 'Type=forward,ForwardConfig={{TargetGroups={groups}}}'"
-            for rule in self._routing.rules
-        )
-
-
-async def detach_blue(do: CutoverSteps) -> None:
-    blue = do.blue
-    if not blue:
-        return
-    do.before(
-        f"attach {blue.name} to the load balancer again",
-        lambda: do.reattach(blue.name, do.blue_arns, beside=do.green),
-        names.membership_by_hand("attach", blue.name, do.blue_arns),
-        vital=True,
-    )
-    await do.do(
-        Balancers.detach, Membership(region=do.region, group=blue.name, target_groups=do.blue_arns)
-    )
+    def shares(self) -> dict[str, int]:
+        """Percent of the traffic by role, as far as it is known."""
+        return self._strategy.shares()

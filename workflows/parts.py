@@ -1,0 +1,171 @@
+"""A release and a rollback, each made of its parts. Every part is given only what it needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from temporalio import workflow
+
+from workflows.run import Run
+from workflows.steps.approval import Approval
+from workflows.steps.attach import Attach, Leaving
+from workflows.steps.compensations import Compensations
+from workflows.steps.fleet import Fleet
+from workflows.steps.hooks import Hooks
+from workflows.steps.images import Images
+from workflows.steps.looks import Looks
+from workflows.steps.parking import Parking
+from workflows.steps.pinning import Pinning
+from workflows.steps.pruning import Pruning
+from workflows.steps.restoring import Restoring
+from workflows.steps.scaling import ScalingPolicies
+from workflows.steps.serving_alone import ServingAlone
+from workflows.steps.shared_bake import SharedBake
+from workflows.steps.traffic import Traffic
+from workflows.steps.waking import Waking
+from workflows.steps.watching import Watching
+from workflows.steps.weighted import Weighted
+from workflows.steps.windows import Windows
+from workflows.way_back import WayBack
+from workflows.world import World
+
+with workflow.unsafe.imports_passed_through():
+    from domain import health, traffic
+    from domain.facts import Facts
+    from domain.images import BakeIdentity
+    from domain.models import Image, Released
+    from domain.status import Side, Status
+
+
+@dataclass(frozen=True)
+class Cutover:
+    """What a release and a rollback share."""
+
+    run: Run
+    facts: Facts
+    world: World
+    way_back: WayBack
+    traffic: Traffic
+    watching: Watching
+    approval: Approval
+    parking: Parking
+
+    def status(self) -> Status:
+        sides = {"green": self._side(self.facts.green, self.facts.version.tag)}
+        if blue := self.facts.blue:
+            sides["blue"] = self._side(blue.name, blue.tag)
+        known = sides | {"weights": self.traffic.shares()}
+        return self.run.status().model_copy(update=known)
+
+    def _side(self, name: str, tag: str) -> Side | None:
+        group, arns = self.world.groups.get(name), self.facts.arns_of(name)
+        if group is None:
+            return None
+        in_balancer = not traffic.detached(group, arns)
+        asked = in_balancer and health.looked_at(group)
+        return Side(
+            deployment=name,
+            tag=tag,
+            desired=group.desired,
+            minimum=group.min,
+            in_balancer=in_balancer,
+            healthy=health.healthy_units(group, arns) if asked else None,
+        )
+
+    def ended_well(self, image: Image | None, pruned: tuple[str, ...] = ()) -> Released:
+        facts = self.facts
+        self.run.ends("released", f"{facts.stack.name} serves {facts.version.tag}")
+        return Released(
+            stack=facts.stack.name,
+            tag=facts.version.tag,
+            commit=facts.version.commit,
+            deployment=facts.green,
+            image=image.id if image else None,
+            parked=facts.blue.name if facts.blue else None,
+            pruned=pruned,
+            notes=tuple(self.run.operator.notes),
+        )
+
+
+@dataclass(frozen=True)
+class Release(Cutover):
+    images: Images
+    fleet: Fleet
+    pruning: Pruning
+
+    @classmethod
+    def of(cls, run: Run, facts: Facts, identity: BakeIdentity) -> Release:
+        world = _world(facts)
+        bake = SharedBake(run, facts.stack, identity)
+        hooks = Hooks(run, facts, world)
+        way_back = _way_back(run, facts, world, hooks, bake)
+        policies = ScalingPolicies(run, facts)
+        pinning = Pinning(run, facts, world, way_back)
+        cutover = _cutover(run, facts, world, way_back, hooks, policies, gradually=True)
+        return cls(
+            **vars(cutover),
+            images=Images(run, facts, world, way_back, identity, bake, hooks),
+            fleet=Fleet(run, facts, world, way_back, pinning, policies),
+            pruning=Pruning(run, facts),
+        )
+
+
+@dataclass(frozen=True)
+class Rollback(Cutover):
+    waking: Waking
+
+    @classmethod
+    def of(cls, run: Run, facts: Facts, image: Image | None) -> Rollback:
+        """`image` is the target's, where it is still there."""
+        world = _world(facts)
+        hooks = Hooks(run, facts, world)
+        way_back = _way_back(run, facts, world, hooks, None)
+        policies = ScalingPolicies(run, facts)
+        pinning = Pinning(run, facts, world, way_back)
+        fleet = Fleet(run, facts, world, way_back, pinning, policies)
+        cutover = _cutover(run, facts, world, way_back, hooks, policies, gradually=False)
+        waking = Waking(run, facts, world, way_back, pinning, fleet, policies, image)
+        return cls(**vars(cutover), waking=waking)
+
+
+def _world(facts: Facts) -> World:
+    return World([facts.blue.group] if facts.blue else [], 0 if facts.blue else 100)
+
+
+def _way_back(
+    run: Run, facts: Facts, world: World, hooks: Hooks, bake: SharedBake | None
+) -> WayBack:
+    restoring = Restoring(run, facts.stack, world, facts.stack.timeouts.way_back)
+    compensations = Compensations(run, facts, world, restoring, bake)
+    return WayBack(run, facts, compensations.carry_out, hooks.tell_of_rollback)
+
+
+def _cutover(
+    run: Run,
+    facts: Facts,
+    world: World,
+    way_back: WayBack,
+    hooks: Hooks,
+    policies: ScalingPolicies,
+    *,
+    gradually: bool,
+) -> Cutover:
+    looks = Looks(run, facts, world)
+    watching = Watching(run, facts, world, looks, hooks)
+    windows = Windows(run, facts)
+    leaving = Leaving(run, facts, way_back)
+    strategy: Attach | Weighted = Attach(facts, world, leaving)
+    if routing := facts.routing:
+        strategy = Weighted(
+            run, facts, world, routing, way_back, leaving, watching, gradually=gradually
+        )
+    return Cutover(
+        run=run,
+        facts=facts,
+        world=world,
+        way_back=way_back,
+        traffic=Traffic(run, facts, world, strategy, looks, watching, windows, policies, hooks),
+        watching=watching,
+        approval=Approval(run, facts, windows, strategy.until_approval),
+        parking=Parking(run, facts, world, ServingAlone(run, facts, world)),
+    )

@@ -1,0 +1,69 @@
+"""The strategies attach and classic: green joins blue's balancers, and then blue leaves them."""
+
+from __future__ import annotations
+
+from temporalio import workflow
+
+from workflows.run import Run
+from workflows.way_back import Registers
+from workflows.world import World
+
+with workflow.unsafe.imports_passed_through():
+    from activities.balancers import Balancers, Membership
+    from domain import health, traffic
+    from domain.facts import Facts
+    from domain.undo import UndoDetach
+
+
+class Leaving:
+    """Blue leaves its target groups, and drains."""
+
+    def __init__(self, run: Run, facts: Facts, way_back: Registers) -> None:
+        self._run = run
+        self._facts = facts
+        self._way_back = way_back
+
+    async def detach_blue(self) -> None:
+        facts = self._facts
+        if not facts.blue:
+            return
+        blue = facts.blue.name
+        self._way_back.register(
+            UndoDetach(name=blue, target_groups=facts.blue_arns, beside=facts.green)
+        )
+        membership = Membership(region=facts.region, group=blue, target_groups=facts.blue_arns)
+        await self._run.do(Balancers.detach, membership)
+
+
+class Attach:
+    """Both versions serve from the attach of green until blue has left."""
+
+    serves_at_once = True
+    until_approval = "both versions serve until the approval, which lets blue leave"
+
+    def __init__(self, facts: Facts, world: World, leaving: Leaving) -> None:
+        self._facts = facts
+        self._world = world
+        self._leaving = leaving
+
+    async def preview(self) -> None:
+        """Green has its share of the traffic already."""
+
+    async def shift(self) -> None:
+        await self._leaving.detach_blue()
+
+    async def leave(self) -> None:
+        """Blue has left: that was the shift."""
+
+    def shares(self) -> dict[str, int]:
+        """By healthy targets: a balancer gives each of them the same share."""
+        sides = {
+            "blue": self._facts.blue.name if self._facts.blue else "",
+            "green": self._facts.green,
+        }
+        healthy = {}
+        for role, name in sides.items():
+            group, arns = self._world.groups.get(name), self._facts.arns_of(name)
+            if group and not traffic.detached(group, arns) and health.looked_at(group):
+                healthy[role] = health.healthy_targets(group, arns)
+        return traffic.shares(healthy)

@@ -1,0 +1,100 @@
+"""One look at both groups and all targets, and what it says of a green that serves."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+
+from workflows.run import Run
+from workflows.world import World
+
+with workflow.unsafe.imports_passed_through():
+    from activities.balancers import Balancers, Observe
+    from activities.metrics import Metrics, ReadWatch
+    from domain import health
+    from domain.errors import DeploymentUnhealthy
+    from domain.facts import Facts
+    from domain.models import Observation
+    from domain.watch import Inconclusive, judge
+
+# Metric periods: only the latest ones count, so that a long good time hides no breach.
+PERIODS = 15
+
+
+class Looks:
+    def __init__(self, run: Run, facts: Facts, world: World) -> None:
+        self._run = run
+        self._facts = facts
+        self._world = world
+        self._bad = 0
+
+    @property
+    def bad(self) -> int:
+        """How many looks in a row found green unfit, whichever wait they belonged to."""
+        return self._bad
+
+    async def look(self, *, launching: bool = False) -> Observation:
+        """`launching`: targets are asked for only once green has all of its instances."""
+        facts = self._facts
+        groups = (facts.green, facts.blue.name) if facts.blue else (facts.green,)
+        look = Observe(
+            region=facts.region,
+            groups=groups,
+            target_groups=facts.target_group_arns,
+            explain=facts.green,
+            launching=launching,
+        )
+        seen = await self._run.do(Balancers.observe, look)
+        self._world.saw(seen)
+        return seen
+
+    async def serving(self) -> Observation:
+        """
+        Look at a green that serves.
+
+        Raises DeploymentUnhealthy when as many looks in a row found it unfit as a new deployment
+        must be healthy.
+        """
+        seen = await self.look()
+        green = seen.groups.get(self._facts.green)
+        # Fewer than it wants now is no fault: it may scale out, and new instances boot. Fewer than
+        # it had is none either: it may scale in.
+        wanted = min(self._world.verified, green.desired) if green else self._world.verified
+        instances = green.instances if green else ()
+        heaviest = max((instance.weight for instance in instances), default=1)
+        floor = max(0, wanted - self._facts.stack.health.may_lose * heaviest)
+        verdict = health.still_healthy(green, self._facts.green_arns, floor)
+        if isinstance(verdict, health.Unhealthy):
+            self._bad += 1
+            self._run.checklist.note(verdict.reason)
+            if green is None or self._bad >= self._facts.stack.health.reads:
+                tag = self._facts.version.tag
+                raise DeploymentUnhealthy(f"{tag} did not stay fit: {verdict.reason}")
+        else:
+            self._bad = 0
+        return seen
+
+    async def alarms_and_metrics(self, since: datetime) -> Inconclusive | None:
+        """
+        What the stack's alarms and metrics say of green since then.
+
+        Raises DeploymentUnhealthy with what was breached.
+        """
+        watch = self._facts.stack.watch
+        if not (watch.alarms or watch.measures):
+            return None
+        recent = workflow.now() - timedelta(seconds=PERIODS * watch.period)
+        read = ReadWatch(
+            region=self._facts.region,
+            watch=watch,
+            green=self._facts.green_target_group,
+            blue=self._facts.compared_with,
+            since=max(since, recent),
+        )
+        what = "What do alarms and metrics say?"
+        verdict = judge(await self._run.do(Metrics.read_watch, read, what=what), watch)
+        if isinstance(verdict, health.Unhealthy):
+            tag = self._facts.version.tag
+            raise DeploymentUnhealthy(f"{tag} is rolled back by the watch: {verdict.reason}")
+        return verdict if isinstance(verdict, Inconclusive) else None

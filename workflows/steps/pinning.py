@@ -1,0 +1,47 @@
+"""Keep blue as it is while both versions serve: pin its minimum, suspend AZRebalance."""
+
+from __future__ import annotations
+
+from temporalio import workflow
+
+from workflows.run import Run
+from workflows.way_back import Registers
+from workflows.world import World
+
+with workflow.unsafe.imports_passed_through():
+    from activities.groups import REBALANCE, Groups, Pin
+    from domain import capacity
+    from domain.facts import Facts
+    from domain.undo import UndoPin
+
+
+class Pinning:
+    def __init__(self, run: Run, facts: Facts, world: World, way_back: Registers) -> None:
+        self._run = run
+        self._facts = facts
+        self._world = world
+        self._way_back = way_back
+
+    async def pin_blue(self) -> None:
+        """
+        Both will share the load from the attach on. Without this, blue's scaling policies would
+        scale it in, an abort would find it too small, and AZRebalance would end good instances.
+        """
+        blue = self._world.groups.get(self._facts.blue.name) if self._facts.blue else None
+        if blue is None:
+            return
+        raise_minimum = blue.min < blue.desired
+        suspend = REBALANCE not in blue.suspended
+        if not (raise_minimum or suspend):
+            return
+        original = capacity.own_minimum(blue) if raise_minimum else None
+        self._way_back.register(UndoPin(name=blue.name, minimum=original, resume=suspend))
+        pin = Pin(
+            region=self._facts.region,
+            group=blue.name,
+            minimum=blue.desired if raise_minimum else None,
+            original=original,
+            suspend_az_rebalance=suspend,
+        )
+        what = f"Pin the minimum of {blue.name} while both serve"
+        await self._run.do(Groups.pin_minimum, pin, what=what)

@@ -1,0 +1,167 @@
+"""Look and judge, again and again: until green is healthy, and while it serves."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+
+from workflows.checklist import sentence
+from workflows.operator import Stopwatch
+from workflows.run import Run
+from workflows.steps.hooks import Hooks
+from workflows.steps.looks import Looks
+from workflows.world import World
+
+with workflow.unsafe.imports_passed_through():
+    from activities.groups import Groups, Resize
+    from domain import capacity, health
+    from domain.errors import DeploymentUnhealthy
+    from domain.facts import Facts
+    from domain.health import Healthy, NotYet, Seen
+    from domain.models import Group
+    from domain.watch import Inconclusive
+
+UNTIL_NEXT_LOOK = "until the next look"
+
+
+class Watching:
+    def __init__(self, run: Run, facts: Facts, world: World, looks: Looks, hooks: Hooks) -> None:
+        self.run = run
+        self._facts = facts
+        self._world = world
+        self._looks = looks
+        self._hooks = hooks
+
+    @sentence("Wait until every instance is healthy", phase="waiting_healthy", continued=True)
+    async def until_healthy(self) -> None:
+        reads = self._facts.stack.health.reads
+        await self._until_healthy(self.run.timeouts.first_poll, reads)
+
+    async def confirm_healthy(self) -> None:
+        """Look at once: green must be healthy, and as large as blue is by now."""
+        await self._until_healthy(0, reads=1)
+
+    @sentence("Shift the traffic, and watch it", phase="watching")
+    async def soak(self) -> None:
+        """For the stack's soak time; then for as long as blue is to be kept at full size."""
+        await self._hooks.ask("post_cutover")
+        await self.watch_for(self.run.timeouts.soak)
+        if self._facts.blue and self.run.timeouts.hot:
+            await self._keep_hot(self._facts.blue.name)
+
+    async def watch_for(self, seconds: float) -> None:
+        """
+        Raises DeploymentUnhealthy: for green's health after several bad looks in a row, for alarms
+        and metrics at once. Where the metrics decide nothing, a person is asked by a pause.
+        """
+        since, stopwatch = workflow.now(), Stopwatch(self.run.operator)
+        verdict = None
+        while (left := seconds - stopwatch.seconds) > 0 and not self.run.operator.park_now:
+            verdict = await self._look_after(min(left, self._interval(seconds)), since)
+        # The few requests of a first deployment, before it has users, decide nothing.
+        if verdict and self._facts.blue:
+            if self._facts.stack.watch.when_inconclusive == "ask":
+                self.run.operator.ask(f"{verdict.reason}; resume to go on, or abort")
+            else:
+                self.run.note(f"it went on although {verdict.reason}")
+        await self.run.operator.gate()
+
+    async def _keep_hot(self, blue: str) -> None:
+        """Blue stays at full size for `timeouts.hot`. Operators may extend that, or end it."""
+        operator, hot = self.run.operator, self.run.timeouts.hot
+        started, since = workflow.time(), workflow.now()
+        operator.keeps_hot = True
+        try:
+            while not operator.park_now:
+                left = started + hot * (1 + operator.extended) - workflow.time()
+                if left <= 0:
+                    break
+                until = workflow.now() + timedelta(seconds=left)
+                self.run.checklist.note(
+                    f"{blue} stays as large as it is until {until:%Y-%m-%d %H:%M:%S} UTC: "
+                    "`ovenbird extend`, or `park-now`"
+                )
+                await self._look_after(min(left, self._interval(hot)), since)
+                await operator.gate()
+        finally:
+            operator.keeps_hot = False
+
+    async def _look_after(self, seconds: float, since: datetime) -> Inconclusive | None:
+        operator = self.run.operator
+        await operator.wait(
+            seconds, until=lambda: operator.park_now is not None, summary=UNTIL_NEXT_LOOK
+        )
+        await self._looks.serving()
+        return await self._looks.alarms_and_metrics(since)
+
+    def _interval(self, wait: float) -> float:
+        """Seconds until the next look of a wait that is so long as a whole."""
+        timeouts = self.run.timeouts
+        return timeouts.confirm if self._looks.bad else timeouts.poll_interval(wait)
+
+    async def _until_healthy(self, first_poll: float, reads: int) -> None:
+        """
+        Until green is healthy, and as large as blue is by then.
+
+        Raises DeploymentUnhealthy with AWS's own words.
+        """
+        facts, timeouts = self._facts, self.run.timeouts
+        seen, interval = Seen(found=facts.green in self._world.groups), first_poll
+        stopwatch = Stopwatch(self.run.operator)
+        while True:
+            if interval:
+                await self.run.operator.wait(interval, summary=UNTIL_NEXT_LOOK)
+            world = await self._looks.look(launching=True)
+            green = world.groups.get(facts.green)
+            if green:
+                seen = seen.with_read(green, facts.green_arns)
+            verdict = self._judge(green, seen, stopwatch, reads)
+            if green and await self._follow_blue(green):
+                seen = Seen(instances=seen.instances, lost=seen.lost, found=True)
+                interval = timeouts.first_poll
+                # The instances that were launched just now have the whole time to become healthy.
+                stopwatch.restart()
+            elif isinstance(verdict, Healthy):
+                self._found_healthy(green)
+                return
+            else:
+                self.run.checklist.note(verdict.reason)
+                longest = timeouts.poll_interval(timeouts.healthy)
+                growing = min(longest, max(interval, 0.1) * 1.5)
+                interval = timeouts.confirm if seen.streak else growing
+
+    def _judge(
+        self, green: Group | None, seen: Seen, stopwatch: Stopwatch, reads: int
+    ) -> Healthy | NotYet:
+        verdict = health.judge(
+            green,
+            seen,
+            self._facts.green_arns,
+            waited=stopwatch.seconds,
+            timeout=self.run.timeouts.healthy,
+            reads=reads,
+            may_lose=self._facts.stack.health.may_lose,
+        )
+        if isinstance(verdict, health.Unhealthy):
+            tag = self._facts.version.tag
+            raise DeploymentUnhealthy(f"{tag} is not fit to serve: {verdict.reason}")
+        return verdict
+
+    def _found_healthy(self, green: Group | None) -> None:
+        self._world.found_healthy(green.desired if green else 0)
+        explained = health.explain(green, self._facts.green_arns) if green else ""
+        self.run.checklist.note(explained)
+
+    async def _follow_blue(self, green: Group) -> bool:
+        """Did blue outgrow green? Then green grows: at the cutover it takes over blue's load."""
+        facts = self._facts
+        blue = self._world.groups.get(facts.blue.name) if facts.blue else None
+        size = capacity.needed(blue, facts.stack.capacity)
+        if facts.blue is None or size <= green.desired:
+            return False
+        least, most = capacity.bounds(size, facts.stack.capacity)
+        self.run.checklist.note(f"blue has grown to {size}: green follows")
+        resize = Resize(region=facts.region, group=facts.green, min=least, max=most, desired=size)
+        await self.run.do(Groups.resize, resize)
+        return True

@@ -1,0 +1,117 @@
+"""The way back: undo in reverse what was registered before each action, and end honestly."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+from workflows.checklist import sentence
+from workflows.failures import FAILURES, describe, shielded
+from workflows.run import Run
+
+with workflow.unsafe.imports_passed_through():
+    from domain.errors import DIRTY, ROLLED_BACK
+    from domain.facts import Facts
+    from domain.undo import AnyUndo, Undo
+
+ROLL_BACK = "Roll back: blue serves exactly as before, what was made for green is gone"
+ROLLING_BACK = "it is being rolled back already"
+PARKING = (
+    "the point of no return has passed: the old deployment is being parked; "
+    "use rollback once this release has ended"
+)
+
+
+class Registers(Protocol):
+    """All that a step needs of the way back."""
+
+    def register(self, undo: AnyUndo) -> None: ...
+
+
+class WayBack:
+    """
+    `compensate` carries out one compensation. `tell` is called with the reason after the last one.
+
+    The stack of compensations is data, so that a run can continue as new and still go back.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        facts: Facts,
+        compensate: Callable[[AnyUndo], Awaitable[None]],
+        tell: Callable[[str], Awaitable[None]],
+    ) -> None:
+        self.run = run
+        self._facts = facts
+        self._compensate = compensate
+        self._tell = tell
+        self._stack: list[AnyUndo] = []
+
+    def register(self, undo: AnyUndo) -> None:
+        """Before the action that it undoes: a lost reply must not lose the way back."""
+        self._stack.append(undo)
+
+    @asynccontextmanager
+    async def on_failure(self) -> AsyncIterator[None]:
+        """
+        Take the way back when anything fails inside this block. After the block there is none.
+
+        Raises ApplicationError: RolledBack where blue serves exactly as before and nothing is left,
+        else Dirty with the list of what is left.
+        """
+        operator = self.run.operator
+        try:
+            yield
+        except FAILURES as error:
+            reason = describe(error)
+            operator.no_way_back = ROLLING_BACK
+            left = await shielded(self._roll_back(reason), self.run.note)
+            raise self._ended_badly(reason, left) from error
+        operator.no_way_back = PARKING
+
+    @sentence(ROLL_BACK, phase="rolling_back")
+    async def _roll_back(self, reason: str) -> list[Undo]:
+        """Each compensation by itself. Returns those that AWS refused until their time was over."""
+        left: list[Undo] = []
+        while self._stack:
+            undo = self._stack.pop()
+            self.run.checklist.note(undo.what)
+            try:
+                await self._compensate(undo)
+            except FAILURES as error:
+                self.run.note(f"could not {undo.what}: {describe(error)}; by hand: {undo.by_hand}")
+                left.append(undo)
+                if undo.vital:
+                    left += reversed(self._stack)
+                    self._stack.clear()
+        await self._tell(reason)
+        return left
+
+    def _ended_badly(self, reason: str, left: list[Undo]) -> ApplicationError:
+        stack, blue = self._facts.stack.name, self._facts.blue
+        serving = f"{stack} serves {blue.tag if blue else 'nothing,'} as before"
+        if any(undo.vital for undo in left):
+            green = f"{self._facts.green} ({self._facts.version.tag})"
+            serving = f"{green} goes on serving, since blue could not be restored"
+        if left:
+            lines = [
+                f"{reason}. The way back failed: {serving}. Left to do, once AWS lets you:",
+                *(f"  {undo.what}: {undo.by_hand}" for undo in left),
+            ]
+            self.run.ends("dirty", "\n".join(lines))
+        else:
+            done = f"{reason}. Rolled back: {serving}, nothing is left behind"
+            self.run.ends("rolled_back", done)
+        details = {
+            "stack": stack,
+            "tag": self._facts.version.tag,
+            "reason": reason,
+            "left": [{"what": undo.what, "by_hand": undo.by_hand} for undo in left],
+        }
+        kind = DIRTY if left else ROLLED_BACK
+        return ApplicationError(self.run.outcome, details, type=kind, non_retryable=True)

@@ -1,4 +1,4 @@
-"""How each step of a release is undone: data, in words for a person and in fields for the program."""
+"""How each step of a release is undone: as data, and in words for a person."""
 
 from __future__ import annotations
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from temporalio import workflow
+from temporalio.exceptions import ApplicationError
 
 from workflows.contract import STACK, release_id
+from workflows.failures import FAILURES, describe
 from workflows.inquiries import Inquiries
 from workflows.run import Run
 
@@ -17,7 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.preflight import Preflight, PreflightOf
     from domain import capacity, names
     from domain.config import Stack
-    from domain.errors import Conflict, InvalidRequest
+    from domain.errors import REFUSED, Conflict, InvalidRequest
     from domain.facts import Admitted, Facts
     from domain.images import BakeIdentity
     from domain.live import (
@@ -40,6 +44,16 @@ with workflow.unsafe.imports_passed_through():
 
 T = TypeVar("T", bound=BaseModel)
 L = TypeVar("L", bound=StackRequest)
+
+
+@contextmanager
+def refused_on_failure(run: Run, error_type: Callable[[], str] = lambda: REFUSED) -> Iterator[None]:
+    """Around all that comes before the first change. Raises ApplicationError: Refused."""
+    try:
+        yield
+    except FAILURES as error:
+        run.ends("refused", describe(error))
+        raise ApplicationError(run.outcome, type=error_type(), non_retryable=True) from error
 
 
 def parsed(kind: type[T], values: tuple[Any, ...]) -> T:

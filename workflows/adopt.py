@@ -6,7 +6,7 @@ from typing import Any
 
 from temporalio import workflow
 
-from workflows.admission import Admission
+from workflows.admission import Admission, refused_on_failure
 from workflows.failures import handlers_finished
 from workflows.handlers import OperatorHandlers
 from workflows.inquiries import Inquiries
@@ -33,7 +33,7 @@ class AdoptWorkflow(OperatorHandlers):
     async def run(self, *values: Any) -> Adopted:
         """Raises Refused: nothing was done."""
         async with handlers_finished():
-            with self._run.refused_on_failure():
+            with refused_on_failure(self._run):
                 request = Admission(self._run).locked(AdoptRequest, values)
                 stack, commit = await self._checked(request)
             tags = _tags(stack, request, commit)

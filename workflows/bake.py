@@ -10,7 +10,7 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-from workflows.admission import parsed
+from workflows.admission import parsed, refused_on_failure
 from workflows.failures import FAILURES, describe, handlers_finished, shielded
 from workflows.inquiries import Inquiries
 from workflows.run import Run
@@ -120,7 +120,7 @@ class BakeWorkflow:
     async def _admitted(self, values: tuple[Any, ...]) -> Bake:
         """Raises Refused: nothing was made."""
         run, me = self._run, workflow.info()
-        with run.refused_on_failure(lambda: ABANDONED if run.operator.aborted else REFUSED):
+        with refused_on_failure(run, lambda: ABANDONED if run.operator.aborted else REFUSED):
             request = parsed(BakeRequest, values)
             facts = await self._facts(request)
             bucket = facts.stack.bake.artifacts_bucket

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from temporalio import workflow
+
+from workflows.chain import Chain
 
 with workflow.unsafe.imports_passed_through():
     from domain.status import Bullet, Mark, Phase
@@ -27,6 +29,9 @@ class Checklist:
     @property
     def bullets(self) -> tuple[Bullet, ...]:
         return tuple(self._bullets.values())
+
+    def restore(self, bullets: Sequence[Bullet]) -> None:
+        self._bullets = {bullet.text: bullet for bullet in bullets}
 
     def begin(self, text: str) -> None:
         """One that is not on the list yet, such as a way back, comes to its end."""
@@ -63,6 +68,7 @@ class Checklist:
 
 
 class _RunOfAPart(Protocol):
+    chain: Chain
     checklist: Checklist
 
     def enter(self, phase: Phase) -> None: ...
@@ -83,13 +89,17 @@ def sentence(
     """
     Tick the bullet `text` while the method runs, and enter `phase`.
 
-    `continued`: another method goes on with the same sentence, and that one ends it.
+    `continued`: another method goes on with the same sentence, and that one ends it. In a run that
+    was continued as new, a method that ended before returns what it returned then.
     """
 
     def decorate(method: Callable[Concatenate[S, P], Awaitable[R]]) -> Method[S, P, R]:
         @wraps(method)
         async def ticked(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
             checklist = self.run.checklist
+            ended, known = self.run.chain.ended_before(method.__qualname__)
+            if ended:
+                return cast("R", known)
             self.run.enter(phase)
             checklist.begin(text)
             try:
@@ -99,6 +109,7 @@ def sentence(
                 raise
             if not continued:
                 checklist.end(text)
+            self.run.chain.has_ended(method.__qualname__, result)
             return result
 
         ticked.sentence = text  # type: ignore[attr-defined]

@@ -7,7 +7,7 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-from workflows.admission import parsed
+from workflows.admission import parsed, refused_on_failure
 from workflows.checklist import sentence
 from workflows.failures import FAILURES, describe, handlers_finished, shielded
 from workflows.inquiries import Inquiries
@@ -67,7 +67,7 @@ class ImageWorkflow:
     @workflow.run
     async def run(self, *values: Any) -> Baked:
         async with handlers_finished():
-            with self._run.refused_on_failure():
+            with refused_on_failure(self._run):
                 request = parsed(ImageRequest, values)
                 stack, identity, found = await self._looked_up(request)
             bake = SharedBake(self._run, stack, identity)

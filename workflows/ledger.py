@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from domain.continued import Touched
     from domain.status import Resource
 
 
@@ -25,6 +27,16 @@ class Ledger:
     @property
     def entries(self) -> tuple[Resource, ...]:
         return tuple(self._entries.values())
+
+    @property
+    def touched(self) -> tuple[Touched, ...]:
+        return tuple(
+            Touched(kind=kind, name=name, at=at) for (kind, name), at in self._touched.items()
+        )
+
+    def restore(self, entries: Iterable[Resource], touched: Iterable[Touched]) -> None:
+        self._entries = {(entry.kind, entry.name): entry for entry in entries}
+        self._touched = {(each.kind, each.name): each.at for each in touched}
 
     def names(self, kind: str) -> list[str]:
         return [name for of, name in self._entries if of == kind]

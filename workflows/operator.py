@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from domain.calendar import moment_of
+    from domain.continued import OperatorState
     from domain.errors import Aborted
     from domain.models import Message
     from domain.status import Approval, Pause
@@ -17,13 +19,15 @@ with workflow.unsafe.imports_passed_through():
 
 class Operator:
     """
-    What the operators have said. `changed` is called after each of their messages.
+    What the operators have said. `changed` is called after each of their messages, `before_wait`
+    before each wait.
 
     `no_way_back` is why an abort is refused; it is empty while there is a way back.
     """
 
-    def __init__(self, changed: Callable[[], None]) -> None:
+    def __init__(self, changed: Callable[[], None], before_wait: Callable[[], None]) -> None:
         self._changed = changed
+        self._before_wait = before_wait
         self.paused: Pause | None = None
         self.approval: Approval | None = None
         self.aborted: Message | None = None
@@ -57,6 +61,7 @@ class Operator:
         """
         left = seconds
         while not until() and (left is None or left > 0):
+            self._before_wait()
             started = workflow.time()
             try:
                 await workflow.wait_condition(
@@ -94,6 +99,45 @@ class Operator:
             "reason": self._last.reason if self._last else "",
             "notes": tuple(self.notes),
         }
+
+    def state(self) -> OperatorState:
+        return OperatorState(
+            paused=self.paused,
+            approval=self.approval,
+            aborted=self.aborted,
+            last=self._last,
+            requester=self._requester,
+            extended=self.extended,
+            park_now=self.park_now,
+            no_way_back=self.no_way_back,
+            seconds_paused=self.seconds_paused,
+            notes=tuple(self.notes),
+        )
+
+    def restore(self, state: OperatorState) -> None:
+        """
+        A message may have come before the workflow's first task: it stands. An abort of either
+        run counts.
+        """
+        self.paused = self.paused or state.paused
+        self.approval = self.approval or state.approval
+        self.aborted = self.aborted or state.aborted
+        self.park_now = self.park_now or state.park_now
+        self.extended += state.extended
+        self.no_way_back = state.no_way_back
+        self.seconds_paused = state.seconds_paused
+        self.notes = [*state.notes, *self.notes]
+        self._last = self._last or state.last
+        self._requester = state.requester
+
+    @contextmanager
+    def keeping_hot(self) -> Iterator[None]:
+        """While blue is kept at full size."""
+        self.keeps_hot = True
+        try:
+            yield
+        finally:
+            self.keeps_hot = False
 
     def awaits_approval(self, waiting: bool) -> None:
         self.waiting_for_approval = waiting
@@ -184,21 +228,6 @@ class Operator:
                 f"a message came with an argument that was not understood: {message.malformed}"
             )
         self._changed()
-
-
-class Stopwatch:
-    """The seconds since it was started, without the time spent paused."""
-
-    def __init__(self, operator: Operator) -> None:
-        self._operator = operator
-        self.restart()
-
-    def restart(self) -> None:
-        self._started, self._paused = workflow.time(), self._operator.seconds_paused
-
-    @property
-    def seconds(self) -> float:
-        return workflow.time() - self._started - (self._operator.seconds_paused - self._paused)
 
 
 def not_a_moment(text: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from temporalio import workflow
 
+from workflows.continuing import run_state
 from workflows.run import Run
 from workflows.steps.approval import Approval
 from workflows.steps.attach import Attach, Leaving
@@ -31,8 +32,8 @@ from workflows.world import World
 
 with workflow.unsafe.imports_passed_through():
     from domain import health, traffic
+    from domain.continued import Continued
     from domain.facts import Facts
-    from domain.images import BakeIdentity
     from domain.models import Image, Released
     from domain.status import Side, Status
 
@@ -49,6 +50,15 @@ class Cutover:
     watching: Watching
     approval: Approval
     parking: Parking
+
+    def state(self, admitted: Continued) -> Continued:
+        """What the next run needs of what was `admitted` once, and of what has happened since."""
+        since = {
+            "run": run_state(self.run),
+            "world": self.world.now,
+            "way_back": self.way_back.state(),
+        }
+        return admitted.model_copy(update=since)
 
     def status(self) -> Status:
         sides = {"green": self._side(self.facts.green, self.facts.version.tag)}
@@ -94,11 +104,12 @@ class Release(Cutover):
     pruning: Pruning
 
     @classmethod
-    def of(cls, run: Run, facts: Facts, identity: BakeIdentity) -> Release:
-        world = _world(facts)
+    def of(cls, run: Run, state: Continued) -> Release:
+        facts, world, identity = state.facts, World(state.world), state.identity
+        assert identity
         bake = SharedBake(run, facts.stack, identity)
         hooks = Hooks(run, facts, world)
-        way_back = _way_back(run, facts, world, hooks, bake)
+        way_back = _way_back(run, state, world, hooks, bake)
         policies = ScalingPolicies(run, facts)
         pinning = Pinning(run, facts, world, way_back)
         cutover = _cutover(run, facts, world, way_back, hooks, policies, gradually=True)
@@ -115,29 +126,25 @@ class Rollback(Cutover):
     waking: Waking
 
     @classmethod
-    def of(cls, run: Run, facts: Facts, image: Image | None) -> Rollback:
-        """`image` is the target's, where it is still there."""
-        world = _world(facts)
+    def of(cls, run: Run, state: Continued) -> Rollback:
+        facts, world = state.facts, World(state.world)
         hooks = Hooks(run, facts, world)
-        way_back = _way_back(run, facts, world, hooks, None)
+        way_back = _way_back(run, state, world, hooks, None)
         policies = ScalingPolicies(run, facts)
         pinning = Pinning(run, facts, world, way_back)
         fleet = Fleet(run, facts, world, way_back, pinning, policies)
         cutover = _cutover(run, facts, world, way_back, hooks, policies, gradually=False)
-        waking = Waking(run, facts, world, way_back, pinning, fleet, policies, image)
+        waking = Waking(run, facts, world, way_back, pinning, fleet, policies, state.image)
         return cls(**vars(cutover), waking=waking)
 
 
-def _world(facts: Facts) -> World:
-    return World([facts.blue.group] if facts.blue else [], 0 if facts.blue else 100)
-
-
 def _way_back(
-    run: Run, facts: Facts, world: World, hooks: Hooks, bake: SharedBake | None
+    run: Run, state: Continued, world: World, hooks: Hooks, bake: SharedBake | None
 ) -> WayBack:
+    facts = state.facts
     restoring = Restoring(run, facts.stack, world, facts.stack.timeouts.way_back)
     compensations = Compensations(run, facts, world, restoring, bake)
-    return WayBack(run, facts, compensations.carry_out, hooks.tell_of_rollback)
+    return WayBack(run, facts, compensations.carry_out, hooks.tell_of_rollback, state.way_back)
 
 
 def _cutover(
@@ -151,7 +158,7 @@ def _cutover(
     gradually: bool,
 ) -> Cutover:
     looks = Looks(run, facts, world)
-    watching = Watching(run, facts, world, looks, hooks)
+    watching = Watching(run, facts, world, looks)
     windows = Windows(run, facts)
     leaving = Leaving(run, facts, way_back)
     strategy: Attach | Weighted = Attach(facts, world, leaving)

@@ -7,7 +7,7 @@ from typing import Any
 
 from temporalio import workflow
 
-from workflows.admission import Admission, parsed
+from workflows.admission import Admission, parsed, refused_on_failure
 from workflows.inquiries import Inquiries
 from workflows.run import Run
 
@@ -38,7 +38,7 @@ class PlanWorkflow:
     @workflow.run
     async def run(self, *values: Any) -> Plan:
         run = Run("reading")
-        with run.refused_on_failure():
+        with refused_on_failure(run):
             request = parsed(ReleaseRequest, values)
             admission = Admission(run)
             admitted, identity = await admission.admit(request)
@@ -80,7 +80,7 @@ class DoctorWorkflow:
     async def run(self, *values: Any) -> list[Check]:
         """Whatever a release of the stack will need, and what is wrong with it."""
         run = Run("reading")
-        with run.refused_on_failure():
+        with refused_on_failure(run):
             request = parsed(StackRequest, values)
             stack = await Inquiries(run).read_stack(request.stack)
             what = "Is everything reachable?"
@@ -94,7 +94,7 @@ class DiffWorkflow:
     async def run(self, *values: Any) -> Diff:
         """Between the newest images of two tags: commits, packages, files."""
         run = Run("reading")
-        with run.refused_on_failure():
+        with refused_on_failure(run):
             request = parsed(DiffRequest, values)
             ask = Inquiries(run)
             stack = await ask.read_stack(request.stack)
@@ -142,7 +142,7 @@ class HistoryWorkflow:
     async def run(self, *values: Any) -> list[Deployment]:
         """Newest first."""
         run = Run("reading")
-        with run.refused_on_failure():
+        with refused_on_failure(run):
             request = parsed(StackRequest, values)
             ask = Inquiries(run)
             deployments = await ask.find_deployments(await ask.read_stack(request.stack))
@@ -155,7 +155,7 @@ class CandidatesWorkflow:
     async def run(self, *values: Any) -> list[Candidate]:
         """What a rollback could go back to, newest first."""
         run = Run("reading")
-        with run.refused_on_failure():
+        with refused_on_failure(run):
             request = parsed(StackRequest, values)
             ask = Inquiries(run)
             stack = await ask.read_stack(request.stack)

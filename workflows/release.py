@@ -6,7 +6,8 @@ from typing import Any
 
 from temporalio import workflow
 
-from workflows.admission import Admission
+from workflows.admission import Admission, refused_on_failure
+from workflows.continuing import begun, continue_when_long, restored
 from workflows.contract import TAG
 from workflows.failures import handlers_finished
 from workflows.handlers import OperatorHandlers
@@ -43,8 +44,8 @@ class ReleaseWorkflow(OperatorHandlers):
         async with handlers_finished():
             release = self._release = await self._admitted(values)
             async with release.way_back.on_failure():
-                image, images = await release.images.find_or_bake()
-                await release.fleet.create_template(image)
+                found = await release.images.find_or_bake()
+                await release.fleet.create_template(found.image)
                 await release.fleet.create_group()
                 await release.fleet.set_scaling_policies()
                 await release.traffic.attach()
@@ -54,18 +55,24 @@ class ReleaseWorkflow(OperatorHandlers):
                 await release.traffic.shift()
                 await release.watching.soak()
                 await release.traffic.drain()
-            deployments = await release.parking.park(image)
-            pruned = await release.pruning.prune(deployments, images)
-            return release.ended_well(image, pruned)
+            deployments = await release.parking.park(found.image)
+            pruned = await release.pruning.prune(deployments, found.images)
+            return release.ended_well(found.image, pruned)
 
     async def _admitted(self, values: tuple[Any, ...]) -> Release:
         """Raises Refused: nothing was done."""
-        admission = Admission(self._run)
-        with self._run.refused_on_failure():
-            request = admission.locked(ReleaseRequest, values)
-            workflow.upsert_search_attributes([TAG.value_set(request.tag)])
-            facts, identity = await admission.admit_release(request)
-        return Release.of(self._run, facts, identity)
+        run = self._run
+        state = restored(run, values)
+        if not state:
+            admission = Admission(run)
+            with refused_on_failure(run):
+                request = admission.locked(ReleaseRequest, values)
+                workflow.upsert_search_attributes([TAG.value_set(request.tag)])
+                facts, identity = await admission.admit_release(request)
+            state = begun(run, facts, identity)
+        release = Release.of(run, state)
+        continue_when_long(run, values[0], lambda: release.state(state))
+        return release
 
     @workflow.query(description="This release, as docs/status.schema.json describes it.")
     def status(self) -> Status:

@@ -6,7 +6,8 @@ from typing import Any
 
 from temporalio import workflow
 
-from workflows.admission import Admission
+from workflows.admission import Admission, refused_on_failure
+from workflows.continuing import begun, continue_when_long, restored
 from workflows.contract import TAG
 from workflows.failures import handlers_finished
 from workflows.handlers import OperatorHandlers
@@ -52,12 +53,18 @@ class RollbackWorkflow(OperatorHandlers):
 
     async def _admitted(self, values: tuple[Any, ...]) -> Rollback:
         """Raises Refused: nothing was done."""
-        admission = Admission(self._run)
-        with self._run.refused_on_failure():
-            request = admission.locked(RollbackRequest, values)
-            facts, image = await admission.admit_rollback(request)
-            workflow.upsert_search_attributes([TAG.value_set(facts.version.tag)])
-        return Rollback.of(self._run, facts, image)
+        run = self._run
+        state = restored(run, values)
+        if not state:
+            admission = Admission(run)
+            with refused_on_failure(run):
+                request = admission.locked(RollbackRequest, values)
+                facts, image = await admission.admit_rollback(request)
+                workflow.upsert_search_attributes([TAG.value_set(facts.version.tag)])
+            state = begun(run, facts, image=image)
+        rollback = Rollback.of(run, state)
+        continue_when_long(run, values[0], lambda: rollback.state(state))
+        return rollback
 
     @workflow.query(description="This rollback, as docs/status.schema.json describes it.")
     def status(self) -> Status:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
 from datetime import datetime
 from typing import Any, TypeVar, overload
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
 from temporalio.workflow import ActivityConfig
 
+from workflows.chain import Chain, Stopwatch
 from workflows.checklist import Checklist
 from workflows.contract import PHASE
 from workflows.failures import FAILURES, caused_by, describe
@@ -21,7 +21,7 @@ from workflows.policies import QUICK, certain, poll_certainly
 
 with workflow.unsafe.imports_passed_through():
     from domain.config import Stack, Timeouts
-    from domain.errors import REFUSED, TerminalError
+    from domain.errors import TerminalError
     from domain.status import BakeLink, Kind, Phase, Status, checklist_markdown
 
 A = TypeVar("A")
@@ -33,19 +33,24 @@ class Run:
 
     def __init__(self, kind: Kind, sentences: Sequence[str] = ()) -> None:
         self.kind: Kind = kind
-        self.operator = Operator(self._show)
+        self.chain = Chain()
+        self.operator = Operator(self.show, self.chain.checkpoint)
         self.ledger = Ledger()
-        self.checklist = Checklist(sentences, self._show)
+        self.checklist = Checklist(sentences, self.show)
         self.timeouts = Timeouts()
         self.phase: Phase = "baking"
         self.outcome = ""
-        self._subject: dict[str, str] = {}
-        self._bake: BakeLink | None = None
+        self.subject: dict[str, str] = {}
+        self.bake: BakeLink | None = None
         self._calls: dict[str, int] = {}
+
+    def timed(self, name: str) -> AbstractContextManager[Stopwatch]:
+        """Around a wait: its seconds, without those spent paused, in all runs of the chain."""
+        return self.chain.timed(name, self.operator)
 
     def is_about(self, **subject: str) -> None:
         """Fields of the status as they become known: stack, tag, commit, requested_by."""
-        self._subject |= subject
+        self.subject |= subject
 
     def uses(self, stack: Stack, *, way_back: float | None = None) -> None:
         """The stack's timeouts, but for the time limit of the way back where that is another."""
@@ -54,7 +59,7 @@ class Run:
         self.is_about(stack=stack.name)
 
     def follows(self, bake: BakeLink) -> None:
-        self._bake = bake
+        self.bake = bake
 
     def status(self) -> Status:
         operator = self.operator
@@ -62,14 +67,14 @@ class Run:
             workflow=self.kind,
             phase=self.phase,
             bullets=self.checklist.bullets,
-            bake=self._bake,
+            bake=self.bake,
             ledger=self.ledger.entries,
             outcome=self.outcome,
             **operator.status(),
-            **self._subject,
+            **self.subject,
         )
 
-    def _show(self) -> None:
+    def show(self) -> None:
         workflow.set_current_details(checklist_markdown(self.status()))
 
     def note(self, words: str) -> None:
@@ -86,16 +91,7 @@ class Run:
     def ends(self, phase: Phase, outcome: str) -> None:
         self.outcome = outcome
         self.enter(phase)
-        self._show()
-
-    @contextmanager
-    def refused_on_failure(self, error_type: Callable[[], str] = lambda: REFUSED) -> Iterator[None]:
-        """Around all that comes before the first change. Raises ApplicationError: Refused."""
-        try:
-            yield
-        except FAILURES as error:
-            self.ends("refused", describe(error))
-            raise ApplicationError(self.outcome, type=error_type(), non_retryable=True) from error
+        self.show()
 
     @overload
     async def do(

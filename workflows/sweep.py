@@ -13,7 +13,7 @@ from temporalio.exceptions import (
     WorkflowAlreadyStartedError,
 )
 
-from workflows.admission import Admission, parsed
+from workflows.admission import Admission, parsed, refused_on_failure
 from workflows.contract import release_id
 from workflows.failures import FAILURES, describe, handlers_finished
 from workflows.handlers import OperatorHandlers
@@ -25,6 +25,7 @@ from workflows.world import World
 
 with workflow.unsafe.imports_passed_through():
     from activities.configuration import Configuration
+    from domain.continued import WorldState
     from domain.errors import DIRTY, OvenbirdError
     from domain.models import StackRequest, SweepRequest, Swept
     from domain.status import Status
@@ -46,7 +47,7 @@ async def _sweeping(run: Run, name: str) -> Sweeping:
     time_limit = stack.timeouts.healthy
     run.uses(stack, way_back=time_limit)
     target_groups = await ask.find_target_groups(stack)
-    restoring = Restoring(run, stack, World(), time_limit)
+    restoring = Restoring(run, stack, World(WorldState()), time_limit)
     return Sweeping(run, stack, target_groups, restoring)
 
 
@@ -60,7 +61,7 @@ class SweepWorkflow:
     @workflow.run
     async def run(self, *values: Any) -> list[Swept]:
         run = Run("sweep", SENTENCES)
-        with run.refused_on_failure():
+        with refused_on_failure(run):
             request = parsed(SweepRequest, values)
             what = "Which stacks are there?"
             every = (
@@ -112,7 +113,7 @@ class SweepStackWorkflow(OperatorHandlers):
     async def run(self, *values: Any) -> Swept:
         """With the lock it looks again: what was found before may belong to a release by now."""
         async with handlers_finished():
-            with self._run.refused_on_failure():
+            with refused_on_failure(self._run):
                 request = Admission(self._run).locked(StackRequest, values)
                 sweeping = await _sweeping(self._run, request.stack)
             try:

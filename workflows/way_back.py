@@ -14,9 +14,10 @@ from workflows.failures import FAILURES, describe, shielded
 from workflows.run import Run
 
 with workflow.unsafe.imports_passed_through():
+    from domain.continued import WayBackState
     from domain.errors import DIRTY, ROLLED_BACK
     from domain.facts import Facts
-    from domain.undo import AnyUndo, Undo
+    from domain.undo import AnyUndo
 
 ROLL_BACK = "Roll back: blue serves exactly as before, what was made for green is gone"
 ROLLING_BACK = "it is being rolled back already"
@@ -45,16 +46,26 @@ class WayBack:
         facts: Facts,
         compensate: Callable[[AnyUndo], Awaitable[None]],
         tell: Callable[[str], Awaitable[None]],
+        state: WayBackState,
     ) -> None:
         self.run = run
         self._facts = facts
         self._compensate = compensate
         self._tell = tell
-        self._stack: list[AnyUndo] = []
+        self._stack: list[AnyUndo] = list(state.undo)
+        self._reason = state.reason
+        self._left: list[AnyUndo] = list(state.left)
+
+    def state(self) -> WayBackState:
+        return WayBackState(undo=tuple(self._stack), reason=self._reason, left=tuple(self._left))
 
     def register(self, undo: AnyUndo) -> None:
-        """Before the action that it undoes: a lost reply must not lose the way back."""
-        self._stack.append(undo)
+        """
+        Before the action that it undoes: a lost reply must not lose the way back. Once, where a run
+        that was continued as new registers it again.
+        """
+        if undo not in self._stack:
+            self._stack.append(undo)
 
     @asynccontextmanager
     async def on_failure(self) -> AsyncIterator[None]:
@@ -64,36 +75,40 @@ class WayBack:
         Raises ApplicationError: RolledBack where blue serves exactly as before and nothing is left,
         else Dirty with the list of what is left.
         """
-        operator = self.run.operator
+        if self._reason is not None:
+            raise await self._taken(self._reason)
         try:
             yield
         except FAILURES as error:
-            reason = describe(error)
-            operator.no_way_back = ROLLING_BACK
-            left = await shielded(self._roll_back(reason), self.run.note)
-            raise self._ended_badly(reason, left) from error
-        operator.no_way_back = PARKING
+            raise await self._taken(describe(error)) from error
+        self.run.operator.no_way_back = PARKING
+
+    async def _taken(self, reason: str) -> ApplicationError:
+        """The ending, when all is undone. A cancel has no effect."""
+        self._reason = reason
+        self.run.operator.no_way_back = ROLLING_BACK
+        await shielded(self._roll_back(reason), self.run.note)
+        return self._ended_badly(reason)
 
     @sentence(ROLL_BACK, phase="rolling_back")
-    async def _roll_back(self, reason: str) -> list[Undo]:
-        """Each compensation by itself. Returns those that AWS refused until their time was over."""
-        left: list[Undo] = []
+    async def _roll_back(self, reason: str) -> None:
+        """Each compensation by itself. What AWS refused until the time was over is left."""
         while self._stack:
-            undo = self._stack.pop()
+            undo = self._stack[-1]
             self.run.checklist.note(undo.what)
             try:
                 await self._compensate(undo)
+                self._stack.pop()
             except FAILURES as error:
                 self.run.note(f"could not {undo.what}: {describe(error)}; by hand: {undo.by_hand}")
-                left.append(undo)
+                self._left.append(self._stack.pop())
                 if undo.vital:
-                    left += reversed(self._stack)
+                    self._left += reversed(self._stack)
                     self._stack.clear()
         await self._tell(reason)
-        return left
 
-    def _ended_badly(self, reason: str, left: list[Undo]) -> ApplicationError:
-        stack, blue = self._facts.stack.name, self._facts.blue
+    def _ended_badly(self, reason: str) -> ApplicationError:
+        left, stack, blue = self._left, self._facts.stack.name, self._facts.blue
         serving = f"{stack} serves {blue.tag if blue else 'nothing,'} as before"
         if any(undo.vital for undo in left):
             green = f"{self._facts.green} ({self._facts.version.tag})"

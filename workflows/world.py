@@ -3,52 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from domain.continued import WorldState
+    from domain.health import Seen
     from domain.models import Group, Observation
 
 
 class World:
-    def __init__(self, groups: Iterable[Group] = (), green_percent: int = 0) -> None:
-        self._groups = {group.name: group for group in groups}
-        self._verified = 0
-        self._green_percent = green_percent
-        self._shifted_at: datetime | None = None
+    def __init__(self, state: WorldState) -> None:
+        self._state = state
+
+    @property
+    def now(self) -> WorldState:
+        return self._state
 
     @property
     def groups(self) -> dict[str, Group]:
-        return self._groups
-
-    @property
-    def verified(self) -> int:
-        """How large green was when all of it was found healthy: the size it must keep."""
-        return self._verified
-
-    @property
-    def green_percent(self) -> int:
-        """Green's share of the traffic, where the strategy is weighted."""
-        return self._green_percent
-
-    @property
-    def shifted_at(self) -> datetime | None:
-        return self._shifted_at
+        return self._state.groups
 
     def saw(self, observation: Observation) -> None:
         """A look at all groups that it has named: one that it does not show is gone."""
-        self._groups = observation.groups
+        self._write(groups=observation.groups)
 
     def saw_some(self, observation: Observation) -> None:
         """A look at some groups."""
-        self._groups = self._groups | observation.groups
+        self._write(groups=self.groups | observation.groups)
 
     def saw_group(self, group: Group) -> None:
-        self._groups = self._groups | {group.name: group}
+        self._write(groups=self.groups | {group.name: group})
+
+    def saw_launching(self, seen: Seen | None) -> None:
+        """None where the launch is over."""
+        self._write(launching=seen)
+
+    def saw_leaving(self, instances: Iterable[str]) -> None:
+        self._write(leaving=self._state.leaving | frozenset(instances))
 
     def found_healthy(self, size: int) -> None:
-        self._verified = size
+        self._write(verified=size)
+
+    def looked(self, *, bad: bool) -> int:
+        """How many looks in a row found green unfit, whichever wait they belonged to."""
+        self._write(bad_looks=self._state.bad_looks + 1 if bad else 0)
+        return self._state.bad_looks
 
     def shifted(self, green_percent: int) -> None:
-        self._green_percent, self._shifted_at = green_percent, workflow.now()
+        self._write(green_percent=green_percent, shifted_at=workflow.now())
+
+    def _write(self, **facts: object) -> None:
+        self._state = self._state.model_copy(update=facts)

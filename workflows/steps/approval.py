@@ -48,8 +48,10 @@ class Approval:
 
     async def _until_approved(self) -> None:
         then = self._facts.stack.approving.when_expired
-        if await self._approved_within(self.run.timeouts.approval):
-            return
+        with self.run.timed("approval") as stopwatch:
+            left = self.run.timeouts.approval - stopwatch.seconds
+            if await self._approved_within(left):
+                return
         if then == "roll_back":
             raise ApprovalExpired(self._nobody)
         if then == "keep_waiting":

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from temporalio import workflow
 
 from workflows.checklist import sentence
@@ -17,17 +15,10 @@ with workflow.unsafe.imports_passed_through():
     from activities.balancers import Balancers, Observe
     from activities.images import FindImages
     from activities.images import Images as Activities
+    from domain.continued import Found
     from domain.facts import Facts
     from domain.images import BakeIdentity, reusable
-    from domain.models import Image
     from domain.undo import UndoBake
-
-
-class Found(NamedTuple):
-    """The image of the tag, and all images of the application that were there before."""
-
-    image: Image
-    images: list[Image]
 
 
 class Images:
@@ -55,13 +46,13 @@ class Images:
         images = await self.run.do(Activities.find_images, ours)
         if image := reusable(images, self._identity):
             self.run.checklist.note(f"{image.id} was baked before")
-            return Found(image, images)
+            return Found(image=image, images=tuple(images))
         await self._hooks.ask("pre_bake")
         self._way_back.register(UndoBake(workflow_id=self._identity.workflow_id))
         image = await self._bake.image(self._facts.version.commit)
         self.run.checklist.note(f"{image.id}, baked now")
         await self._look_at_blue()
-        return Found(image, images)
+        return Found(image=image, images=tuple(images))
 
     async def _look_at_blue(self) -> None:
         """A bake may take hours: blue may have another size by now."""

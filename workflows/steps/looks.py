@@ -27,12 +27,6 @@ class Looks:
         self._run = run
         self._facts = facts
         self._world = world
-        self._bad = 0
-
-    @property
-    def bad(self) -> int:
-        """How many looks in a row found green unfit, whichever wait they belonged to."""
-        return self._bad
 
     async def look(self, *, launching: bool = False) -> Observation:
         """`launching`: targets are asked for only once green has all of its instances."""
@@ -60,19 +54,18 @@ class Looks:
         green = seen.groups.get(self._facts.green)
         # Fewer than it wants now is no fault: it may scale out, and new instances boot. Fewer than
         # it had is none either: it may scale in.
-        wanted = min(self._world.verified, green.desired) if green else self._world.verified
+        verified = self._world.now.verified
+        wanted = min(verified, green.desired) if green else verified
         instances = green.instances if green else ()
         heaviest = max((instance.weight for instance in instances), default=1)
         floor = max(0, wanted - self._facts.stack.health.may_lose * heaviest)
         verdict = health.still_healthy(green, self._facts.green_arns, floor)
+        bad_looks = self._world.looked(bad=isinstance(verdict, health.Unhealthy))
         if isinstance(verdict, health.Unhealthy):
-            self._bad += 1
             self._run.checklist.note(verdict.reason)
-            if green is None or self._bad >= self._facts.stack.health.reads:
+            if green is None or bad_looks >= self._facts.stack.health.reads:
                 tag = self._facts.version.tag
                 raise DeploymentUnhealthy(f"{tag} did not stay fit: {verdict.reason}")
-        else:
-            self._bad = 0
         return seen
 
     async def alarms_and_metrics(self, since: datetime) -> Inconclusive | None:

@@ -39,30 +39,29 @@ class Restoring:
         a detach that hung may take effect late. Raises DeploymentUnhealthy after the time limit, or
         where the group is gone.
         """
-        timeouts = self._run.timeouts
-        interval, deadline = timeouts.first_poll, workflow.time() + self._time_limit
-        asked, streak = False, 0
-        while True:
-            group, other = await self._look(name, beside, target_groups)
-            if not asked or not set(target_groups) <= set(group.target_groups):
-                await self._attach(name, target_groups)
-                asked, streak = True, 0
-                continue
-            if await self._grown_with(group, other):
-                streak = 0
-            elif health.healthy_units(group, target_groups) >= group.desired:
-                streak += 1
-                if streak >= self._stack.health.reads:
-                    return
-            else:
-                streak = 0
-            explained = health.explain(group, target_groups)
-            if workflow.time() > deadline:
-                raise DeploymentUnhealthy(f"{name} did not become healthy again: {explained}")
-            self._run.checklist.note(f"{name}: {explained}")
-            pause = timeouts.confirm if streak else interval
+        interval, asked, streak = self._run.timeouts.first_poll, False, 0
+        with self._run.timed(f"{name} back") as stopwatch:
+            while streak < self._stack.health.reads:
+                group, other = await self._look(name, beside, target_groups)
+                if not asked or not set(target_groups) <= set(group.target_groups):
+                    await self._attach(name, target_groups)
+                    asked, streak = True, 0
+                    continue
+                grows = await self._grown_with(group, other)
+                complete = health.healthy_units(group, target_groups) >= group.desired
+                streak = streak + 1 if complete and not grows else 0
+                explained = health.explain(group, target_groups)
+                if not streak and stopwatch.seconds > self._time_limit:
+                    raise DeploymentUnhealthy(f"{name} did not become healthy again: {explained}")
+                self._run.checklist.note(f"{name}: {explained}")
+                await self._pause(streak, interval)
+                interval = min(LONGEST_INTERVAL, interval * 1.5)
+
+    async def _pause(self, streak: int, interval: float) -> None:
+        if streak < self._stack.health.reads:
+            self._run.chain.checkpoint()
+            pause = self._run.timeouts.confirm if streak else interval
             await workflow.sleep(pause, summary="until blue is looked at again")
-            interval = min(LONGEST_INTERVAL, interval * 1.5)
 
     async def _look(
         self, name: str, beside: str | None, target_groups: tuple[str, ...]

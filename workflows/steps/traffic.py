@@ -7,7 +7,6 @@ from typing import Protocol
 from temporalio import workflow
 
 from workflows.checklist import sentence
-from workflows.operator import Stopwatch
 from workflows.run import Run
 from workflows.steps.compensations import GROUP
 from workflows.steps.hooks import Hooks
@@ -94,13 +93,13 @@ class Traffic:
     async def shift(self) -> None:
         """Green is looked at once more first: an approval may have taken days."""
         await self._watching.confirm_healthy()
-        if not self._facts.blue:
-            return
-        if self._facts.stack.watch.alarms:
-            # An alarm that rings before green has any traffic is not its fault, and a reason to
-            # change nothing now.
-            await self._looks.alarms_and_metrics(workflow.now())
-        await self._strategy.shift()
+        if self._facts.blue:
+            if self._facts.stack.watch.alarms:
+                # An alarm that rings before green has any traffic is not its fault, and a reason
+                # to change nothing now.
+                await self._looks.alarms_and_metrics(workflow.now())
+            await self._strategy.shift()
+        await self._hooks.ask("post_cutover")
 
     @sentence(DRAIN_AND_PARK, phase="draining", continued=True)
     async def drain(self) -> None:
@@ -113,34 +112,43 @@ class Traffic:
         await self.run.operator.gate()
 
     async def _until_drained(self, deployment: Deployment) -> None:
-        timeouts, stopwatch = self.run.timeouts, Stopwatch(self.run.operator)
-        interval, name = timeouts.first_poll, deployment.name
+        timeouts, name = self.run.timeouts, deployment.name
+        interval = timeouts.first_poll
         known = self._world.groups.get(name, deployment.group)
-        leaving = {instance.id for instance in known.instances}
-        while True:
-            world = await self._looks.serving()
-            blue = world.groups.get(name)
-            leaving |= {instance.id for instance in blue.instances} if blue else set()
-            verdict = traffic.judge_drain(
-                leaving, world.targets, waited=stopwatch.seconds, timeout=timeouts.drain
-            )
-            if isinstance(verdict, health.Unhealthy):
-                raise DeploymentUnhealthy(f"{name} does not drain: {verdict.reason}")
-            if isinstance(verdict, health.Healthy) and world.targets and not self._looks.bad:
-                break
-            words = verdict.reason if isinstance(verdict, health.NotYet) else "drained"
-            self.run.checklist.note(words)
-            await self.run.operator.wait(interval, summary=UNTIL_NEXT_LOOK)
-            interval = min(timeouts.poll_interval(timeouts.drain), interval * 1.5)
+        self._world.saw_leaving(instance.id for instance in known.instances)
+        with self.run.timed("drain") as stopwatch:
+            while True:
+                world = await self._looks.serving()
+                blue = world.groups.get(name)
+                self._world.saw_leaving(i.id for i in (blue.instances if blue else ()))
+                if self._drained(name, world, stopwatch.seconds):
+                    break
+                await self.run.operator.wait(interval, summary=UNTIL_NEXT_LOOK)
+                interval = min(timeouts.poll_interval(timeouts.drain), interval * 1.5)
         if blue and blue.desired > world.groups[self._facts.green].desired:
             # Blue grew while it drained: green takes over that load as well.
             await self._watching.confirm_healthy()
-        self._note_strangers(world, leaving)
+        self._note_strangers(world)
 
-    def _note_strangers(self, world: Observation, leaving: set[str]) -> None:
+    def _drained(self, name: str, world: Observation, waited: float) -> bool:
+        """Raises DeploymentUnhealthy where it takes longer than `timeouts.drain`."""
+        verdict = traffic.judge_drain(
+            self._world.now.leaving,
+            world.targets,
+            waited=waited,
+            timeout=self.run.timeouts.drain,
+        )
+        if isinstance(verdict, health.Unhealthy):
+            raise DeploymentUnhealthy(f"{name} does not drain: {verdict.reason}")
+        words = verdict.reason if isinstance(verdict, health.NotYet) else "drained"
+        self.run.checklist.note(words)
+        gone = isinstance(verdict, health.Healthy) and bool(world.targets)
+        return gone and not self._world.now.bad_looks
+
+    def _note_strangers(self, world: Observation) -> None:
         """Targets of somebody else in the same target groups serve too."""
         green = world.groups.get(self._facts.green)
-        ours = leaving | {instance.id for instance in green.instances} if green else leaving
+        ours = self._world.now.leaving | {i.id for i in (green.instances if green else ())}
         targets = {target for states in world.targets.values() for target in states}
         if strangers := sorted(targets - ours):
             named = ", ".join(strangers[:5])

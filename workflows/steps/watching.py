@@ -6,10 +6,9 @@ from datetime import datetime, timedelta
 
 from temporalio import workflow
 
+from workflows.chain import Stopwatch
 from workflows.checklist import sentence
-from workflows.operator import Stopwatch
 from workflows.run import Run
-from workflows.steps.hooks import Hooks
 from workflows.steps.looks import Looks
 from workflows.world import World
 
@@ -26,12 +25,11 @@ UNTIL_NEXT_LOOK = "until the next look"
 
 
 class Watching:
-    def __init__(self, run: Run, facts: Facts, world: World, looks: Looks, hooks: Hooks) -> None:
+    def __init__(self, run: Run, facts: Facts, world: World, looks: Looks) -> None:
         self.run = run
         self._facts = facts
         self._world = world
         self._looks = looks
-        self._hooks = hooks
 
     @sentence("Wait until every instance is healthy", phase="waiting_healthy", continued=True)
     async def until_healthy(self) -> None:
@@ -45,20 +43,22 @@ class Watching:
     @sentence("Shift the traffic, and watch it", phase="watching")
     async def soak(self) -> None:
         """For the stack's soak time; then for as long as blue is to be kept at full size."""
-        await self._hooks.ask("post_cutover")
-        await self.watch_for(self.run.timeouts.soak)
+        await self.watch_for("soak", self.run.timeouts.soak)
         if self._facts.blue and self.run.timeouts.hot:
             await self._keep_hot(self._facts.blue.name)
 
-    async def watch_for(self, seconds: float) -> None:
+    async def watch_for(self, name: str, seconds: float) -> None:
         """
+        `name` tells this wait from the others of the run.
+
         Raises DeploymentUnhealthy: for green's health after several bad looks in a row, for alarms
         and metrics at once. Where the metrics decide nothing, a person is asked by a pause.
         """
-        since, stopwatch = workflow.now(), Stopwatch(self.run.operator)
         verdict = None
-        while (left := seconds - stopwatch.seconds) > 0 and not self.run.operator.park_now:
-            verdict = await self._look_after(min(left, self._interval(seconds)), since)
+        with self.run.timed(name) as stopwatch:
+            while (left := seconds - stopwatch.seconds) > 0 and not self.run.operator.park_now:
+                pause = min(left, self._interval(seconds))
+                verdict = await self._look_after(pause, stopwatch.started)
         # The few requests of a first deployment, before it has users, decide nothing.
         if verdict and self._facts.blue:
             if self._facts.stack.watch.when_inconclusive == "ask":
@@ -70,22 +70,18 @@ class Watching:
     async def _keep_hot(self, blue: str) -> None:
         """Blue stays at full size for `timeouts.hot`. Operators may extend that, or end it."""
         operator, hot = self.run.operator, self.run.timeouts.hot
-        started, since = workflow.time(), workflow.now()
-        operator.keeps_hot = True
-        try:
+        with self.run.timed("hot") as stopwatch, operator.keeping_hot():
             while not operator.park_now:
-                left = started + hot * (1 + operator.extended) - workflow.time()
+                until = stopwatch.started + timedelta(seconds=hot * (1 + operator.extended))
+                left = (until - workflow.now()).total_seconds()
                 if left <= 0:
                     break
-                until = workflow.now() + timedelta(seconds=left)
                 self.run.checklist.note(
                     f"{blue} stays as large as it is until {until:%Y-%m-%d %H:%M:%S} UTC: "
                     "`ovenbird extend`, or `park-now`"
                 )
-                await self._look_after(min(left, self._interval(hot)), since)
+                await self._look_after(min(left, self._interval(hot)), stopwatch.started)
                 await operator.gate()
-        finally:
-            operator.keeps_hot = False
 
     async def _look_after(self, seconds: float, since: datetime) -> Inconclusive | None:
         operator = self.run.operator
@@ -98,7 +94,7 @@ class Watching:
     def _interval(self, wait: float) -> float:
         """Seconds until the next look of a wait that is so long as a whole."""
         timeouts = self.run.timeouts
-        return timeouts.confirm if self._looks.bad else timeouts.poll_interval(wait)
+        return timeouts.confirm if self._world.now.bad_looks else timeouts.poll_interval(wait)
 
     async def _until_healthy(self, first_poll: float, reads: int) -> None:
         """
@@ -107,29 +103,29 @@ class Watching:
         Raises DeploymentUnhealthy with AWS's own words.
         """
         facts, timeouts = self._facts, self.run.timeouts
-        seen, interval = Seen(found=facts.green in self._world.groups), first_poll
-        stopwatch = Stopwatch(self.run.operator)
-        while True:
-            if interval:
-                await self.run.operator.wait(interval, summary=UNTIL_NEXT_LOOK)
-            world = await self._looks.look(launching=True)
-            green = world.groups.get(facts.green)
-            if green:
-                seen = seen.with_read(green, facts.green_arns)
-            verdict = self._judge(green, seen, stopwatch, reads)
-            if green and await self._follow_blue(green):
-                seen = Seen(instances=seen.instances, lost=seen.lost, found=True)
-                interval = timeouts.first_poll
-                # The instances that were launched just now have the whole time to become healthy.
-                stopwatch.restart()
-            elif isinstance(verdict, Healthy):
-                self._found_healthy(green)
-                return
-            else:
-                self.run.checklist.note(verdict.reason)
-                longest = timeouts.poll_interval(timeouts.healthy)
-                growing = min(longest, max(interval, 0.1) * 1.5)
-                interval = timeouts.confirm if seen.streak else growing
+        seen = self._world.now.launching or Seen(found=facts.green in self._world.groups)
+        interval = first_poll
+        with self.run.timed("healthy") as stopwatch:
+            while True:
+                if interval:
+                    await self.run.operator.wait(interval, summary=UNTIL_NEXT_LOOK)
+                green = (await self._looks.look(launching=True)).groups.get(facts.green)
+                seen = seen.with_read(green, facts.green_arns) if green else seen
+                self._world.saw_launching(seen)
+                verdict = self._judge(green, seen, stopwatch, reads)
+                if green and await self._follow_blue(green):
+                    seen = Seen(instances=seen.instances, lost=seen.lost, found=True)
+                    interval = timeouts.first_poll
+                    # What was launched just now has the whole time to become healthy.
+                    stopwatch.restart()
+                elif isinstance(verdict, Healthy):
+                    self._found_healthy(green)
+                    return
+                else:
+                    self.run.checklist.note(verdict.reason)
+                    longest = timeouts.poll_interval(timeouts.healthy)
+                    growing = min(longest, max(interval, 0.1) * 1.5)
+                    interval = timeouts.confirm if seen.streak else growing
 
     def _judge(
         self, green: Group | None, seen: Seen, stopwatch: Stopwatch, reads: int
@@ -150,6 +146,7 @@ class Watching:
 
     def _found_healthy(self, green: Group | None) -> None:
         self._world.found_healthy(green.desired if green else 0)
+        self._world.saw_launching(None)
         explained = health.explain(green, self._facts.green_arns) if green else ""
         self.run.checklist.note(explained)
 

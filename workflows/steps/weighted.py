@@ -58,7 +58,9 @@ class Weighted:
         live, idle = self._routing.live, self._routing.idle
         self._way_back.register(UndoShift(rules=self._routing.rules, live=live, idle=idle))
         steps = self._facts.stack.load_balancer.steps if self._gradually else (100,)
-        for percent in steps:
+        # A run that was continued as new goes on with the step that it had reached.
+        reached = self._world.now.green_percent
+        for percent in (step for step in steps if step >= reached):
             weights = SetWeights(
                 region=self._facts.region,
                 rules=self._routing.rules,
@@ -70,18 +72,18 @@ class Weighted:
             tag = self._facts.version.tag
             self._run.checklist.note(f"{percent} % of the traffic goes to {tag}")
             if percent < 100:
-                await self._watching.watch_for(self._run.timeouts.step)
+                await self._watching.watch_for(f"{percent} %", self._run.timeouts.step)
 
     async def leave(self) -> None:
         """A client that sticks to blue's target group would get 503 once nobody is in it."""
-        sticky, shifted_at = self._routing.sticky, self._world.shifted_at
+        sticky, shifted_at = self._routing.sticky, self._world.now.shifted_at
         if sticky and shifted_at:
-            since = (workflow.now() - shifted_at).total_seconds()
             note = f"clients stay with blue's target group for {sticky:.0f} s"
             self._run.checklist.note(note)
-            await self._watching.watch_for(sticky - since)
+            left = sticky - (workflow.now() - shifted_at).total_seconds()
+            await self._watching.watch_for("stickiness", left)
         await self._leaving.detach_blue()
 
     def shares(self) -> dict[str, int]:
-        percent = self._world.green_percent
+        percent = self._world.now.green_percent
         return {"blue": 100 - percent, "green": percent} if percent < 100 else {"green": 100}

@@ -1,0 +1,100 @@
+"""What a run carries over when it continues as new: its next run goes on where it stopped."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from domain.config import Timeouts
+from domain.facts import Facts
+from domain.health import Seen
+from domain.images import BakeIdentity
+from domain.models import Group, Image, Message, Model
+from domain.status import Approval, BakeLink, Bullet, Pause, Phase, Resource
+from domain.undo import AnyUndo
+
+
+class Found(Model):
+    """The image of the tag, and all images of the application that were there before."""
+
+    image: Image
+    images: tuple[Image, ...]
+
+
+class Wait(Model):
+    """When it was started (seconds since 1970), and how long the run had been paused by then."""
+
+    started: float
+    paused: float
+
+
+class OperatorState(Model):
+    """What the operators have said. `seconds_paused` is of the whole chain of runs."""
+
+    paused: Pause | None = None
+    approval: Approval | None = None
+    aborted: Message | None = None
+    last: Message | None = None
+    requester: str = ""
+    extended: int = 0
+    park_now: Message | None = None
+    no_way_back: str = ""
+    seconds_paused: float = 0.0
+    notes: tuple[str, ...] = ()
+
+
+class Touched(Model):
+    """When a call that makes the resource was made last."""
+
+    kind: str
+    name: str
+    at: datetime
+
+
+class RunState(Model):
+    """`done` are the methods that ended, by name, with what later ones need of them."""
+
+    phase: Phase
+    subject: dict[str, str]
+    timeouts: Timeouts
+    bullets: tuple[Bullet, ...]
+    ledger: tuple[Resource, ...]
+    operator: OperatorState
+    bake: BakeLink | None = None
+    touched: tuple[Touched, ...] = ()
+    waits: dict[str, Wait] = {}
+    done: dict[str, Found | Image | None] = {}
+
+
+class WorldState(Model):
+    """
+    `verified` is how large green was when all of it was healthy. `bad_looks` counts the looks in
+    a row that found it unfit. `launching` is what the looks at a green that boots have shown;
+    `leaving` are the ids of all instances of blue that were seen while it drained.
+    """
+
+    groups: dict[str, Group] = {}
+    verified: int = 0
+    green_percent: int = 0
+    shifted_at: datetime | None = None
+    bad_looks: int = 0
+    launching: Seen | None = None
+    leaving: frozenset[str] = frozenset()
+
+
+class WayBackState(Model):
+    """`reason` is why the way back was taken, None where it was not. `left` could not be undone."""
+
+    undo: tuple[AnyUndo, ...] = ()
+    reason: str | None = None
+    left: tuple[AnyUndo, ...] = ()
+
+
+class Continued(Model):
+    """`identity` is that of a release's bake; `image` is the one that a rollback launches again."""
+
+    facts: Facts
+    run: RunState
+    world: WorldState
+    way_back: WayBackState
+    identity: BakeIdentity | None = None
+    image: Image | None = None

@@ -1,0 +1,80 @@
+"""Continue a run as new before its history becomes too long, with the state of its way back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from temporalio import workflow
+
+from workflows.run import Run
+
+with workflow.unsafe.imports_passed_through():
+    from domain.continued import Continued, RunState, WayBackState, WorldState
+    from domain.facts import Facts
+    from domain.images import BakeIdentity
+    from domain.models import Image
+
+
+def restored(run: Run, values: tuple[Any, ...]) -> Continued | None:
+    """
+    What the run before carried over, once `run` has it; None in the first run of a chain.
+
+    Temporal itself says that a run was continued: no message and no input of a person can. A run
+    of a cron schedule or of a retry policy has a run before it too, and the input of that one.
+    """
+    me = workflow.info()
+    if not me.continued_run_id or me.cron_schedule or me.retry_policy:
+        return None
+    state = Continued.model_validate(values[1])
+    _restore(run, state.run)
+    return state
+
+
+def begun(
+    run: Run, facts: Facts, identity: BakeIdentity | None = None, image: Image | None = None
+) -> Continued:
+    """The state of a run that has made nothing yet."""
+    blue = {facts.blue.name: facts.blue.group} if facts.blue else {}
+    return Continued(
+        facts=facts,
+        run=run_state(run),
+        world=WorldState(groups=blue, green_percent=0 if facts.blue else 100),
+        way_back=WayBackState(),
+        identity=identity,
+        image=image,
+    )
+
+
+def continue_when_long(run: Run, request: Any, state: Callable[[], Continued]) -> None:
+    """`request` is the input of the first run; `state` is asked for when the time has come."""
+
+    def continue_as_new() -> None:
+        workflow.continue_as_new(args=[request, state().model_dump(mode="json")])
+
+    run.chain.continues_with(continue_as_new)
+
+
+def run_state(run: Run) -> RunState:
+    return RunState(
+        phase=run.phase,
+        subject=run.subject,
+        timeouts=run.timeouts,
+        bullets=run.checklist.bullets,
+        ledger=run.ledger.entries,
+        touched=run.ledger.touched,
+        operator=run.operator.state(),
+        bake=run.bake,
+        waits=run.chain.waits,
+        done=run.chain.done,
+    )
+
+
+def _restore(run: Run, state: RunState) -> None:
+    run.phase, run.timeouts = state.phase, state.timeouts
+    run.subject, run.bake = state.subject, state.bake
+    run.chain.restore(state.waits, state.done)
+    run.checklist.restore(state.bullets)
+    run.ledger.restore(state.ledger, state.touched)
+    run.operator.restore(state.operator)
+    run.show()

@@ -11,7 +11,8 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import BakeAbandoned, BakeFailed, NotReady
-from domain.models import BakeRequest, Image, Model
+from domain.models import Image, Model
+from domain.requests import BakeRequest
 
 WORKFLOW = "BakeWorkflow"
 ABANDONED = "Abandoned"

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from temporalio import activity
 
 from activities.aws import Aws, sentence, translated
-from domain.config import WarmPool
+from domain.group_settings import WarmPool
 from domain.models import Model
 from domain.sections import Mixed
 

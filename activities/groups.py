@@ -13,8 +13,8 @@ from activities.classic import detach
 from activities.fleets import mixed_policy
 from activities.templates import VERSION
 from domain import names
-from domain.config import LifecycleHook, ScalingPolicy
 from domain.errors import Conflict, NotReady
+from domain.group_settings import LifecycleHook, ScalingPolicy
 from domain.models import Deployment, Group, Instance, Model, State
 from domain.sections import Mixed
 

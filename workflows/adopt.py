@@ -16,7 +16,8 @@ with workflow.unsafe.imports_passed_through():
     from domain import names
     from domain.errors import REFUSED
     from domain.live import refuse_to_adopt
-    from domain.models import Adopted, AdoptRequest, State
+    from domain.models import Adopted, State
+    from domain.requests import AdoptRequest
     from domain.status import Status
 
 

@@ -20,8 +20,9 @@ with workflow.unsafe.imports_passed_through():
     from activities.packer import SIGNAL
     from domain.errors import REFUSED, InvalidRequest
     from domain.images import made
-    from domain.models import BakeRequest, Image, Message
+    from domain.models import Image
     from domain.packer import Stage
+    from domain.requests import BakeRequest, Message
     from domain.status import Status
 
 

@@ -17,7 +17,8 @@ with workflow.unsafe.imports_passed_through():
     from domain.config import Stack
     from domain.errors import REFUSED, InvalidRequest
     from domain.images import BakeIdentity, reusable
-    from domain.models import Baked, BakeRequest, Image, ImageRequest, State
+    from domain.models import Baked, Image, State
+    from domain.requests import BakeRequest, ImageRequest
     from domain.status import BakeLink, Status
 
 

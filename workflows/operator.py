@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError
 with workflow.unsafe.imports_passed_through():
     from domain.calendar import moment_of
     from domain.errors import Aborted
-    from domain.models import Message
+    from domain.requests import Message
     from domain.status import Approval, Pause
 
 

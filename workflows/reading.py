@@ -21,7 +21,8 @@ with workflow.unsafe.imports_passed_through():
     from domain.images import newest_of_each, reusable
     from domain.live import refuse_what_serves
     from domain.manifest import Diff
-    from domain.models import Candidate, Deployment, DiffRequest, Plan, ReleaseRequest, StackRequest
+    from domain.models import Candidate, Deployment, Plan
+    from domain.requests import DiffRequest, ReleaseRequest, StackRequest
     from domain.retention import to_prune
     from domain.rollback import candidates
 

@@ -20,7 +20,8 @@ from workflows.steps.pruning import PruningSteps
 with workflow.unsafe.imports_passed_through():
     from domain.errors import REFUSED, InvalidRequest
     from domain.live import refuse_what_serves
-    from domain.models import Released, ReleaseRequest
+    from domain.models import Released
+    from domain.requests import ReleaseRequest
     from domain.status import Status
 
 

@@ -18,7 +18,8 @@ from workflows.steps.waking import WakingSteps
 
 with workflow.unsafe.imports_passed_through():
     from domain.errors import REFUSED
-    from domain.models import Released, RollbackRequest
+    from domain.models import Released
+    from domain.requests import RollbackRequest
     from domain.status import Status
 
 

@@ -22,7 +22,8 @@ from workflows.steps.sweeping import SweepSteps
 with workflow.unsafe.imports_passed_through():
     from activities.configuration import Configuration
     from domain.errors import DIRTY, REFUSED, OvenbirdError
-    from domain.models import StackRequest, SweepRequest, Swept
+    from domain.models import Swept
+    from domain.requests import StackRequest, SweepRequest
     from domain.status import Status
 
 

@@ -14,7 +14,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.balancers import Balancers, Observe
     from activities.images import FindImages, Images
     from domain.images import BakeIdentity, reusable
-    from domain.models import BakeRequest, Image, Observation
+    from domain.models import Image, Observation
+    from domain.requests import BakeRequest
     from domain.status import BakeLink
 
 

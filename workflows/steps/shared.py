@@ -13,7 +13,8 @@ with workflow.unsafe.imports_passed_through():
     from domain.config import Stack, Timeouts
     from domain.errors import BakeAbandoned, BakeFailed
     from domain.images import BakeIdentity
-    from domain.models import BakeRequest, Image
+    from domain.models import Image
+    from domain.requests import BakeRequest
 
 
 class SharedBakeSteps(Steps):

@@ -1,4 +1,4 @@
-"""What a stack asks of others at certain moments: an HTTP call that is signed, or a command on an instance of green."""
+"""Calls a stack's hooks: a signed HTTP call, or a command on an instance of green."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from domain.config import Hook
 from domain.errors import HookRefused, NotReady
 from domain.models import Model
 
-# Of one try; the hook's own timeout bounds all of them.
+# Seconds for one try. The hook's own timeout bounds all tries together.
 TRY = 10.0
 SHOWN = 300
 ACCEPTED, TOO_EARLY, TOO_MANY = 202, 425, 429
@@ -26,7 +26,11 @@ _WAITING = ("Pending", "InProgress", "Delayed", "Cancelling")
 
 
 class RunHook(Model):
-    """`delivery` is the same for all tries of one hook: whoever is called can tell a repetition. `about` is what it is told."""
+    """
+    `delivery` is the same for all tries of one hook, so that the callee can detect repetitions.
+
+    `about` is added to the body of the call.
+    """
 
     region: str
     hook: Hook
@@ -43,9 +47,10 @@ class Hooks:
     @translated
     def run_hook(self, request: RunHook) -> str:
         """
-        What it said. Raises HookRefused where it says no, NotReady while it has not made up its mind, or cannot be reached.
+        The hook's answer. Raises HookRefused where it refuses.
 
-        A retried look: Temporal's policy bounds it by the hook's timeout.
+        Raises NotReady while it has not decided or cannot be reached. Temporal's retry policy polls
+        it until the hook's timeout.
         """
         return self._call(request) if request.hook.url else self._command(request)
 
@@ -65,7 +70,7 @@ class Hooks:
             )
         assert hook.url
         try:
-            # The scheme is the configuration's, which takes http and https alone.
+            # The configuration accepts http and https only.
             with _OPENER.open(
                 urllib.request.Request(hook.url, body, headers, method="POST"), timeout=TRY
             ) as answer:
@@ -131,7 +136,7 @@ class Hooks:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A signed request goes where the configuration says, and nowhere else."""
+    """A signed request is sent to the configured URL only."""
 
     def redirect_request(self, *words: Any) -> None:  # noqa: ARG002 (urllib's own signature)
         return None

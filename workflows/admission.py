@@ -18,7 +18,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.balancers import Balancers, FindTargetGroups
     from activities.checks import Check
     from activities.configuration import Configuration
-    from activities.groups import Groups, OfStack
+    from activities.group_requests import OfStack
+    from activities.groups import Groups
     from activities.images import FindImages, Images, ResolveBaseImage
     from activities.preflight import Preflight, PreflightOf
     from activities.provisioning import Identify, Provisioning

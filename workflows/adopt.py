@@ -12,7 +12,8 @@ from workflows.operator import OperatorHandlers
 from workflows.steps.base import FAILURES, describe, handlers_finished
 
 with workflow.unsafe.imports_passed_through():
-    from activities.groups import GroupRef, Groups, MarkGroups
+    from activities.group_requests import GroupRef, MarkGroups
+    from activities.groups import Groups
     from domain import names
     from domain.errors import REFUSED
     from domain.live import refuse_to_adopt

@@ -9,7 +9,8 @@ from workflows.steps.releasing import ReleasingSteps
 
 with workflow.unsafe.imports_passed_through():
     from activities.balancers import Balancers, Membership
-    from activities.groups import Groups, PutPolicies
+    from activities.group_requests import PutPolicies
+    from activities.groups import Groups
     from domain import names
 
 

@@ -8,15 +8,8 @@ from workflows.policies import poll_certainly
 from workflows.steps.releasing import ReleasingSteps
 
 with workflow.unsafe.imports_passed_through():
-    from activities.groups import (
-        REBALANCE,
-        EnsureGroup,
-        Groups,
-        Pin,
-        PutPolicies,
-        RemoveGroup,
-        Unpin,
-    )
+    from activities.group_requests import EnsureGroup, Pin, PutPolicies, RemoveGroup, Unpin
+    from activities.groups import REBALANCE, Groups
     from activities.templates import EnsureTemplate, TemplateRef, Templates
     from domain import capacity, names
     from domain.models import Image

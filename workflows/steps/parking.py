@@ -14,7 +14,8 @@ from workflows.steps.restoring import SLOWEST_LOOK
 with workflow.unsafe.imports_passed_through():
     from activities.delivery import Delivery, ProtectImage
     from activities.fleets import DeleteWarmPool, Distribute, Fleets, PutWarmPool
-    from activities.groups import Groups, GroupsRef, MarkGroups, OfStack, Resize, Unprotect
+    from activities.group_requests import GroupsRef, MarkGroups, OfStack, Resize, Unprotect
+    from activities.groups import Groups
     from activities.schedules import MoveSchedule, Schedules
     from domain import capacity, names
     from domain.models import State

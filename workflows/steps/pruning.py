@@ -12,7 +12,8 @@ from workflows.steps.making import CONFIGURATION, GROUP, TEMPLATE
 from workflows.steps.parking import ParkingSteps
 
 with workflow.unsafe.imports_passed_through():
-    from activities.groups import GroupRef, Groups
+    from activities.group_requests import GroupRef
+    from activities.groups import Groups
     from activities.images import FindImages, FindUsers, ImageRef, Images
     from activities.templates import TemplateRef, Templates
     from domain.models import Deployment, Image, State

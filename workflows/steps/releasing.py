@@ -20,7 +20,8 @@ from workflows.steps.traffic import Attach, Strategy, Weighted
 
 with workflow.unsafe.imports_passed_through():
     from activities.balancers import Balancers, Observe
-    from activities.groups import Groups, Resize
+    from activities.group_requests import Resize
+    from activities.groups import Groups
     from activities.hooks import Hooks, RunHook
     from domain import capacity, health, names, traffic
     from domain.calendar import opens_at

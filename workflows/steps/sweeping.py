@@ -16,7 +16,8 @@ from workflows.steps.restoring import RestoringSteps
 with workflow.unsafe.imports_passed_through():
     from activities.builders import Builders, OfRelease
     from activities.fleets import DeleteWarmPool, Fleets
-    from activities.groups import GroupRef, Groups, MarkGroups, RemoveGroup, Unpin
+    from activities.group_requests import GroupRef, MarkGroups, RemoveGroup, Unpin
+    from activities.groups import Groups
     from activities.inventory import Inventories, TakeInventory, WhichRun
     from activities.rules import FindRules, Rules, SetWeights
     from activities.templates import TemplateRef, Templates

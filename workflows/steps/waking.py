@@ -12,7 +12,8 @@ from workflows.steps.releasing import Admitted
 
 with workflow.unsafe.imports_passed_through():
     from activities.fleets import Distribute, Fleets
-    from activities.groups import REBALANCE, GroupRef, Groups, GroupsRef, MarkGroups, Pin, Resize
+    from activities.group_requests import GroupRef, GroupsRef, MarkGroups, Pin, Resize
+    from activities.groups import REBALANCE, Groups
     from domain import capacity, names
     from domain.models import Deployment, Image
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from botocore.exceptions import ClientError
 from temporalio import activity
@@ -61,22 +62,13 @@ class Balancers:
 
         Raises InvalidRequest, which names the ones that do not exist or have no listener.
         """
-        elb = self._aws.elbv2(request.region)
         others, classics = split(request.names)
         arns = [name for name in others if name.startswith("arn:")]
         plain = [name for name in others if name not in arns]
-        found = []
-        for names, kind in ((arns, "TargetGroupArns"), (plain, "Names")):
-            if names:
-                try:
-                    found += elb.describe_target_groups(**{kind: names})["TargetGroups"]  # type: ignore[arg-type]
-                except ClientError as error:
-                    if code(error) in ("TargetGroupNotFound", "ValidationError"):
-                        raise InvalidRequest(
-                            f"not all target groups of the stack exist in {request.region}: "
-                            f"{', '.join(names)} ({sentence(error)})"
-                        ) from None
-                    raise
+        found = [
+            *self._described(request.region, "TargetGroupArns", arns),
+            *self._described(request.region, "Names", plain),
+        ]
         if idle := [
             group["TargetGroupName"] for group in found if not group.get("LoadBalancerArns")
         ]:
@@ -99,6 +91,21 @@ class Balancers:
                 balancer.arn: balancer for balancer in self._classic.find(request.region, classics)
             }
         return [groups[name] for name in request.names]
+
+    def _described(self, region: str, key: str, wanted: list[str]) -> list[Any]:
+        """As AWS describes them. `key` is the name of DescribeTargetGroups' parameter."""
+        if not wanted:
+            return []
+        parameters: Any = {key: wanted}
+        try:
+            return self._aws.elbv2(region).describe_target_groups(**parameters)["TargetGroups"]
+        except ClientError as error:
+            if code(error) not in ("TargetGroupNotFound", "ValidationError"):
+                raise
+            raise InvalidRequest(
+                f"not all target groups of the stack exist in {region}: "
+                f"{', '.join(wanted)} ({sentence(error)})"
+            ) from None
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated

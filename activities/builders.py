@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +13,6 @@ from domain import names
 from domain.errors import BakeFailed, NoCapacity, NotReady
 from domain.models import Model
 
-SSH = 22
 _GOING = ("shutting-down", "terminated")
 
 
@@ -73,7 +71,7 @@ class Builders:
         """
         The group's id. It has no ingress rule.
 
-        SSM needs none. For Packer `admission.admit` adds the worker's address when Packer runs.
+        SSM needs none. For Packer `ssh_access.admit` adds the worker's address when Packer runs.
         """
         if known := self._security_groups(request.region, "group-name", request.name, request.vpc):
             return known[0]
@@ -232,25 +230,6 @@ class Builders:
         """By its name. AWS reports no error where it does not exist."""
         self._aws.ec2(request.region).delete_key_pair(KeyName=request.id)
 
-    def admit(self, region: str, group: str, addresses: Collection[str]) -> None:
-        """SSH from these addresses, and from nobody else: what another worker admitted for itself goes."""
-        ec2 = self._aws.ec2(region)
-        known = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["IpPermissions"]
-        wanted = _ssh_from(addresses)
-        if _admitted(known) == _admitted([wanted]):
-            return
-        if known:
-            try:
-                ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=known)
-            except ClientError as error:
-                if code(error) != "InvalidPermission.NotFound":
-                    raise
-        try:
-            ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[wanted])
-        except ClientError as error:
-            if code(error) != "InvalidPermission.Duplicate":
-                raise
-
     def _state(self, request: BuilderRef) -> str:
         reservations = self._aws.ec2(request.region).describe_instances(InstanceIds=[request.id])[
             "Reservations"
@@ -265,35 +244,3 @@ class Builders:
         )
         found = self._aws.ec2(region).describe_security_groups(Filters=filters)["SecurityGroups"]
         return [group["GroupId"] for group in found]
-
-
-def _ssh_from(addresses: Collection[str]) -> Any:
-    permission: Any = {
-        "IpProtocol": "tcp",
-        "FromPort": SSH,
-        "ToPort": SSH,
-        "IpRanges": [],
-        "Ipv6Ranges": [],
-    }
-    for address in sorted(addresses):
-        if ":" in address:
-            permission["Ipv6Ranges"].append(
-                {"CidrIpv6": f"{address}/128", "Description": "Ovenbird's worker"}
-            )
-        else:
-            permission["IpRanges"].append(
-                {"CidrIp": f"{address}/32", "Description": "Ovenbird's worker"}
-            )
-    return permission
-
-
-def _admitted(permissions: Iterable[Any]) -> set[tuple[Any, Any, str]]:
-    return {
-        (
-            permission.get("FromPort"),
-            permission.get("ToPort"),
-            str(entry.get("CidrIp") or entry.get("CidrIpv6")),
-        )
-        for permission in permissions
-        for entry in [*permission.get("IpRanges", []), *permission.get("Ipv6Ranges", [])]
-    }

@@ -30,7 +30,7 @@ class Checks:
     def __init__(self, aws: Aws, source: Source) -> None:
         self._aws, self._source = aws, source
         self._images, self._balancers = Images(aws), Balancers(aws)
-        self._delivery = Delivery(aws, self._images)
+        self._delivery = Delivery(aws)
 
     @activity.defn(no_thread_cancel_exception=True)
     def check_stack(self, stack: Stack) -> list[Check]:

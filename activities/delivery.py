@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from temporalio import activity
 
 from activities.aws import Aws, code, tag_list, translated
-from activities.images import FAILED, Images
+from activities.named_images import FAILED, NamedImages
 from domain import names
 from domain.errors import InvalidRequest, NotReady
 from domain.models import Image, Model
@@ -57,8 +57,8 @@ class CheckSharing(Model):
 
 
 class Delivery:
-    def __init__(self, aws: Aws, images: Images) -> None:
-        self._aws, self._images = aws, images
+    def __init__(self, aws: Aws) -> None:
+        self._aws, self._named = aws, NamedImages(aws)
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
@@ -126,12 +126,12 @@ class Delivery:
 
         Raises Conflict where another image has the name.
         """
-        known = self._images.named(request.region, request.name)
+        known = self._named.named(request.region, request.name)
         if known:
-            adopted = self._images.adopt(known, request.name, request.tags)
+            adopted = self._named.adopt(known, request.name, request.tags)
             if known.get("State") not in FAILED:
                 return adopted
-            self._images.deregister(request.region, adopted)
+            self._named.deregister(request.region, adopted)
         more: Any = {"Encrypted": True, "KmsKeyId": request.kms_key} if request.kms_key else {}
         try:
             made = self._aws.ec2(request.region).copy_image(

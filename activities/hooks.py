@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from temporalio import activity
 
 from activities.aws import Aws, code, translated
-from activities.source import fetch_credential
+from activities.credentials import fetch_credential
 from domain.config import Hook
 from domain.errors import HookRefused, NotReady
 from domain.models import Model
@@ -88,7 +88,11 @@ class Hooks:
         return words
 
     def _command(self, request: RunHook) -> str:
-        """On the first of the instances, found again by its comment after a lost reply."""
+        """
+        Runs on the first instance. The command is found again by its comment.
+
+        https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_SendCommand.html
+        """
         hook, ssm = request.hook, self._aws.ssm(request.region)
         if not request.instances:
             raise NotReady(f"the hook {hook.name} has no instance to run on")
@@ -100,37 +104,47 @@ class Hooks:
             if command.get("Comment") == comment
         ]
         if not sent:
-            try:
-                ssm.send_command(
-                    InstanceIds=[instance],
-                    DocumentName="AWS-RunShellScript",
-                    Comment=comment,
-                    Parameters={
-                        "commands": [str(hook.command)],
-                        "executionTimeout": [str(max(1, int(hook.timeout)))],
-                    },
-                )
-            except ClientError as error:
-                if code(error) == "InvalidInstanceId":
-                    raise NotReady(
-                        f"the SSM agent of {instance} does not answer: its profile must allow SSM for the hook {hook.name}"
-                    ) from None
-                raise
+            self._send(request, instance, comment)
             raise NotReady(f"the hook {hook.name} has begun on {instance}")
+        return self._outcome(request, instance, sent[0])
+
+    def _send(self, request: RunHook, instance: str, comment: str) -> None:
+        hook = request.hook
         try:
-            found = ssm.get_command_invocation(CommandId=sent[0], InstanceId=instance)
+            self._aws.ssm(request.region).send_command(
+                InstanceIds=[instance],
+                DocumentName="AWS-RunShellScript",
+                Comment=comment,
+                Parameters={
+                    "commands": [str(hook.command)],
+                    "executionTimeout": [str(max(1, int(hook.timeout)))],
+                },
+            )
+        except ClientError as error:
+            if code(error) != "InvalidInstanceId":
+                raise
+            raise NotReady(
+                f"the SSM agent of {instance} does not answer: "
+                f"its profile must allow SSM for the hook {hook.name}"
+            ) from None
+
+    def _outcome(self, request: RunHook, instance: str, command: str) -> str:
+        """What the command printed. Raises NotReady until it ends, HookRefused where it failed."""
+        hook, ssm = request.hook, self._aws.ssm(request.region)
+        try:
+            found = ssm.get_command_invocation(CommandId=command, InstanceId=instance)
         except ClientError as error:
             if code(error) == "InvocationDoesNotExist":
                 raise NotReady(f"the hook {hook.name} has not reached {instance} yet") from None
             raise
         if found["Status"] in _WAITING:
             raise NotReady(f"the hook {hook.name} is running on {instance}")
-        words = (
-            found.get("StandardOutputContent") or found.get("StandardErrorContent") or ""
-        ).strip()[-SHOWN:]
+        printed = found.get("StandardOutputContent") or found.get("StandardErrorContent") or ""
+        words = printed.strip()[-SHOWN:]
         if found["Status"] != "Success":
             raise HookRefused(
-                f"the hook {hook.name} says no on {instance} ({found['Status']}, exit code {found.get('ResponseCode')}): {words}"
+                f"the hook {hook.name} says no on {instance} "
+                f"({found['Status']}, exit code {found.get('ResponseCode')}): {words}"
             )
         return words
 

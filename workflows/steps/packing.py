@@ -11,7 +11,8 @@ from workflows.policies import foreign_process, poll_certainly
 
 with workflow.unsafe.imports_passed_through():
     from activities.builders import BuilderRef, Builders
-    from activities.packer import Packer, PackerBuild
+    from activities.packer import Packer
+    from activities.packer_files import PackerBuild
     from activities.provisioning import made_of
     from domain import names
     from domain.packer import Stage

@@ -157,7 +157,7 @@ def translated(function: Callable[P, R]) -> Callable[P, R]:
                 "the worker has no AWS credentials: give it an instance profile or AWS_PROFILE"
             ) from None
         except ParamValidationError as error:
-            raise AwsRefused(f"AWS was not even asked: {error}") from None
+            raise AwsRefused(f"the call is invalid and was not sent to AWS: {error}") from None
         except BotoCoreError as error:
             raise TransientError(f"AWS did not answer: {error}") from None
 

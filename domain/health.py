@@ -1,4 +1,4 @@
-"""Is green fit to serve? Facts in, verdict out."""
+"""Is green healthy enough to serve?"""
 
 from __future__ import annotations
 

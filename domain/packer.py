@@ -14,7 +14,7 @@ from domain.errors import BakeFailed, NoCapacity, TransientError
 TAIL = 15
 # Packer tries once. After one of these errors another run may succeed, once the resources of this
 # run are cleared: network errors, AWS server errors, and the errors that follow a lost reply.
-PASSING = (
+TRANSIENT = (
     "RequestError",
     "send request failed",
     "connection reset",
@@ -163,7 +163,7 @@ def ended(build: Build, code: int, region: str, log: str = "") -> str:
         raise BakeFailed(f"Packer ended well, and named no image in {region};{more}")
     if "InsufficientInstanceCapacity" in words:
         raise NoCapacity(f"AWS has no capacity for the builder in this subnet:\n{words}")
-    if any(sign.lower() in words.lower() for sign in PASSING):
+    if any(sign.lower() in words.lower() for sign in TRANSIENT):
         raise TransientError(f"Packer will be run again:\n{words}")
     raise BakeFailed(f"Packer ended with exit code {code}:\n{words}{more}")
 

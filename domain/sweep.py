@@ -184,12 +184,12 @@ def home(inventory: Inventory) -> str | None:
     serving = next((d for d in inventory.deployments if d.state is State.SERVING), None)
     if not inventory.rules or serving is None:
         return None
-    mine = [arn for arn in inventory.target_groups if arn in serving.group.target_groups]
+    its_own = [arn for arn in inventory.target_groups if arn in serving.group.target_groups]
     others = {
         arn for d in inventory.deployments if d is not serving for arn in d.group.target_groups
     }
     free = [arn for arn in inventory.target_groups if arn not in others]
-    return next(iter(mine or free), None)
+    return next(iter(its_own or free), None)
 
 
 def _weights(inventory: Inventory) -> list[Finding]:

@@ -24,7 +24,7 @@ def creation(request: EnsureGroup) -> dict[str, Any]:
         "VPCZoneIdentifier": ",".join(request.subnets),
         "HealthCheckType": "ELB",
         "HealthCheckGracePeriod": request.health_check_grace,
-        # Nobody can delete a group that serves or is parked by ForceDelete.
+        # AWS then refuses ForceDelete, also of a group that serves or is parked.
         "DeletionProtection": "prevent-force-deletion",
         "Tags": tag_parameters(request.name, request.tags, propagate=request.configuration),
     }

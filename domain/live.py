@@ -26,7 +26,7 @@ def find_blue(stack: str, deployments: Iterable[Deployment]) -> Deployment | Non
 
 
 def refuse_where_blue_is_elsewhere(blue: Deployment | None, target_groups: Iterable[str]) -> None:
-    """Raises Conflict: parking blue would empty a target group that green never joins."""
+    """Raises Conflict where parking blue would empty a target group that green does not join."""
     elsewhere = sorted(set(blue.group.target_groups) - set(target_groups)) if blue else []
     if blue and elsewhere:
         raise Conflict(
@@ -106,7 +106,7 @@ def in_balancer(deployment: Deployment, target_groups: Collection[str]) -> bool:
 
 
 def unmarked(deployment: Deployment, target_groups: Collection[str]) -> str:
-    """What to do about the one deployment that gets traffic where none is marked as serving."""
+    """What to do where no deployment is marked as serving, and this one gets traffic."""
     name, theirs = deployment.name, sorted(set(deployment.group.target_groups) & set(target_groups))
     return (
         f"no deployment is marked as serving, and {name} is in the load balancer. To keep it: "
@@ -118,7 +118,7 @@ def unmarked(deployment: Deployment, target_groups: Collection[str]) -> str:
 
 
 def refuse_what_serves(blue: Deployment | None, tag: str, commit: str, *, force: bool) -> None:
-    """Raises AlreadyServing: the same commit again would change nothing but the instances."""
+    """Raises AlreadyServing where blue runs the commit, unless `force` is set."""
     if blue and blue.commit == commit and not force:
         raise AlreadyServing(
             f"{tag} ({commit[:12]}) serves {blue.group.tags.get('ovenbird:stack')} already, "

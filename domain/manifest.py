@@ -1,4 +1,4 @@
-"""What differs between two images, from what each says that it holds."""
+"""The differences between two images, from their manifests."""
 
 from __future__ import annotations
 

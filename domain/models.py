@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Model(BaseModel):
-    """Frozen, and open to fields that a later version adds."""
+    """Frozen. Unknown fields are ignored: a later version may add some."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -39,7 +39,7 @@ class Image(Model):
 
 
 class Baked(Model):
-    """`baked`: it was made now; else it was there."""
+    """`baked`: the image was made now; else it existed."""
 
     stack: str
     image: Image
@@ -63,13 +63,13 @@ class Version(Model):
 
 
 class TargetGroup(Model):
-    """Or a classic load balancer, whose `arn` is the key that `names.classic` gives it."""
+    """Also a classic load balancer: then `arn` is the key of `names.classic`."""
 
     arn: str
     name: str
     load_balancers: tuple[str, ...] = ()
     protocol: str = "HTTP"
-    # Of a classic balancer: a target group's zones are those of its balancers.
+    # The zones of a classic balancer. A target group has the zones of its load balancers.
     zones: tuple[str, ...] = ()
 
 
@@ -112,7 +112,7 @@ class Group(Model):
     launch_configuration: str | None = None
     failures: tuple[str, ...] = ()
     mixed: bool = False
-    # By instance type, where the group is of mixed ones.
+    # By instance type; empty without mixed instances.
     weights: dict[str, int] = {}
     warm_pool: bool = False
 
@@ -154,7 +154,7 @@ class Observation(Model):
 
 
 class Released(Model):
-    """How a release ended well. `notes` is what an operator should know although all is well."""
+    """The result of a release that succeeded. `notes` are for the operator."""
 
     stack: str
     tag: str

@@ -1,4 +1,4 @@
-"""Every AWS name and tag, computed before anything exists, so that undo never waits for a reply."""
+"""All AWS names and tags. They are computed before the call, so that undo needs no reply."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _joined(limit: int, head: str, middle: str, tail: str) -> str:
 
 
 def lock(stack: str) -> str:
-    """The workflow id that whoever changes a stack runs under."""
+    """The workflow id of every workflow that changes the stack."""
     return f"release-{stack}"
 
 
@@ -96,22 +96,22 @@ def deployment(stack: str, tag: str, release: str) -> str:
 
 
 def scaling_policy(group: str, metric: str) -> str:
-    """Unique over groups: an alarm that a policy owns is found by this name alone."""
+    """Unique over all groups: AWS names the policy's alarms after it."""
     return f"{group}-{metric}"
 
 
 def resource_label(load_balancer: str, target_group: str) -> str:
-    """Of a scaling policy on requests, from the two ARNs: app/NAME/ID/targetgroup/NAME/ID."""
+    """app/NAME/ID/targetgroup/NAME/ID, from the two ARNs, for a scaling policy on requests."""
     return f"{balancer_label(load_balancer)}/{target_group.rsplit(':', maxsplit=1)[-1]}"
 
 
 def balancer_label(load_balancer: str) -> str:
-    """As CloudWatch names it: app/NAME/ID."""
+    """app/NAME/ID, as CloudWatch names a load balancer."""
     return load_balancer.split(":loadbalancer/")[1]
 
 
 def classic(load_balancer: str) -> str:
-    """The key of a classic load balancer, wherever target groups stand under their ARN."""
+    """The key of a classic load balancer, in the place of a target group's ARN."""
     return f"{CLASSIC}{load_balancer}"
 
 
@@ -120,7 +120,7 @@ def is_classic(key: str) -> bool:
 
 
 def split(keys: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Target groups (by name or ARN, as they were given), and classic balancers by their name."""
+    """Separates the keys: target groups as given, and names of classic balancers."""
     given = list(keys)
     return [key for key in given if not is_classic(key)], [
         key.removeprefix(CLASSIC) for key in given if is_classic(key)
@@ -145,7 +145,7 @@ def membership_by_hand(verb: str, group: str, keys: Iterable[str]) -> str:
 
 
 def target_group(stack: str) -> str:
-    """Letters, digits and single hyphens, 32 at most."""
+    """At most 32 letters, digits and single hyphens."""
     return _joined(TARGET_GROUP_LIMIT, slug(stack), "", digest(stack))
 
 
@@ -159,7 +159,7 @@ def bake_key(
     account: str,
     region: str,
 ) -> str:
-    """What makes two bakes of one application the same bake."""
+    """Two bakes of an application with the same key are the same bake."""
     return digest(commit, base_image, recipe, builder, architecture, account, region)
 
 
@@ -168,7 +168,7 @@ def bake_workflow(application: str, tag: str, key: str) -> str:
 
 
 def image(application: str, tag: str, key: str) -> str:
-    """The one image that a bake makes; 3 to 128 of the characters that an AMI's name may hold."""
+    """The name of a bake's image: 3 to 128 of the characters that AWS allows."""
     return "ovenbird/" + _joined(
         IMAGE_LIMIT - len("ovenbird/"),
         slug(application),
@@ -178,7 +178,7 @@ def image(application: str, tag: str, key: str) -> str:
 
 
 def again(image_name: str, rebake: str) -> str:
-    """Of an image that is baked although there is one."""
+    """The name of an image that is baked although one exists."""
     return _joined(IMAGE_LIMIT, image_name, "", digest(rebake))
 
 
@@ -192,14 +192,14 @@ def bake_security_group(application: str, release: str) -> str:
 
 
 def bake_key_pair(application: str, release: str) -> str:
-    """The temporary one that Packer logs in with."""
+    """The temporary key pair with which Packer logs in."""
     return _joined(
         SECURITY_GROUP_LIMIT, BAKE, slug(application), digest("key pair", application, release)
     )
 
 
 def token(*parts: str) -> str:
-    """A client token: ASCII, 64 characters at most, the same for the same parts."""
+    """A client token: at most 64 ASCII characters, the same for the same parts."""
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:TOKEN_LIMIT]
 
 

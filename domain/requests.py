@@ -1,4 +1,4 @@
-"""What people ask for, and the argument of their signals and updates."""
+"""The inputs of workflows, and the argument of their signals and updates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from domain.models import Model
 
 
 class StackRequest(BaseModel):
-    """What a person asks for. Unknown fields are mistakes of theirs, and refused."""
+    """A person's request. Unknown fields are mistakes, and are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -50,7 +50,7 @@ class RollbackRequest(StackRequest):
 
 
 class AdoptRequest(StackRequest):
-    """`group` is an Auto Scaling group that serves the stack, made by hand; `tag` what it runs."""
+    """`group` is a group that serves the stack and that a person made. It runs `tag`."""
 
     group: str = Field(min_length=1, max_length=255)
     tag: str = Field(min_length=1, max_length=200)
@@ -109,7 +109,7 @@ class Message(Model):
 
     @classmethod
     def lenient(cls, *values: Any) -> Message:
-        """Take anything: an abort must not be lost over the form of its argument."""
+        """Accepts any argument: a wrong argument must not prevent an abort."""
         if not values or values == (None,):
             return cls()
         first, *rest = values

@@ -27,7 +27,7 @@ ARCHITECTURE = "{architecture}"
 
 
 class Section(BaseModel):
-    """A part of the file: an unknown key is a mistake, not a comment."""
+    """A table of the stacks file. An unknown key is a mistake."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

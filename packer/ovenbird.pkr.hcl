@@ -69,7 +69,7 @@ variable "tags" {
   type = map(string)
 }
 
-# The builder ends itself after this long, whatever became of Packer.
+# The builder ends itself after so many minutes, even if Packer was killed.
 variable "dead_man_minutes" {
   type    = string
   default = "240"
@@ -96,13 +96,13 @@ variable "commit" {
   type = string
 }
 
-# {"parameter": …} or {"secret": …}: where that lies which reads a private repository.
+# {"parameter": …} or {"secret": …}: where the credential of a private repository is stored.
 variable "credential" {
   type    = string
   default = ""
 }
 
-# Where the worker finds the image's manifest.
+# The path at which the worker reads the image's manifest.
 variable "manifest" {
   type = string
 }
@@ -157,7 +157,7 @@ build {
     ]
   }
 
-  # Pull the tag's code, build it, check what came of it, and scrub.
+  # Pull the tag's code, build it, run the smoke test, and scrub.
   provisioner "shell" {
     remote_folder   = "."
     execute_command = "sudo -E env {{ .Vars }} sh -eu {{ .Path }}"

@@ -131,12 +131,12 @@ def versioning(settings: Settings) -> WorkerDeploymentConfig | None:
 
 def make_worker(client: Client, settings: Settings) -> Worker:
     aws, recipe = Aws(), Recipe(settings.recipe)
-    source, images = Source(aws, recipe.directory / "tools"), Images(aws)
+    source = Source(aws, recipe.directory / "tools")
     holders = [
         Configuration(settings.stacks),
         source,
-        images,
-        Delivery(aws, images),
+        Images(aws),
+        Delivery(aws),
         Builders(aws),
         Provisioning(aws, recipe),
         Packer(aws, client, recipe),

@@ -1,1 +1,1 @@
-"""The only code that touches the world: facts in our types out, one class a noun. Each activity can be run twice."""
+"""The only code that calls AWS, git and Packer. Every activity can be run twice."""

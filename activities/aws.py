@@ -1,4 +1,4 @@
-"""The only place that makes AWS clients, and the one table from AWS's errors to ours."""
+"""Makes all AWS clients, and translates AWS's errors into ours."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# Temporal retries durably, so botocore tries once; the read timeout bounds how long an abort waits for the call in flight.
+# Temporal retries durably, so botocore tries once. An abort waits for the call in flight, for at
+# most the read timeout.
 CONFIG = Config(
     connect_timeout=5,
     read_timeout=10,
@@ -40,10 +41,10 @@ CONFIG = Config(
     signature_version="v4",
 )
 
-# Codes after which the same call may well succeed. All else that AWS answers with a 4xx is its verdict.
+# The transient error codes. Every other 4xx code is terminal.
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
 # https://docs.aws.amazon.com/autoscaling/ec2/APIReference/CommonErrors.html
-HICCUPS = frozenset(
+TRANSIENT_CODES = frozenset(
     {
         "Throttling",
         "ThrottlingException",
@@ -68,17 +69,17 @@ HICCUPS = frozenset(
         "ScalingActivityInProgress",
         "ScalingActivityInProgressFault",
         "InsufficientInstanceCapacity",
-        # Snapshots of one volume, one after another; to have too many of all (SnapshotLimitExceeded) is a verdict.
+        # One volume has too many snapshots in progress. SnapshotLimitExceeded is terminal.
         "SnapshotCreationPerVolumeRateExceeded",
         "ConcurrentSnapshotLimitExceeded",
-        # Eventual consistency: what was made a moment ago is not known everywhere yet.
+        # Eventual consistency: AWS may not find a new resource yet.
         "InvalidInstanceID.NotFound",
         "InvalidGroup.NotFound",
         "InvalidAMIID.NotFound",
     }
 )
-# The same, where the code is ValidationError or InvalidParameterValue and only the sentence tells.
-HICCUP_SENTENCES = ("Invalid IAM Instance Profile name",)
+# Transient errors whose code is ValidationError or InvalidParameterValue: only the text differs.
+TRANSIENT_MESSAGES = ("Invalid IAM Instance Profile name",)
 
 
 class Aws:
@@ -140,7 +141,7 @@ def sentence(error: ClientError) -> str:
 
 def translated(function: Callable[P, R]) -> Callable[P, R]:
     """
-    AWS's errors become ours: TransientError is retried, AwsRefused is a verdict.
+    Turns AWS's errors into TransientError, which is retried, and AwsRefused, which is terminal.
 
     An activity that expects an error catches it itself, by its code.
     """
@@ -156,7 +157,7 @@ def translated(function: Callable[P, R]) -> Callable[P, R]:
                 "the worker has no AWS credentials: give it an instance profile or AWS_PROFILE"
             ) from None
         except ParamValidationError as error:
-            raise AwsRefused(f"AWS was not even asked: {error}") from None
+            raise AwsRefused(f"the call is invalid and was not sent to AWS: {error}") from None
         except BotoCoreError as error:
             raise TransientError(f"AWS did not answer: {error}") from None
 
@@ -168,8 +169,8 @@ def translate(error: ClientError) -> TransientError | AwsRefused:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
     if (
         status >= 500
-        or code(error) in HICCUPS
-        or any(known in sentence(error) for known in HICCUP_SENTENCES)
+        or code(error) in TRANSIENT_CODES
+        or any(known in sentence(error) for known in TRANSIENT_MESSAGES)
     ):
         return TransientError(f"AWS will be asked again: {words}")
     return AwsRefused(f"AWS refused {words}")
@@ -177,7 +178,7 @@ def translate(error: ClientError) -> TransientError | AwsRefused:
 
 def nothing_there(what: str, visible_by: datetime | None) -> None:
     """
-    Content to find nothing, once AWS surely shows what was made. Raises NotReady before.
+    Returns once AWS surely shows what was made before. Raises NotReady until `visible_by`.
 
     https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
     """
@@ -186,7 +187,7 @@ def nothing_there(what: str, visible_by: datetime | None) -> None:
 
 
 def chunks(items: Sequence[Any], most: int) -> Iterator[list[Any]]:
-    """As many as one call takes."""
+    """Lists of at most `most` items, for calls that take no more."""
     return (list(items[at : at + most]) for at in range(0, len(items), most))
 
 

@@ -11,7 +11,8 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import BakeAbandoned, BakeFailed, NotReady
-from domain.models import BakeRequest, Image, Model
+from domain.models import Image, Model
+from domain.requests import BakeRequest
 
 WORKFLOW = "BakeWorkflow"
 ABANDONED = "Abandoned"
@@ -44,10 +45,10 @@ class Bakes:
     @activity.defn
     async def join_bake(self, join: JoinBake) -> BakeRun:
         """
-        Starts the bake, or joins the one that runs.
+        Starts the bake, or joins the running one.
 
-        Both are one call, so that a bake cannot end for lack of waiters in between. Starting one that has ended makes nothing
-        anew: a bake looks for its image first.
+        One call does both, so that the bake cannot end for lack of waiters in between. A bake that
+        is started again makes nothing new: it looks for its image first.
         """
         handle = await self._client.start_workflow(
             WORKFLOW,
@@ -67,7 +68,11 @@ class Bakes:
 
     @activity.defn
     async def bake_finished(self, bake: BakeRun) -> Image:
-        """Its image. Raises NotReady while it runs, BakeFailed or BakeAbandoned: a look, since waiting would hold a worker's slot."""
+        """
+        The bake's image. Raises NotReady while the bake runs, BakeFailed or BakeAbandoned.
+
+        It is polled: an activity that waits would occupy a slot of the worker.
+        """
         handle: WorkflowHandle[object, Image] = self._client.get_workflow_handle(
             bake.workflow_id, run_id=bake.run_id or None, result_type=Image
         )
@@ -89,7 +94,7 @@ class Bakes:
 
     @activity.defn
     async def leave_bake(self, leave: LeaveBake) -> None:
-        """The last to leave ends the bake. Content where it has ended."""
+        """The bake ends when its last waiter leaves. Does nothing where the bake has ended."""
         try:
             await self._client.get_workflow_handle(leave.workflow_id).signal(
                 "leave", leave.waiter, rpc_timeout=RPC_TIMEOUT

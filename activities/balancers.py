@@ -1,15 +1,17 @@
-"""Target groups: who is in them, who joins, who leaves; and one look at groups and targets together."""
+"""Membership in target groups and classic balancers, and polls of groups and their targets."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from botocore.exceptions import ClientError
 from temporalio import activity
 
 from activities.aws import Aws, code, nothing_there, sentence, translated
 from activities.classic import Classic, attach, detach
-from activities.groups import facts
+from activities.group_facts import facts
 from domain.errors import InvalidRequest
 from domain.models import Group, Model, Observation, TargetGroup, TargetState
 from domain.names import classic, split
@@ -25,7 +27,7 @@ class FindTargetGroups(Model):
 
 
 class Membership(Model):
-    """`visible_by`: from then on, a group that AWS does not know is not there."""
+    """From `visible_by` on, a group that AWS does not show does not exist."""
 
     region: str
     group: str
@@ -35,9 +37,9 @@ class Membership(Model):
 
 class Observe(Model):
     """
-    `explain` names the group whose failed launches are wanted in AWS's words, where it has fewer instances than desired.
+    `explain` names the group whose failed launches are wanted while it lacks instances.
 
-    With `launching` the targets are asked only once that group is complete: before, there is nothing to learn from them.
+    With `launching`, targets are read only once that group is complete.
     """
 
     region: str
@@ -55,27 +57,24 @@ class Balancers:
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def find_target_groups(self, request: FindTargetGroups) -> list[TargetGroup]:
-        """In the order asked for, since policies follow the first. Raises InvalidRequest naming those that do not exist, or that no listener uses."""
-        elb = self._aws.elbv2(request.region)
+        """
+        In the order asked for: scaling policies on requests use the first.
+
+        Raises InvalidRequest, which names the ones that do not exist or have no listener.
+        """
         others, classics = split(request.names)
         arns = [name for name in others if name.startswith("arn:")]
         plain = [name for name in others if name not in arns]
-        found = []
-        for names, kind in ((arns, "TargetGroupArns"), (plain, "Names")):
-            if names:
-                try:
-                    found += elb.describe_target_groups(**{kind: names})["TargetGroups"]  # type: ignore[arg-type]
-                except ClientError as error:
-                    if code(error) in ("TargetGroupNotFound", "ValidationError"):
-                        raise InvalidRequest(
-                            f"not all target groups of the stack exist in {request.region}: {', '.join(names)} ({sentence(error)})"
-                        ) from None
-                    raise
+        found = [
+            *self._described(request.region, "TargetGroupArns", arns),
+            *self._described(request.region, "Names", plain),
+        ]
         if idle := [
             group["TargetGroupName"] for group in found if not group.get("LoadBalancerArns")
         ]:
             raise InvalidRequest(
-                f"no listener uses {', '.join(idle)}: health checks would never run; add it to a listener first"
+                f"no listener uses {', '.join(idle)}: health checks would never run; "
+                "add it to a listener first"
             )
         groups = {
             key: TargetGroup(
@@ -93,10 +92,25 @@ class Balancers:
             }
         return [groups[name] for name in request.names]
 
+    def _described(self, region: str, key: str, wanted: list[str]) -> list[Any]:
+        """As AWS describes them. `key` is the name of DescribeTargetGroups' parameter."""
+        if not wanted:
+            return []
+        parameters: Any = {key: wanted}
+        try:
+            return self._aws.elbv2(region).describe_target_groups(**parameters)["TargetGroups"]
+        except ClientError as error:
+            if code(error) not in ("TargetGroupNotFound", "ValidationError"):
+                raise
+            raise InvalidRequest(
+                f"not all target groups of the stack exist in {region}: "
+                f"{', '.join(wanted)} ({sentence(error)})"
+            ) from None
+
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def attach(self, request: Membership) -> None:
-        """Attaching what is attached changes nothing."""
+        """Does nothing where the group is attached already."""
         try:
             attach(self._aws, request.region, request.group, request.target_groups)
         except ClientError as error:
@@ -107,7 +121,7 @@ class Balancers:
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def detach(self, request: Membership) -> None:
-        """Draining begins at once. Content where it is detached already."""
+        """Starts the draining. Does nothing where the group is detached already."""
         try:
             detach(self._aws, request.region, request.group, request.target_groups)
         except ClientError as error:
@@ -117,9 +131,8 @@ class Balancers:
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def observe(self, request: Observe) -> Observation:
-        """One call for all groups and one for each target group, however many instances there are."""
-        autoscaling, elb = self._aws.autoscaling(request.region), self._aws.elbv2(request.region)
-        described = autoscaling.describe_auto_scaling_groups(
+        """One call for all groups and one for each target group, for any number of instances."""
+        described = self._aws.autoscaling(request.region).describe_auto_scaling_groups(
             AutoScalingGroupNames=list(request.groups)
         )["AutoScalingGroups"]
         groups = {
@@ -128,30 +141,10 @@ class Balancers:
             if not group.get("Status")
         }
         explained = groups.get(request.explain or "")
-        waiting = explained and any(
-            instance.lifecycle != "InService" for instance in explained.instances
-        )
+        incomplete = explained is not None and not _is_complete(explained)
         targets: dict[str, dict[str, TargetState]] = {}
-        incomplete = explained and (waiting or explained.units < explained.desired)
         if not (request.launching and incomplete):
-            arns, classics = split(request.target_groups)
-            members = sorted(
-                {instance.id for group in groups.values() for instance in group.instances}
-            )
-            targets = {
-                classic(name): self._classic.health(request.region, name, members)
-                for name in classics
-            }
-            for arn in arns:
-                health = elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
-                targets[arn] = {
-                    item["Target"]["Id"]: TargetState(
-                        state=item["TargetHealth"].get("State", ""),
-                        reason=item["TargetHealth"].get("Reason", ""),
-                        description=item["TargetHealth"].get("Description", ""),
-                    )
-                    for item in health
-                }
+            targets = self._targets(request, groups.values())
         if explained and explained.units < explained.desired:
             groups[explained.name] = explained.model_copy(
                 update={"failures": self._failures(request.region, explained.name)}
@@ -160,6 +153,28 @@ class Balancers:
             groups={name: _with_targets(group, targets) for name, group in groups.items()},
             targets=targets,
         )
+
+    def _targets(
+        self, request: Observe, groups: Iterable[Group]
+    ) -> dict[str, dict[str, TargetState]]:
+        """By target group's ARN or classic balancer's key, then by instance id."""
+        arns, balancers = split(request.target_groups)
+        members = sorted({instance.id for group in groups for instance in group.instances})
+        targets = {
+            classic(name): self._classic.health(request.region, name, members) for name in balancers
+        }
+        elb = self._aws.elbv2(request.region)
+        for arn in arns:
+            health = elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
+            targets[arn] = {
+                item["Target"]["Id"]: TargetState(
+                    state=item["TargetHealth"].get("State", ""),
+                    reason=item["TargetHealth"].get("Reason", ""),
+                    description=item["TargetHealth"].get("Description", ""),
+                )
+                for item in health
+            }
+        return targets
 
     def _failures(self, region: str, group: str) -> tuple[str, ...]:
         activities = self._aws.autoscaling(region).describe_scaling_activities(
@@ -170,6 +185,12 @@ class Balancers:
             for activity in activities
             if activity["StatusCode"] == "Failed"
         )
+
+
+def _is_complete(group: Group) -> bool:
+    return group.units >= group.desired and all(
+        instance.lifecycle == "InService" for instance in group.instances
+    )
 
 
 def _with_targets(group: Group, targets: dict[str, dict[str, TargetState]]) -> Group:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +13,6 @@ from domain import names
 from domain.errors import BakeFailed, NoCapacity, NotReady
 from domain.models import Model
 
-SSH = 22
 _GOING = ("shutting-down", "terminated")
 
 
@@ -27,9 +25,9 @@ class EnsureSecurityGroup(Model):
 
 class LaunchBuilder(Model):
     """
-    `token` makes a repeated launch the same launch; after `dead_man_minutes` it ends itself, whatever became of us.
+    The same `token` launches the same instance again. It ends itself after `dead_man_minutes`.
 
-    `kms_key` encrypts its disk, and so the image. `user_data` are further lines of its first boot's script.
+    `kms_key` encrypts its disk, and so the image. `user_data` is added to its boot script.
     """
 
     region: str
@@ -51,7 +49,11 @@ class BuilderRef(Model):
 
 
 class OfRelease(Model):
-    """`visible_by`: from then on, what AWS does not show is not there. `launched` is how many instances there may be, the dead ones too."""
+    """
+    From `visible_by` on, a resource that AWS does not show does not exist.
+
+    `launched` is the largest number of instances of the release, terminated ones included.
+    """
 
     region: str
     release: str
@@ -66,7 +68,11 @@ class Builders:
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def ensure_security_group(self, request: EnsureSecurityGroup) -> str:
-        """Its id. It has no ingress rule: over SSM nobody needs to be admitted, and for Packer its worker is, when it runs (`admit`)."""
+        """
+        The group's id. It has no ingress rule.
+
+        SSM needs none. For Packer `ssh_access.admit` adds the worker's address when Packer runs.
+        """
         if known := self._security_groups(request.region, "group-name", request.name, request.vpc):
             return known[0]
         try:
@@ -81,7 +87,8 @@ class Builders:
         except ClientError as error:
             if code(error) == "InvalidGroup.Duplicate":
                 raise NotReady(
-                    f"AWS says that the security group {request.name} exists, and does not show it yet"
+                    f"AWS says that the security group {request.name} exists, "
+                    "and does not show it yet"
                 ) from None
             raise
         return made["GroupId"]
@@ -89,7 +96,7 @@ class Builders:
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def launch_builder(self, request: LaunchBuilder) -> str:
-        """Its instance id, the same for the same token. Raises NoCapacity where AWS has none in that subnet."""
+        """The instance's id. Raises NoCapacity where AWS has no capacity in the subnet."""
         more: Any = {"IamInstanceProfile": {"Name": request.profile}} if request.profile else {}
         if request.kms_key:
             root = self._aws.ec2(request.region).describe_images(ImageIds=[request.image])[
@@ -130,7 +137,11 @@ class Builders:
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def builder_online(self, request: BuilderRef) -> None:
-        """Returns once its SSM agent answers. Raises NotReady until then, BakeFailed where the instance is gone."""
+        """
+        Returns once the SSM agent answers.
+
+        Raises NotReady until then, BakeFailed where the instance has ended.
+        """
         known = self._aws.ssm(request.region).describe_instance_information(
             Filters=[{"Key": "InstanceIds", "Values": [request.id]}]
         )["InstanceInformationList"]
@@ -146,7 +157,7 @@ class Builders:
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def stop_builder(self, request: BuilderRef) -> None:
-        """Returns once it is stopped: only then is its disk at rest. Raises NotReady until then."""
+        """Returns once the builder is stopped and its disk complete. Raises NotReady until then."""
         state = self._state(request)
         if state == "stopped":
             return
@@ -162,9 +173,10 @@ class Builders:
     @translated
     def destroy_builders(self, request: OfRelease) -> None:
         """
-        All instances of this bake, found by tag, since a launch's reply may be lost, and the key pairs that Packer made for them.
+        Terminates all instances of this bake, and deletes the key pairs that Packer made for them.
 
-        Raises NotReady until all are gone.
+        They are found by tag, since the reply to a launch may be lost. Raises NotReady until all
+        are terminated.
         """
         ec2 = self._aws.ec2(request.region)
         pages = ec2.get_paginator("describe_instances").paginate(
@@ -193,7 +205,11 @@ class Builders:
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def delete_security_groups(self, request: OfRelease) -> None:
-        """All security groups of this bake, found by tag. Raises NotReady while an interface still uses one."""
+        """
+        Deletes all security groups of this bake, found by tag.
+
+        Raises NotReady while a network interface uses one.
+        """
         groups = self._security_groups(request.region, f"tag:{names.RELEASE}", request.release)
         if not groups:
             nothing_there("the temporary security group", request.visible_by)
@@ -211,27 +227,8 @@ class Builders:
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def delete_key_pair(self, request: BuilderRef) -> None:
-        """By its name. AWS is content where there is none."""
+        """By its name. AWS reports no error where it does not exist."""
         self._aws.ec2(request.region).delete_key_pair(KeyName=request.id)
-
-    def admit(self, region: str, group: str, addresses: Collection[str]) -> None:
-        """SSH from these addresses, and from nobody else: what another worker admitted for itself goes."""
-        ec2 = self._aws.ec2(region)
-        known = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["IpPermissions"]
-        wanted = _ssh_from(addresses)
-        if _admitted(known) == _admitted([wanted]):
-            return
-        if known:
-            try:
-                ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=known)
-            except ClientError as error:
-                if code(error) != "InvalidPermission.NotFound":
-                    raise
-        try:
-            ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[wanted])
-        except ClientError as error:
-            if code(error) != "InvalidPermission.Duplicate":
-                raise
 
     def _state(self, request: BuilderRef) -> str:
         reservations = self._aws.ec2(request.region).describe_instances(InstanceIds=[request.id])[
@@ -247,35 +244,3 @@ class Builders:
         )
         found = self._aws.ec2(region).describe_security_groups(Filters=filters)["SecurityGroups"]
         return [group["GroupId"] for group in found]
-
-
-def _ssh_from(addresses: Collection[str]) -> Any:
-    permission: Any = {
-        "IpProtocol": "tcp",
-        "FromPort": SSH,
-        "ToPort": SSH,
-        "IpRanges": [],
-        "Ipv6Ranges": [],
-    }
-    for address in sorted(addresses):
-        if ":" in address:
-            permission["Ipv6Ranges"].append(
-                {"CidrIpv6": f"{address}/128", "Description": "Ovenbird's worker"}
-            )
-        else:
-            permission["IpRanges"].append(
-                {"CidrIp": f"{address}/32", "Description": "Ovenbird's worker"}
-            )
-    return permission
-
-
-def _admitted(permissions: Iterable[Any]) -> set[tuple[Any, Any, str]]:
-    return {
-        (
-            permission.get("FromPort"),
-            permission.get("ToPort"),
-            str(entry.get("CidrIp") or entry.get("CidrIpv6")),
-        )
-        for permission in permissions
-        for entry in [*permission.get("IpRanges", []), *permission.get("Ipv6Ranges", [])]
-    }

@@ -1,4 +1,4 @@
-"""Is everything there that a release of a stack will need? Looks, and changes nothing."""
+"""Reads whether everything exists that a release of a stack needs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from domain.models import Model
 
 
 class Check(Model):
-    """`found` is what was found; `problem` what is wrong and what to do, empty where nothing is."""
+    """`found` describes what exists; `problem` says what is wrong and what to do, or is empty."""
 
     what: str
     found: str = ""
@@ -30,11 +30,11 @@ class Checks:
     def __init__(self, aws: Aws, source: Source) -> None:
         self._aws, self._source = aws, source
         self._images, self._balancers = Images(aws), Balancers(aws)
-        self._delivery = Delivery(aws, self._images)
+        self._delivery = Delivery(aws)
 
     @activity.defn(no_thread_cancel_exception=True)
     def check_stack(self, stack: Stack) -> list[Check]:
-        """In the order in which a release would need it. What cannot be found out is a problem too, in AWS's own words."""
+        """In the order in which a release needs them. An error of AWS is a problem too."""
         asked: list[tuple[str, Callable[[Stack], str]]] = [
             ("AWS account", self._account),
             ("repository", self._repository),
@@ -44,7 +44,8 @@ class Checks:
                 (
                     "images",
                     lambda stack: (
-                        f"made by {stack.bake.made_by}, copied to {stack.region}: ask the doctor about that stack too"
+                        f"made by {stack.bake.made_by}, copied to {stack.region}: "
+                        "ask the doctor about that stack too"
                     ),
                 )
             ]
@@ -81,7 +82,8 @@ class Checks:
         architecture = known[0].get("Architecture", stack.bake.architecture)
         if architecture != stack.bake.architecture:
             raise InvalidRequest(
-                f"{image} is for {architecture}, and bake.architecture says {stack.bake.architecture}"
+                f"{image} is for {architecture}, "
+                f"and bake.architecture says {stack.bake.architecture}"
             )
         return f"{image} ({known[0].get('Name', '')})"
 
@@ -133,7 +135,8 @@ class Checks:
         ]:
             raise InvalidRequest(f"{', '.join(strangers)} are not in {stack.network.vpc}")
         free = sum(subnet["AvailableIpAddressCount"] for subnet in found)
-        return f"{len(found)} subnets in {len({subnet['AvailabilityZone'] for subnet in found})} zones, {free} addresses free"
+        zones = {subnet["AvailabilityZone"] for subnet in found}
+        return f"{len(found)} subnets in {len(zones)} zones, {free} addresses free"
 
     def _target_groups(self, stack: Stack) -> str:
         asked = FindTargetGroups(region=stack.region, names=stack.load_balancer.names)

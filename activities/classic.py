@@ -1,4 +1,4 @@
-"""Classic load balancers: a group joins them by their name, and what they say of an instance has words of its own."""
+"""Classic load balancers: a group joins them by name, and their states have other words."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ GONE = ("InvalidInstance", "InvalidEndPoint")
 
 
 class Classic:
-    """Every balancer under the key that `names.classic` gives it, wherever others stand under their target group's ARN."""
+    """Classic load balancers under the keys of `names.classic`, in place of target group ARNs."""
 
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
 
     def find(self, region: str, wanted: list[str]) -> list[TargetGroup]:
-        """By name. Raises InvalidRequest naming those that do not exist."""
+        """By name. Raises InvalidRequest, which names the ones that do not exist."""
         try:
             found = self._aws.elb(region).describe_load_balancers(LoadBalancerNames=wanted)[
                 "LoadBalancerDescriptions"
@@ -36,14 +36,15 @@ class Classic:
         except ClientError as error:
             if code(error) in ("LoadBalancerNotFound", "AccessPointNotFound"):
                 raise InvalidRequest(
-                    f"not all classic load balancers of the stack exist in {region}: {', '.join(wanted)} ({sentence(error)})"
+                    f"not all classic load balancers of the stack exist in {region}: "
+                    f"{', '.join(wanted)} ({sentence(error)})"
                 ) from None
             raise
         return [
             TargetGroup(
                 arn=names.classic(balancer["LoadBalancerName"]),
                 name=balancer["LoadBalancerName"],
-                # Where one listener carries connections, its metrics are not of requests.
+                # With one listener that is not HTTP, the metrics do not count requests.
                 protocol=next(
                     (p for p in _protocols(balancer) if not p.startswith("HTTP")), "HTTP"
                 ),
@@ -54,9 +55,10 @@ class Classic:
 
     def health(self, region: str, name: str, instances: Iterable[str]) -> dict[str, TargetState]:
         """
-        Of the given instances, and in the words of a target group: one that drains says InService here.
+        States of the given instances, in a target group's words.
 
-        Asked by id, since the list without one leaves out those that are on their way out.
+        AWS says InService of an instance that drains. Instances are named in the call, since the
+        list without names leaves out those that drain.
         """
         asked = [{"InstanceId": instance} for instance in instances]
         if not asked:
@@ -80,7 +82,7 @@ class Classic:
 
     @staticmethod
     def _state(elb: Any, name: str, instance: dict[str, str]) -> list[Any]:
-        """None of one that has ended meanwhile, or that the balancer does not know yet: it serves nobody."""
+        """Empty for an instance that has ended, or that the balancer does not know yet."""
         try:
             found: list[Any] = elb.describe_instance_health(
                 LoadBalancerName=name, Instances=[instance]
@@ -92,7 +94,11 @@ class Classic:
         return found
 
     def require_draining(self, region: str, balancers: Iterable[str], timeout: float) -> str:
-        """Raises InvalidRequest where a balancer would cut requests in flight, or drain for longer than the stack waits (seconds)."""
+        """
+        Raises InvalidRequest where a balancer cuts requests in flight, or drains for too long.
+
+        `timeout` is in seconds.
+        """
         told = []
         for name in balancers:
             attributes = self._aws.elb(region).describe_load_balancer_attributes(
@@ -102,11 +108,13 @@ class Classic:
             seconds = draining.get("Timeout", 300)
             if not draining["Enabled"]:
                 raise InvalidRequest(
-                    f"the classic load balancer {name} has connection draining off: requests in flight would be cut; switch it on"
+                    f"the classic load balancer {name} has connection draining off: "
+                    "requests in flight would be cut; switch it on"
                 )
             if seconds > timeout:
                 raise InvalidRequest(
-                    f"the classic load balancer {name} drains for up to {seconds} s, and timeouts.drain is {timeout:.0f} s"
+                    f"the classic load balancer {name} drains for up to {seconds} s, "
+                    f"and timeouts.drain is {timeout:.0f} s"
                 )
             told.append(f"{name} drains for up to {seconds} s")
         return ", ".join(told)
@@ -120,7 +128,7 @@ def _protocols(balancer: Any) -> list[str]:
 
 
 def detach(aws: Aws, region: str, group: str, keys: Iterable[str]) -> None:
-    """A group from target groups and classic balancers alike."""
+    """Detaches a group from target groups and classic balancers."""
     arns, balancers = names.split(keys)
     if arns:
         aws.autoscaling(region).detach_load_balancer_target_groups(
@@ -133,7 +141,7 @@ def detach(aws: Aws, region: str, group: str, keys: Iterable[str]) -> None:
 
 
 def attach(aws: Aws, region: str, group: str, keys: Iterable[str]) -> None:
-    """A group to target groups and classic balancers alike."""
+    """Attaches a group to target groups and classic balancers."""
     arns, balancers = names.split(keys)
     if arns:
         aws.autoscaling(region).attach_load_balancer_target_groups(
@@ -147,9 +155,10 @@ def attach(aws: Aws, region: str, group: str, keys: Iterable[str]) -> None:
 
 def classic_state(state: str, reason: str, description: str) -> TargetState:
     """
-    As a target group would say it.
+    The state in a target group's words.
 
-    InService while it drains, OutOfService where it is not registered, is coming or fails its checks, Unknown where nobody can say.
+    AWS says InService while the instance drains. OutOfService means: not registered, registering,
+    or failing its checks. Unknown means that AWS cannot say.
     """
     words = description if description != "N/A" else ""
     if DRAINING in words:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from temporalio import activity
 
-from domain.config import Stack, parse, pick
+from domain.config import Stack
 from domain.errors import InvalidConfiguration
+from domain.stacks_file import parse, pick
 
 
 def read_stacks(path: Path) -> dict[str, Stack]:

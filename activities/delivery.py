@@ -1,4 +1,4 @@
-"""What becomes of an image once it is made: stamped, shared, copied to other regions, protected while it serves."""
+"""Finishes an image: tags, deprecation, sharing, copies in other regions, protection."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from botocore.exceptions import ClientError
 from temporalio import activity
 
 from activities.aws import Aws, code, tag_list, translated
-from activities.images import FAILED, Images
+from activities.named_images import FAILED, NamedImages
 from domain import names
 from domain.errors import InvalidRequest, NotReady
 from domain.models import Image, Model
 from domain.sections import Copy
 
 IMDS_V2 = "v2.0"
-# What encrypts where nobody chose a key; its policy lets nobody else use it.
+# AWS's own key, used where nobody chose one. Its policy lets no other account use it.
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/sharingamis-explicit.html
 DEFAULT_KEY = "alias/aws/ebs"
 SOONEST = timedelta(minutes=5)
 
 
 class EnsureCopy(Model):
-    """`token` makes a repeated copy the same copy."""
+    """The same `token` makes the same copy."""
 
     region: str
     source_region: str
@@ -57,16 +57,16 @@ class CheckSharing(Model):
 
 
 class Delivery:
-    def __init__(self, aws: Aws, images: Images) -> None:
-        self._aws, self._images = aws, images
+    def __init__(self, aws: Aws) -> None:
+        self._aws, self._named = aws, NamedImages(aws)
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def refuse_unshareable(self, request: CheckSharing) -> None:
         """
-        Before anything is made: an image that an AWS managed key encrypts can be shared with nobody.
+        Raises InvalidRequest, which names every region where the image could not be shared.
 
-        Raises InvalidRequest with every region in which that would be so.
+        An image that an AWS managed key encrypts cannot be shared.
         """
         encrypted, key = self._own_encryption(request)
         wrong = [request.region] if encrypted and self._is_managed(request.region, key) else []
@@ -78,15 +78,20 @@ class Delivery:
                 wrong.append(copy.region)
         if wrong:
             raise InvalidRequest(
-                f"the image would be encrypted with a key of AWS's own in {', '.join(wrong)}, and such an image cannot be shared: "
-                "give bake.kms_key, and kms_key in bake.copies, a key of yours whose policy admits the accounts of bake.share_with, "
+                f"the image would be encrypted with a key of AWS's own in {', '.join(wrong)}, and "
+                "such an image cannot be shared: give bake.kms_key, and kms_key in bake.copies, a "
+                "key of yours whose policy admits the accounts of bake.share_with, "
                 "or choose one as the region's default for EBS"
             )
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def finish_image(self, request: FinishImage) -> Image:
-        """Stamped for IMDSv2, with its deprecation date, shared. The tags come first: what is shared must be known to be."""
+        """
+        Requires IMDSv2, sets the deprecation date, and shares the image.
+
+        It is tagged first, so that every shared image has the tag that says so.
+        """
         image, ec2 = request.image, self._aws.ec2(request.region)
         tags = {names.VERIFIED: "true"} if request.verified and not image.verified else {}
         shared_with = tuple(sorted({*image.shared_with, *request.share_with}))
@@ -117,23 +122,23 @@ class Delivery:
     @translated
     def ensure_copy(self, request: EnsureCopy) -> str:
         """
-        The id of the copy in `region`, looked up by its name first.
+        The id of the copy in `region`. It is looked up by its name first.
 
-        Raises Conflict where the name is another image's.
+        Raises Conflict where another image has the name.
         """
-        known = self._images.named(request.region, request.name)
+        known = self._named.named(request.region, request.name)
         if known:
-            adopted = self._images.adopt(known, request.name, request.tags)
+            adopted = self._named.adopt(known, request.name, request.tags)
             if known.get("State") not in FAILED:
                 return adopted
-            self._images.deregister(request.region, adopted)
+            self._named.deregister(request.region, adopted)
         more: Any = {"Encrypted": True, "KmsKeyId": request.kms_key} if request.kms_key else {}
         try:
             made = self._aws.ec2(request.region).copy_image(
                 SourceRegion=request.source_region,
                 SourceImageId=request.source,
                 Name=request.name,
-                # The same token would be answered with what has failed and is gone.
+                # With the same token, AWS would return the failed copy that was removed.
                 ClientToken=names.token(request.token, known["ImageId"] if known else ""),
                 TagSpecifications=[
                     {"ResourceType": kind, "Tags": tag_list(request.tags)}
@@ -145,20 +150,21 @@ class Delivery:
             if code(error) != "InvalidAMIName.Duplicate":
                 raise
             raise NotReady(
-                f"AWS says that {request.region} has an image {request.name}, and does not show it yet"
+                f"AWS says that {request.region} has an image {request.name}, "
+                "and does not show it yet"
             ) from None
         return made["ImageId"]
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def protect_image(self, request: ProtectImage) -> None:
-        """Against being deregistered by anyone else: the tag says that it is Ovenbird who may lift that."""
+        """Against deregistration. The tag says that Ovenbird may lift the protection."""
         ec2 = self._aws.ec2(request.region)
         ec2.create_tags(Resources=[request.id], Tags=tag_list({names.PROTECTED: "true"}))
         ec2.enable_image_deregistration_protection(ImageId=request.id, WithCooldown=False)
 
     def _own_encryption(self, request: CheckSharing) -> tuple[bool, str]:
-        """Of the image that the bake would make: is it encrypted, and with which key?"""
+        """Would the bake's image be encrypted, and with which key?"""
         if request.kms_key:
             return True, request.kms_key
         by_default, key = self._default_encryption(request.region)
@@ -191,7 +197,7 @@ class Delivery:
 
 
 def _deprecation(image: Image, days: float) -> datetime:
-    """AWS refuses a date in the past."""
+    """At least five minutes from now: AWS refuses a date in the past."""
     now = datetime.now(UTC)
     try:
         made = datetime.fromisoformat(image.created_at)

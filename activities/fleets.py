@@ -1,4 +1,4 @@
-"""What a group launches beside one type on demand: mixed types, Spot instances, and a warm pool."""
+"""Mixed instance types, Spot instances and warm pools of a group."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from botocore.exceptions import ClientError
 from temporalio import activity
 
 from activities.aws import Aws, sentence, translated
-from domain.config import WarmPool
+from domain.group_settings import WarmPool
 from domain.models import Model
 from domain.sections import Mixed
 
 
 class Distribute(Model):
-    """`on_demand`: whatever is launched from now on is, until somebody says otherwise."""
+    """`on_demand`: all later launches are on demand, until another call changes that."""
 
     region: str
     group: str
@@ -41,7 +41,7 @@ class Fleets:
     @translated
     def distribute(self, request: Distribute) -> None:
         """
-        On demand or Spot. AWS replaces what does not fit one after the other, each only once its successor is there.
+        On demand or Spot. AWS replaces instances that do not fit one by one, new before old.
 
         https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_InstancesDistribution.html
         """
@@ -55,7 +55,7 @@ class Fleets:
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def put_warm_pool(self, request: PutWarmPool) -> None:
-        """The same again changes nothing."""
+        """The same call again changes nothing."""
         pool = request.pool
         most: Any = (
             {} if pool.max_prepared is None else {"MaxGroupPreparedCapacity": pool.max_prepared}
@@ -71,7 +71,11 @@ class Fleets:
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def delete_warm_pool(self, request: DeleteWarmPool) -> None:
-        """Content where there is none. ForceDelete ends what waits in the pool, which serves nobody; it is asked again until it is gone."""
+        """
+        Does nothing where there is none. ForceDelete ends the pool's instances, which serve nobody.
+
+        https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DeleteWarmPool.html
+        """
         try:
             self._aws.autoscaling(request.region).delete_warm_pool(
                 AutoScalingGroupName=request.group, ForceDelete=True
@@ -82,7 +86,7 @@ class Fleets:
 
 
 def mixed_policy(launch_template: dict[str, str], mixed: Mixed) -> dict[str, Any]:
-    """For a group that is made: on demand alone until it serves alone."""
+    """For a new group: all on demand until it serves alone."""
     overrides = [
         {"InstanceType": kind, "WeightedCapacity": str(weight)}
         for kind, weight in mixed.types.items()

@@ -1,4 +1,4 @@
-"""Every activity says that it lives, so that a killed worker is noticed in seconds, whatever the activity does."""
+"""Every activity heartbeats, so that Temporal notices a killed worker within seconds."""
 
 from __future__ import annotations
 
@@ -10,23 +10,29 @@ from temporalio import activity
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 INTERVAL = 0.7
-# What an activity said last of how far it is: each beat repeats it, or the next beat would wipe it out.
+# An activity's last progress details. Each heartbeat repeats them: it replaces earlier details.
 _said: ContextVar[list[Any]] = ContextVar("said")
 
 
 def progress(*details: Any) -> None:
-    """For an activity on the event loop: what Temporal shows of it while it runs."""
+    """For an activity on the event loop: Temporal shows `details` while the activity runs."""
     _said.get()[:] = details
     activity.heartbeat(*details)
 
 
 class HeartbeatInterceptor(Interceptor):
-    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 (the SDK's own name)
+    def intercept_activity(
+        self,
+        next: ActivityInboundInterceptor,  # noqa: A002 (the SDK's own name)
+    ) -> ActivityInboundInterceptor:
         return _Beating(next)
 
 
 class _Beating(ActivityInboundInterceptor):
-    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 (the SDK's own name)
+    async def execute_activity(
+        self,
+        input: ExecuteActivityInput,  # noqa: A002 (the SDK's own name)
+    ) -> Any:
         said: list[Any] = []
         _said.set(said)
         beating = asyncio.create_task(_beat(said, threaded=input.executor is not None))
@@ -37,7 +43,11 @@ class _Beating(ActivityInboundInterceptor):
 
 
 async def _beat(said: list[Any], *, threaded: bool) -> None:
-    """A threaded activity's heartbeat waits for the event loop: called on the loop itself it would stop the whole worker."""
+    """
+    A threaded activity's heartbeat blocks until the event loop sends it.
+
+    It runs in a thread: called on the event loop, it would block the whole worker.
+    """
     while True:
         await asyncio.sleep(INTERVAL)
         if threaded:

@@ -1,4 +1,4 @@
-"""What a stack asks of others at certain moments: an HTTP call that is signed, or a command on an instance of green."""
+"""Calls a stack's hooks: a signed HTTP call, or a command on an instance of green."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from botocore.exceptions import ClientError
 from temporalio import activity
 
 from activities.aws import Aws, code, translated
-from activities.source import fetch_credential
+from activities.credentials import fetch_credential
 from domain.config import Hook
 from domain.errors import HookRefused, NotReady
 from domain.models import Model
 
-# Of one try; the hook's own timeout bounds all of them.
+# Seconds for one try. The hook's own timeout bounds all tries together.
 TRY = 10.0
 SHOWN = 300
 ACCEPTED, TOO_EARLY, TOO_MANY = 202, 425, 429
@@ -26,7 +26,11 @@ _WAITING = ("Pending", "InProgress", "Delayed", "Cancelling")
 
 
 class RunHook(Model):
-    """`delivery` is the same for all tries of one hook: whoever is called can tell a repetition. `about` is what it is told."""
+    """
+    `delivery` is the same for all tries of one hook, so that the callee can detect repetitions.
+
+    `about` is added to the body of the call.
+    """
 
     region: str
     hook: Hook
@@ -43,9 +47,10 @@ class Hooks:
     @translated
     def run_hook(self, request: RunHook) -> str:
         """
-        What it said. Raises HookRefused where it says no, NotReady while it has not made up its mind, or cannot be reached.
+        The hook's answer. Raises HookRefused where it refuses.
 
-        A retried look: Temporal's policy bounds it by the hook's timeout.
+        Raises NotReady while it has not decided or cannot be reached. Temporal's retry policy polls
+        it until the hook's timeout.
         """
         return self._call(request) if request.hook.url else self._command(request)
 
@@ -65,7 +70,7 @@ class Hooks:
             )
         assert hook.url
         try:
-            # The scheme is the configuration's, which takes http and https alone.
+            # The configuration accepts http and https only.
             with _OPENER.open(
                 urllib.request.Request(hook.url, body, headers, method="POST"), timeout=TRY
             ) as answer:
@@ -83,7 +88,11 @@ class Hooks:
         return words
 
     def _command(self, request: RunHook) -> str:
-        """On the first of the instances, found again by its comment after a lost reply."""
+        """
+        Runs on the first instance. The command is found again by its comment.
+
+        https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_SendCommand.html
+        """
         hook, ssm = request.hook, self._aws.ssm(request.region)
         if not request.instances:
             raise NotReady(f"the hook {hook.name} has no instance to run on")
@@ -95,43 +104,53 @@ class Hooks:
             if command.get("Comment") == comment
         ]
         if not sent:
-            try:
-                ssm.send_command(
-                    InstanceIds=[instance],
-                    DocumentName="AWS-RunShellScript",
-                    Comment=comment,
-                    Parameters={
-                        "commands": [str(hook.command)],
-                        "executionTimeout": [str(max(1, int(hook.timeout)))],
-                    },
-                )
-            except ClientError as error:
-                if code(error) == "InvalidInstanceId":
-                    raise NotReady(
-                        f"the SSM agent of {instance} does not answer: its profile must allow SSM for the hook {hook.name}"
-                    ) from None
-                raise
+            self._send(request, instance, comment)
             raise NotReady(f"the hook {hook.name} has begun on {instance}")
+        return self._outcome(request, instance, sent[0])
+
+    def _send(self, request: RunHook, instance: str, comment: str) -> None:
+        hook = request.hook
         try:
-            found = ssm.get_command_invocation(CommandId=sent[0], InstanceId=instance)
+            self._aws.ssm(request.region).send_command(
+                InstanceIds=[instance],
+                DocumentName="AWS-RunShellScript",
+                Comment=comment,
+                Parameters={
+                    "commands": [str(hook.command)],
+                    "executionTimeout": [str(max(1, int(hook.timeout)))],
+                },
+            )
+        except ClientError as error:
+            if code(error) != "InvalidInstanceId":
+                raise
+            raise NotReady(
+                f"the SSM agent of {instance} does not answer: "
+                f"its profile must allow SSM for the hook {hook.name}"
+            ) from None
+
+    def _outcome(self, request: RunHook, instance: str, command: str) -> str:
+        """What the command printed. Raises NotReady until it ends, HookRefused where it failed."""
+        hook, ssm = request.hook, self._aws.ssm(request.region)
+        try:
+            found = ssm.get_command_invocation(CommandId=command, InstanceId=instance)
         except ClientError as error:
             if code(error) == "InvocationDoesNotExist":
                 raise NotReady(f"the hook {hook.name} has not reached {instance} yet") from None
             raise
         if found["Status"] in _WAITING:
             raise NotReady(f"the hook {hook.name} is running on {instance}")
-        words = (
-            found.get("StandardOutputContent") or found.get("StandardErrorContent") or ""
-        ).strip()[-SHOWN:]
+        printed = found.get("StandardOutputContent") or found.get("StandardErrorContent") or ""
+        words = printed.strip()[-SHOWN:]
         if found["Status"] != "Success":
             raise HookRefused(
-                f"the hook {hook.name} says no on {instance} ({found['Status']}, exit code {found.get('ResponseCode')}): {words}"
+                f"the hook {hook.name} says no on {instance} "
+                f"({found['Status']}, exit code {found.get('ResponseCode')}): {words}"
             )
         return words
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A signed request goes where the configuration says, and nowhere else."""
+    """A signed request is sent to the configured URL only."""
 
     def redirect_request(self, *words: Any) -> None:  # noqa: ARG002 (urllib's own signature)
         return None

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 from temporalio import activity
 
 from activities.aws import Aws, code, nothing_there, tag_dict, tag_list, translated
+from activities.base_images import image_in_parameter, newest_image
+from activities.image_facts import image_facts
+from activities.image_users import users_of
+from activities.named_images import GONE, NamedImages
 from domain import names
-from domain.errors import BakeFailed, Conflict, InvalidRequest, NotReady
+from domain.errors import BakeFailed, NotReady
 from domain.models import Image, Model
 from domain.sections import BaseImage
-
-if TYPE_CHECKING:
-    from mypy_boto3_ec2.type_defs import ImageTypeDef
-
-# It never becomes available.
-FAILED = ("failed", "invalid", "error")
-_GONE = ("InvalidAMIID.NotFound", "InvalidAMIID.Unavailable")
 
 
 class FindImages(Model):
@@ -43,9 +39,9 @@ class EnsureImage(Model):
 
 class ImageRef(Model):
     """
-    `visible_by`: from then on, what AWS does not show is not there.
+    From `visible_by` on, an image that AWS does not show does not exist.
 
-    `unprotect`: what Ovenbird itself protects against being deregistered, it may.
+    `unprotect` lifts Ovenbird's own protection against deregistration.
     """
 
     region: str
@@ -55,7 +51,7 @@ class ImageRef(Model):
 
 
 class DiscardImage(Model):
-    """`visible_by`: from then on, what AWS does not show is not there."""
+    """From `visible_by` on, an image that AWS does not show does not exist."""
 
     region: str
     name: str
@@ -71,75 +67,54 @@ class FindUsers(Model):
 class Images:
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
+        self._named = NamedImages(aws)
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def find_images(self, request: FindImages) -> list[Image]:
-        """All images of the application in this account, in whatever state."""
+        """All images of the application in this account, in any state."""
         pages = (
             self._aws.ec2(request.region)
             .get_paginator("describe_images")
             .paginate(
-                # A prune that was cut short leaves an image disabled, which AWS hides unless asked.
+                # AWS lists disabled images only when asked; an interrupted prune leaves them.
                 IncludeDisabled=True,
                 Owners=["self"],
                 Filters=[{"Name": f"tag:{names.APPLICATION}", "Values": [request.application]}],
             )
         )
-        return [_image(image) for page in pages for image in page["Images"]]
+        return [image_facts(image) for page in pages for image in page["Images"]]
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def resolve_base_image(self, request: ResolveBaseImage) -> str:
-        """The id that the configuration's base image means now. Raises InvalidRequest where it means none."""
+        """The id of the configured base image. Raises InvalidRequest where there is none."""
         base = request.base.of(request.architecture) if request.architecture else request.base
         if base.id:
             return base.id
         if base.parameter:
-            ssm = self._aws.ssm(request.region)
-            try:
-                return ssm.get_parameter(Name=base.parameter)["Parameter"]["Value"]
-            except ssm.exceptions.ParameterNotFound:
-                raise InvalidRequest(
-                    f"the base image's SSM parameter {base.parameter} does not exist in {request.region}"
-                ) from None
+            return image_in_parameter(self._aws, request.region, base.parameter)
         assert base.name
         assert base.owner
-        filters = {"name": base.name, "state": "available"} | (
-            {"architecture": request.architecture} if request.architecture else {}
-        )
-        pages = (
-            self._aws.ec2(request.region)
-            .get_paginator("describe_images")
-            .paginate(
-                Owners=[base.owner],
-                Filters=[{"Name": name, "Values": [value]} for name, value in filters.items()],
-            )
-        )
-        found = [image for page in pages for image in page["Images"]]
-        if not found:
-            raise InvalidRequest(
-                f"no {request.architecture} image of {base.owner} in {request.region} is called {base.name}".replace(
-                    "  ", " "
-                )
-            )
-        return max(found, key=lambda image: image.get("CreationDate", ""))["ImageId"]
+        return newest_image(self._aws, request.region, base.name, base.owner, request.architecture)
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def ensure_image(self, request: EnsureImage) -> str:
         """
-        Its id. CreateImage has no client token: the name is looked up first, and adopted only where it is the same image.
+        The image's id. CreateImage has no client token, so the image is looked up by name first.
 
-        Raises Conflict where the name is taken by another.
+        An existing one is adopted where it is the same image. Raises Conflict where it is not.
         """
         ec2 = self._aws.ec2(request.region)
-        known = self.named(request.region, request.name)
+        known = self._named.named(request.region, request.name)
         if known and known.get("State") == "failed":
-            # Of a bake that was terminated: this one holds the lock, and nobody else will take it away.
-            self.deregister(request.region, self.adopt(known, request.name, request.tags))
+            # A terminated bake left it. This bake holds the lock, so it removes it.
+            self._named.deregister(
+                request.region, self._named.adopt(known, request.name, request.tags)
+            )
         elif known:
-            return self.adopt(known, request.name, request.tags)
+            return self._named.adopt(known, request.name, request.tags)
         try:
             made = ec2.create_image(
                 InstanceId=request.instance,
@@ -153,59 +128,26 @@ class Images:
         except ClientError as error:
             if code(error) != "InvalidAMIName.Duplicate":
                 raise
-            known = self.named(request.region, request.name)
+            known = self._named.named(request.region, request.name)
             if known is None:
                 raise NotReady(
                     f"AWS says that the name {request.name} is taken, and does not show by what yet"
                 ) from None
-            return self.adopt(known, request.name, request.tags)
+            return self._named.adopt(known, request.name, request.tags)
         return made["ImageId"]
-
-    def take_over(self, request: EnsureImage) -> str | None:
-        """
-        The id of the image of that name that this bake's own instance became, tagged; None where there is none.
-
-        A failed one is removed. Raises Conflict where the name is another bake's.
-        """
-        image = self.named(request.region, request.name)
-        if image is None:
-            return None
-        if self._is_untagged_but_ours(request.region, image, request.release):
-            self.tag_image(request.region, image["ImageId"], request.tags)
-            image["Tags"] = tag_list(request.tags)
-        known = self.adopt(image, request.name, request.tags)
-        if image.get("State") in FAILED:
-            self.deregister(request.region, known)
-            return None
-        return known
-
-    def tag_image(self, region: str, image: str, tags: dict[str, str]) -> None:
-        """With its snapshots, where a tag is missing."""
-        known = self._aws.ec2(region).describe_images(ImageIds=[image])["Images"]
-        if known and tags.items() <= tag_dict(known[0].get("Tags")).items():
-            return
-        snapshots = _image(known[0]).snapshots if known else ()
-        self._aws.ec2(region).create_tags(Resources=[image, *snapshots], Tags=tag_list(tags))
-
-    def _is_untagged_but_ours(self, region: str, image: ImageTypeDef, release: str) -> bool:
-        """Packer tags an image once it is available: until then its source tells whose it is."""
-        source = image.get("SourceInstanceId")
-        if not source or names.RELEASE in tag_dict(image.get("Tags")):
-            return False
-        wanted: Any = [
-            {"Name": f"tag:{names.RELEASE}", "Values": [release]},
-            {"Name": "instance-id", "Values": [source]},
-        ]
-        return bool(self._aws.ec2(region).describe_instances(Filters=wanted)["Reservations"])
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def image_available(self, request: ImageRef) -> Image:
-        """The image once it is available. Raises NotReady until then, BakeFailed where it never will be."""
+        """
+        The image, once it is available.
+
+        Raises NotReady until then, BakeFailed where it never becomes available.
+        """
         try:
             images = self._aws.ec2(request.region).describe_images(ImageIds=[request.id])["Images"]
         except ClientError as error:
-            if code(error) not in _GONE:
+            if code(error) not in GONE:
                 raise
             images = []
         if not images:
@@ -213,7 +155,7 @@ class Images:
             raise BakeFailed(f"the image {request.id} is gone: somebody deregistered it")
         state = images[0].get("State", "pending")
         if state == "available":
-            return _image(images[0])
+            return image_facts(images[0])
         if state == "pending":
             raise NotReady(f"the image {request.id} is pending")
         reason = images[0].get("StateReason", {}).get("Message", "AWS gives no reason")
@@ -222,49 +164,39 @@ class Images:
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def discard_image(self, request: DiscardImage) -> None:
-        """Removes what a failed bake made of its image, with the snapshots; content to find nothing."""
-        image = self.named(request.region, request.name)
+        """
+        Removes the image of a failed bake, with its snapshots.
+
+        Does nothing where it does not exist.
+        """
+        image = self._named.named(request.region, request.name)
         if image is None:
             nothing_there(f"the image {request.name}", request.visible_by)
-        elif self._is_untagged_but_ours(request.region, image, request.release):
-            # Only what carries our tags may be removed.
-            self.tag_image(request.region, image["ImageId"], {names.RELEASE: request.release})
-            self.deregister(request.region, image["ImageId"])
+        elif self._named.is_untagged_but_ours(request.region, image, request.release):
+            # The release's tag goes on first: only tagged resources may be removed.
+            self._named.tag_image(
+                request.region, image["ImageId"], {names.RELEASE: request.release}
+            )
+            self._named.deregister(request.region, image["ImageId"])
         elif tag_dict(image.get("Tags")).get(names.RELEASE) == request.release:
-            self.deregister(request.region, image["ImageId"])
+            self._named.deregister(request.region, image["ImageId"])
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def find_users(self, request: FindUsers) -> dict[str, list[str]]:
-        """Who uses these images: instances, launch templates (default and latest version), launch configurations."""
-        wanted = list(request.images)
-        users: dict[str, list[str]] = {image: [] for image in wanted}
-        ec2 = self._aws.ec2(request.region)
-        by_image: Any = [{"Name": "image-id", "Values": wanted}]
-        for reservations in ec2.get_paginator("describe_instances").paginate(Filters=by_image):
-            for instance in (i for r in reservations["Reservations"] for i in r["Instances"]):
-                if instance["State"]["Name"] not in ("terminated", "shutting-down"):
-                    users[instance["ImageId"]].append(f"instance {instance['InstanceId']}")
-        for versions in ec2.get_paginator("describe_launch_template_versions").paginate(
-            Versions=["$Latest", "$Default"], Filters=by_image
-        ):
-            for version in versions["LaunchTemplateVersions"]:
-                users[version["LaunchTemplateData"]["ImageId"]].append(
-                    f"launch template {version['LaunchTemplateName']}"
-                )
-        autoscaling = self._aws.autoscaling(request.region)
-        for page in autoscaling.get_paginator("describe_launch_configurations").paginate():
-            for config in page["LaunchConfigurations"]:
-                if config["ImageId"] in users:
-                    users[config["ImageId"]].append(
-                        f"launch configuration {config['LaunchConfigurationName']}"
-                    )
-        return users
+        """
+        Who uses these images: instances, launch templates, launch configurations.
+
+        Of a launch template the default and the latest version count.
+        """
+        return users_of(self._aws, request.region, request.images)
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def delete_image(self, request: ImageRef) -> None:
-        """Disabled first, so that nothing launches it between the two calls; then deregistered with its snapshots."""
+        """
+        Disables the image, so that nothing launches it, and deregisters it with its snapshots.
+        """
         try:
             if request.unprotect:
                 self._aws.ec2(request.region).disable_image_deregistration_protection(
@@ -272,59 +204,7 @@ class Images:
                 )
             self._aws.ec2(request.region).disable_image(ImageId=request.id)
         except ClientError as error:
-            if code(error) in _GONE:
+            if code(error) in GONE:
                 return
             raise
-        self.deregister(request.region, request.id)
-
-    def deregister(self, region: str, image: str) -> None:
-        try:
-            self._aws.ec2(region).deregister_image(ImageId=image, DeleteAssociatedSnapshots=True)
-        except ClientError as error:
-            if code(error) not in _GONE:
-                raise
-
-    def named(self, region: str, name: str) -> ImageTypeDef | None:
-        images = self._aws.ec2(region).describe_images(
-            IncludeDisabled=True, Owners=["self"], Filters=[{"Name": "name", "Values": [name]}]
-        )["Images"]
-        return images[0] if images else None
-
-    @staticmethod
-    def adopt(image: ImageTypeDef, name: str, wanted: dict[str, str]) -> str:
-        """By what it is, not by who made it: a bake that was terminated may have left a good one under this name."""
-        tags = tag_dict(image.get("Tags"))
-        if any(
-            tags.get(key) != wanted[key]
-            for key in (names.APPLICATION, names.COMMIT, names.RECIPE, names.BASE_IMAGE)
-        ):
-            raise Conflict(
-                f"the image name {name} is taken by {image['ImageId']}, which another bake made; deregister it if it is of no use"
-            )
-        return image["ImageId"]
-
-
-def _image(image: ImageTypeDef) -> Image:
-    tags = tag_dict(image.get("Tags"))
-    return Image(
-        id=image["ImageId"],
-        name=image.get("Name", ""),
-        state=image.get("State", ""),
-        tag=tags.get(names.TAG, ""),
-        commit=tags.get(names.COMMIT, ""),
-        recipe=tags.get(names.RECIPE, ""),
-        base_image=tags.get(names.BASE_IMAGE, ""),
-        created_at=image.get("CreationDate", ""),
-        verified=names.VERIFIED in tags,
-        imds=image.get("ImdsSupport", ""),
-        deprecated_at=image.get("DeprecationTime", ""),
-        shared_with=tuple(tags.get(names.SHARED_WITH, "").split()),
-        protection=("ours" if names.PROTECTED in tags else "foreign")
-        if image.get("DeregistrationProtection", "").startswith("enabled")
-        else "",
-        snapshots=tuple(
-            mapping["Ebs"]["SnapshotId"]
-            for mapping in image.get("BlockDeviceMappings", [])
-            if mapping.get("Ebs", {}).get("SnapshotId")
-        ),
-    )
+        self._named.deregister(request.region, request.id)

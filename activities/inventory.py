@@ -1,4 +1,4 @@
-"""All that a stack's releases and its application's bakes may have left, by tag; and which of those releases still run."""
+"""A stack's resources and its application's builders, by tag; and which releases still run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.aws import Aws, tag_dict, translated
 from activities.bakes import RPC_TIMEOUT
-from activities.groups import deployment, facts
+from activities.group_facts import deployment, facts
 from domain import names
 from domain.models import Model
 from domain.sweep import Inventory, Owned
@@ -24,7 +24,7 @@ class TakeInventory(Model):
 
 
 class WhichRun(Model):
-    """`but` is the workflow that asks: it holds that id's lock, so no other release of the id runs."""
+    """`but` is the workflow that asks. It holds the lock, so no other run has its workflow id."""
 
     releases: tuple[str, ...]
     but: str
@@ -38,78 +38,106 @@ class Inventories:
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def take_inventory(self, request: TakeInventory) -> Inventory:
-        """Four reads, each by tag. An error of any of them is an error of the inventory: half of it must not be believed."""
-        ec2 = self._aws.ec2(request.region)
-        by_stack: Any = {"Name": f"tag:{names.STACK}", "Values": [request.stack]}
-        by_application: Any = {"Name": f"tag:{names.APPLICATION}", "Values": [request.application]}
-        pages = (
-            self._aws.autoscaling(request.region)
-            .get_paginator("describe_auto_scaling_groups")
-            .paginate(Filters=[by_stack])
-        )
-        groups = [
-            group
-            for page in pages
-            for group in page["AutoScalingGroups"]
-            if not group.get("Status")
-        ]
-        owned = [
-            Owned(
-                kind="launch template",
-                id=t["LaunchTemplateId"],
-                name=t["LaunchTemplateName"],
-                release=tag_dict(t.get("Tags")).get(names.RELEASE, ""),
-                created_at=t["CreateTime"].isoformat(),
-            )
-            for found in ec2.get_paginator("describe_launch_templates").paginate(Filters=[by_stack])
-            for t in found["LaunchTemplates"]
-        ]
-        owned += [
-            Owned(
-                kind="instance",
-                id=i["InstanceId"],
-                name=tag_dict(i.get("Tags")).get("Name", ""),
-                release=tag_dict(i.get("Tags")).get(names.RELEASE, ""),
-                created_at=i["LaunchTime"].isoformat(),
-            )
-            for reservations in ec2.get_paginator("describe_instances").paginate(
-                Filters=[by_application]
-            )
-            for reservation in reservations["Reservations"]
-            for i in reservation["Instances"]
-            if names.STACK not in tag_dict(i.get("Tags"))
-            and i["State"]["Name"] not in ("terminated", "shutting-down")
-        ]
-        owned += [
-            Owned(
-                kind="security group",
-                id=g["GroupId"],
-                name=g["GroupName"],
-                release=tag_dict(g.get("Tags")).get(names.RELEASE, ""),
-            )
-            for security_groups in ec2.get_paginator("describe_security_groups").paginate(
-                Filters=[by_application]
-            )
-            for g in security_groups["SecurityGroups"]
-        ]
+        """
+        Four reads, each by tag.
+
+        The error of one read is raised: a part of the inventory would look like missing resources.
+        """
+        groups = self._groups(request)
+        owned = [*self._templates(request), *self._builders(request)]
         return Inventory(
             deployments=tuple(deployment(facts(group)) for group in groups),
             created_at={
                 group["AutoScalingGroupName"]: group["CreatedTime"].isoformat() for group in groups
             },
-            owned=tuple(owned),
+            owned=(*owned, *self._security_groups(request)),
             target_groups=request.target_groups,
         )
 
+    def _groups(self, request: TakeInventory) -> list[Any]:
+        pages = (
+            self._aws.autoscaling(request.region)
+            .get_paginator("describe_auto_scaling_groups")
+            .paginate(Filters=[_by_stack(request)])
+        )
+        return [
+            group
+            for page in pages
+            for group in page["AutoScalingGroups"]
+            # A group with a status is one that AWS is deleting.
+            if not group.get("Status")
+        ]
+
+    def _templates(self, request: TakeInventory) -> list[Owned]:
+        pages = (
+            self._aws.ec2(request.region)
+            .get_paginator("describe_launch_templates")
+            .paginate(Filters=[_by_stack(request)])
+        )
+        return [
+            Owned(
+                kind="launch template",
+                id=template["LaunchTemplateId"],
+                name=template["LaunchTemplateName"],
+                release=tag_dict(template.get("Tags")).get(names.RELEASE, ""),
+                created_at=template["CreateTime"].isoformat(),
+            )
+            for page in pages
+            for template in page["LaunchTemplates"]
+        ]
+
+    def _builders(self, request: TakeInventory) -> list[Owned]:
+        """The application's instances that belong to no stack."""
+        pages = (
+            self._aws.ec2(request.region)
+            .get_paginator("describe_instances")
+            .paginate(Filters=[_by_application(request)])
+        )
+        instances = [i for page in pages for r in page["Reservations"] for i in r["Instances"]]
+        tagged = [(instance, tag_dict(instance.get("Tags"))) for instance in instances]
+        return [
+            Owned(
+                kind="instance",
+                id=instance["InstanceId"],
+                name=tags.get("Name", ""),
+                release=tags.get(names.RELEASE, ""),
+                created_at=instance["LaunchTime"].isoformat(),
+            )
+            for instance, tags in tagged
+            if names.STACK not in tags
+            and instance["State"]["Name"] not in ("terminated", "shutting-down")
+        ]
+
+    def _security_groups(self, request: TakeInventory) -> list[Owned]:
+        pages = (
+            self._aws.ec2(request.region)
+            .get_paginator("describe_security_groups")
+            .paginate(Filters=[_by_application(request)])
+        )
+        return [
+            Owned(
+                kind="security group",
+                id=group["GroupId"],
+                name=group["GroupName"],
+                release=tag_dict(group.get("Tags")).get(names.RELEASE, ""),
+            )
+            for page in pages
+            for group in page["SecurityGroups"]
+        ]
+
     @activity.defn
     async def which_run(self, request: WhichRun) -> list[str]:
-        """Of these releases (workflow id and run, as the tags have them) those whose workflow id has a run under way."""
+        """
+        Those of the releases whose workflow id has a running run.
+
+        A release is a workflow id and a run id, as tags hold them.
+        """
         workflows = {names.owner_workflow(release) for release in request.releases} - {request.but}
         alive = {workflow for workflow in workflows if await self._runs(workflow)}
         return [release for release in request.releases if names.owner_workflow(release) in alive]
 
     async def _runs(self, workflow_id: str) -> bool:
-        """An owner that cannot be named may well run."""
+        """True where the workflow id is unknown: the release may run."""
         if not workflow_id:
             return True
         try:
@@ -121,3 +149,11 @@ class Inventories:
                 return False
             raise
         return found.status is WorkflowExecutionStatus.RUNNING
+
+
+def _by_stack(request: TakeInventory) -> Any:
+    return {"Name": f"tag:{names.STACK}", "Values": [request.stack]}
+
+
+def _by_application(request: TakeInventory) -> Any:
+    return {"Name": f"tag:{names.APPLICATION}", "Values": [request.application]}

@@ -1,8 +1,8 @@
 """
-Runs a program that must not outlive the worker: `python leash.py PROGRAM ARGUMENT…`, held by its standard input.
+Runs a program that must not outlive the worker: `python leash.py PROGRAM ARGUMENT…`
 
-When that closes, because the worker was killed or lets go, the program and all that it started are killed at once: whoever goes
-on with its work elsewhere must be the only one.
+The worker holds the standard input of this process. When that closes, because the worker was killed
+or closed it, the program and all processes that it started are killed: another worker takes over.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def main() -> int:
             os.killpg(program.pid, signal.SIGKILL)
 
     threading.Thread(target=hold, daemon=True).start()
-    # A worker that stops lets its calls in flight end.
+    # A worker that stops waits for its calls in flight.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     code = program.wait()
@@ -31,5 +31,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    # The thread still reads: an ordinary exit would wait for its lock on standard input.
+    # The thread holds the lock on standard input: an ordinary exit would wait for that lock.
     os._exit(main())

@@ -1,4 +1,4 @@
-"""What images say that they hold, kept beside their logs in the artifacts bucket."""
+"""The manifests of images, which are stored beside their logs in the artifacts bucket."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from domain.models import Model
 
 
 class CompareImages(Model):
-    """By the images' names."""
+    """`was` and `now` are names of images."""
 
     region: str
     bucket: str
@@ -29,7 +29,7 @@ class Manifests:
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def compare_images(self, request: CompareImages) -> Differences:
-        """Raises InvalidRequest where there is no manifest of one of them."""
+        """Raises InvalidRequest where one of the images has no manifest."""
         return differences(*(self._read(request, image) for image in (request.was, request.now)))
 
     def _read(self, request: CompareImages, image: str) -> Manifest:
@@ -41,11 +41,12 @@ class Manifests:
                 .read()
             )
         except ClientError as error:
-            # Without s3:ListBucket, S3 says AccessDenied of what is not there.
+            # Without s3:ListBucket, S3 answers AccessDenied for a missing object.
             if code(error) not in ("NoSuchKey", "404", "AccessDenied"):
                 raise
             raise InvalidRequest(
-                f"there is no manifest of {image}: s3://{request.bucket}/{key} is not there; an older Ovenbird baked it"
+                f"there is no manifest of {image}: s3://{request.bucket}/{key} is not there; "
+                "an older Ovenbird baked it"
             ) from None
         try:
             return Manifest.model_validate_json(text)

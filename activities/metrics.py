@@ -1,4 +1,4 @@
-"""What CloudWatch says of a target group's traffic, and of alarms."""
+"""CloudWatch's metrics of a target group's traffic, and the states of alarms."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from domain.config import Watch
 from domain.models import Model, TargetGroup
 from domain.watch import Counted, Watched
 
-# DescribeAlarms takes as many names: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html
 MOST_ALARMS = 100
 
 
 class ReadWatch(Model):
-    """Everything since `since`. `blue` is left out where it shares green's target group."""
+    """Everything from `since` on. `blue` is None where it shares green's target group."""
 
     region: str
     watch: Watch
@@ -41,7 +41,7 @@ class Metrics:
             return Watched(alarms=alarms)
         sides = {"green": request.green} | ({"blue": request.blue} if request.blue else {})
         period = request.watch.period
-        # Whole periods only: what came before the traffic moved must not count.
+        # Whole periods only: traffic from before the shift must not count.
         start = datetime.fromtimestamp(-(-request.since.timestamp() // period) * period, UTC)
         end = datetime.now(UTC)
         if end - start < timedelta(seconds=period):
@@ -76,7 +76,11 @@ class Metrics:
 
 
 def _queries(side: str, group: TargetGroup, watch: Watch) -> Iterable[Any]:
-    """https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html"""
+    """
+    Green's and blue's requests, errors and latency.
+
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
+    """
     if names.is_classic(group.arn):
         # https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/elb-cloudwatch-metrics.html
         namespace, errors, latency = "AWS/ELB", "HTTPCode_Backend_5XX", "Latency"

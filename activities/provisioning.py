@@ -1,4 +1,4 @@
-"""What runs on the builder: the recipe, over SSM, its files and its log through S3."""
+"""Runs the recipe on the builder: over SSM, its files and its log through S3."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from botocore.exceptions import ClientError
 from temporalio import activity
 
 from activities.aws import Aws, code, translated
-from activities.packer import hash_with_template
+from activities.packer_files import hash_with_template
 from activities.recipe import Recipe, RecipeOf
 from domain.config import Stack
 from domain.errors import BakeFailed, NotReady
 from domain.images import BakeIdentity
 from domain.models import Model
 
-# Of a presigned address; it ends earlier where the credentials that signed it do.
+# Seconds. A presigned address ends earlier where the credentials that signed it do.
 ADDRESS_LIFETIME = 6 * 3_600
 TAIL_BYTES, TAIL_LINES = 8_000, 15
 _WAITING = ("Pending", "InProgress", "Delayed", "Cancelling")
 _DOWNLOAD = (
     "import io, sys, tarfile, urllib.request as u; "
-    "tarfile.open(fileobj=io.BytesIO(u.urlopen(sys.argv[1], timeout=60).read())).extractall(sys.argv[2])"
+    "bundle = io.BytesIO(u.urlopen(sys.argv[1], timeout=60).read()); "
+    "tarfile.open(fileobj=bundle).extractall(sys.argv[2])"
 )
 
 
 class Identify(Model):
-    """`base_image` is already an id."""
+    """`base_image` is an id."""
 
     stack: Stack
     tag: str
@@ -36,10 +37,11 @@ class Identify(Model):
 
 class StartProvisioner(Model):
     """
-    `token` finds the command again after a lost reply; `variables` are the environment of the provisioner's scripts.
+    The command is found again by its `token`. `variables` are the environment of the scripts.
 
-    `recipe` is the hash that the image will carry, empty where this provisioner makes none, `made_of` what went into it; `manifest` is where the image's manifest is to be kept,
-    empty where this provisioner keeps none.
+    `made_of` goes into the recipe's hash. `recipe` is the hash that the image will carry; it is
+    empty where this provisioner makes no image. `log` and `manifest` are keys in `bucket`;
+    `manifest` is empty where this provisioner stores none. `timeout` is in seconds.
     """
 
     region: str
@@ -73,7 +75,7 @@ class Provisioning:
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def identify_bake(self, request: Identify) -> BakeIdentity:
-        """What the image would be, from everything that decides it. The account is asked for once in a worker's life."""
+        """Everything that determines the image. A worker asks AWS for its account once."""
         stack = request.stack
         if stack.region not in self._accounts:
             self._accounts[stack.region] = self._aws.sts(stack.region).get_caller_identity()[
@@ -102,44 +104,23 @@ class Provisioning:
     @translated
     def start_provisioner(self, request: StartProvisioner) -> str:
         """
-        The command's id. SendCommand has no client token, so the command is looked for by its comment first.
+        The command's id. SendCommand has no client token: the command is looked up by its comment.
 
-        The addresses are short-lived and are made here: they never enter the workflow's history.
+        https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_SendCommand.html
         """
-        ssm, s3 = self._aws.ssm(request.region), self._aws.s3(request.region)
+        ssm = self._aws.ssm(request.region)
         for page in ssm.get_paginator("list_commands").paginate(InstanceId=request.instance):
             for command in page["Commands"]:
                 if command.get("Comment") == request.token:
                     return command["CommandId"]
-        mine = self._recipe.hash(request.made_of)
-        if request.recipe and mine != request.recipe:
-            raise BakeFailed(
-                f"the recipe changed while it was used: it was {request.recipe}, this worker has {mine}; release again"
-            )
-        bundle = f"recipes/{mine}.tar.gz"
-        s3.put_object(Bucket=request.bucket, Key=bundle, Body=self._recipe.bundle(request.made_of))
-        source = s3.generate_presigned_url(
-            "get_object",
-            Params={"Bucket": request.bucket, "Key": bundle},
-            ExpiresIn=ADDRESS_LIFETIME,
-        )
-        log, manifest = (
-            s3.generate_presigned_url(
-                "put_object",
-                Params={"Bucket": request.bucket, "Key": key},
-                ExpiresIn=ADDRESS_LIFETIME,
-            )
-            if key
-            else ""
-            for key in (request.log, request.manifest)
-        )
+        commands = self._commands(request)
         try:
             sent = ssm.send_command(
                 InstanceIds=[request.instance],
                 DocumentName="AWS-RunShellScript",
                 Comment=request.token,
                 Parameters={
-                    "commands": _script(request, source, log, manifest),
+                    "commands": commands,
                     "executionTimeout": [str(int(request.timeout))],
                 },
                 OutputS3BucketName=request.bucket,
@@ -151,10 +132,46 @@ class Provisioning:
             raise
         return sent["Command"]["CommandId"]
 
+    def _commands(self, request: StartProvisioner) -> list[str]:
+        """
+        Stores the bundle, and returns the shell commands that run it.
+
+        The commands hold presigned addresses, so they are made here and not in the workflow: they
+        must not enter its history.
+        """
+        mine = self._recipe.hash(request.made_of)
+        if request.recipe and mine != request.recipe:
+            raise BakeFailed(
+                f"the recipe changed while it was used: it was {request.recipe}, "
+                f"this worker has {mine}; release again"
+            )
+        bundle = f"recipes/{mine}.tar.gz"
+        self._aws.s3(request.region).put_object(
+            Bucket=request.bucket, Key=bundle, Body=self._recipe.bundle(request.made_of)
+        )
+        source = self._address(request, "get_object", bundle)
+        log = self._address(request, "put_object", request.log)
+        manifest = self._address(request, "put_object", request.manifest)
+        return _script(request, source, log, manifest)
+
+    def _address(self, request: StartProvisioner, method: str, key: str) -> str:
+        """A presigned address; empty for an empty key."""
+        if not key:
+            return ""
+        return self._aws.s3(request.region).generate_presigned_url(
+            method,
+            Params={"Bucket": request.bucket, "Key": key},
+            ExpiresIn=ADDRESS_LIFETIME,
+        )
+
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def provisioner_finished(self, request: CommandRef) -> None:
-        """Returns once the command has succeeded. Raises NotReady until it ends, BakeFailed with its last lines."""
+        """
+        Returns once the command has succeeded.
+
+        Raises NotReady until it ends, BakeFailed with its last lines.
+        """
         try:
             found = self._aws.ssm(request.region).get_command_invocation(
                 CommandId=request.id, InstanceId=request.instance
@@ -175,16 +192,17 @@ class Provisioning:
         )
         lines = "\n".join(f"  {line}" for line in tail.splitlines()[-TAIL_LINES:])
         raise BakeFailed(
-            f"the {request.provisioner} scripts ended as {found['Status']} (exit code {found.get('ResponseCode')}) on {request.instance}; "
-            f"the whole log is s3://{request.bucket}/{request.log}; its last lines:\n{lines}"
+            f"the {request.provisioner} scripts ended as {found['Status']} "
+            f"(exit code {found.get('ResponseCode')}) on {request.instance}; the whole log is "
+            f"s3://{request.bucket}/{request.log}; its last lines:\n{lines}"
         )
 
     def _tail(self, request: CommandRef) -> str:
-        """The end of the log: what SSM itself returns is only the beginning of a long output."""
+        """The end of the log. SSM itself returns only the beginning of a long output."""
         try:
             found = self._aws.s3(request.region).get_object(Bucket=request.bucket, Key=request.log)
         except ClientError as error:
-            # Without s3:ListBucket, S3 says AccessDenied of what is not there.
+            # Without s3:ListBucket, S3 answers AccessDenied for a missing object.
             if code(error) in ("NoSuchKey", "404", "AccessDenied"):
                 return ""
             raise
@@ -192,7 +210,7 @@ class Provisioning:
 
 
 def made_of(stack: Stack) -> RecipeOf:
-    """What decides the outcome beside the recipe's own files; with Packer its template comes to it."""
+    """What determines the image beside the recipe's own files and Packer's template."""
     bake, packer = stack.bake, stack.bake.packer
     also = (
         (packer.user, *(f"{name}={value}" for name, value in sorted(packer.variables.items())))
@@ -217,5 +235,5 @@ def _script(request: StartProvisioner, source: str, log: str, manifest: str) -> 
         'work="$DESTDIR/var/lib/ovenbird/recipe"',
         'mkdir -p "$work"',
         f'python3 -c {shlex.quote(_DOWNLOAD)} {shlex.quote(source)} "$work"',
-        f'exec python3 "$work/agent.py" {shlex.quote(request.provisioner)} {shlex.quote(log)} {shlex.quote(manifest)}',
+        f'exec python3 "$work/agent.py" {shlex.join([request.provisioner, log, manifest])}',
     ]

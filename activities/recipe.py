@@ -1,4 +1,4 @@
-"""The recipe: scripts and files that make a base image into the application's. Its hash is part of what an image is."""
+"""The recipe: the scripts and files that turn a base image into the application's image."""
 
 from __future__ import annotations
 
@@ -17,13 +17,17 @@ from domain.errors import InvalidRequest
 from domain.models import Model
 
 PARTS = ("agent.py", "provision", "files", "tools")
-# An application's own scripts and files: laid over the others, by their paths.
+# An application's own scripts and files replace those of the same path.
 APPLICATIONS = "applications"
 TEMPLATE = ".j2"
 
 
 class RecipeOf(Model):
-    """For whom it is rendered, and `also`: whatever else decides the outcome."""
+    """
+    `values` render the templates.
+
+    `also` are further inputs of the bake that its result depends on.
+    """
 
     application: str
     values: dict[str, str] = {}
@@ -43,7 +47,7 @@ class Recipe:
 
     def hash(self, recipe: RecipeOf) -> str:
         """
-        Sixteen hexadecimal digits over every path, mode and content as they reach the builder, and over whatever else decides the outcome.
+        Sixteen hexadecimal digits over every path, mode and content, and over `also`.
 
         Raises InvalidRequest where a configuration file cannot be rendered.
         """
@@ -56,7 +60,7 @@ class Recipe:
         return total.hexdigest()[:16]
 
     def bundle(self, recipe: RecipeOf) -> bytes:
-        """All of it as a tar.gz, without times and owners, so that equal recipes are equal bundles but for gzip's clock."""
+        """A tar.gz without times and owners: bundles of a recipe differ in gzip's time only."""
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
             for part in self.parts(recipe):
@@ -66,7 +70,7 @@ class Recipe:
         return buffer.getvalue()
 
     def parts(self, recipe: RecipeOf) -> list[Part]:
-        """In the order of their paths; what ends with .j2 is rendered, and loses that ending."""
+        """Sorted by path. A file that ends in .j2 is rendered, and loses that ending."""
         laid = {
             part.path: part
             for root in (self.directory, self.directory / APPLICATIONS / recipe.application)
@@ -90,7 +94,8 @@ class Recipe:
         except (TemplateError, UnicodeDecodeError) as error:
             known = json.dumps(sorted({"application", *recipe.values}))
             raise InvalidRequest(
-                f"the recipe's {part.path} cannot be rendered for {recipe.application}: {error}; bake.values and the application's name give {known}"
+                f"the recipe's {part.path} cannot be rendered for {recipe.application}: {error}; "
+                f"bake.values and the application's name give {known}"
             ) from None
         return Part(part.path.removesuffix(TEMPLATE), text.encode(), part.executable)
 

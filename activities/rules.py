@@ -17,7 +17,7 @@ class FindRules(Model):
 
 
 class SetWeights(Model):
-    """`weights` by target group ARN; whatever else a rule does stays as it is."""
+    """`weights` by target group ARN. The rules' other settings stay as they are."""
 
     region: str
     rules: tuple[Rule, ...]
@@ -25,7 +25,7 @@ class SetWeights(Model):
 
 
 class PointRules(Model):
-    """All that these rules forward goes to one target group."""
+    """These rules forward all requests to one target group."""
 
     region: str
     rules: tuple[str, ...]
@@ -39,7 +39,11 @@ class Rules:
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def find_rules(self, request: FindRules) -> list[Rule]:
-        """Every rule, default ones included, of the target groups' balancers that forwards to any of these target groups."""
+        """
+        Every rule of the target groups' balancers that forwards to one of the target groups.
+
+        Default rules are included.
+        """
         elb = self._aws.elbv2(request.region)
         wanted = {group.arn for group in request.target_groups}
         balancers = list(
@@ -57,7 +61,7 @@ class Rules:
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def set_weights(self, request: SetWeights) -> None:
-        """One call a rule, and none for a rule that has these weights already."""
+        """One call a rule. None where the rule has these weights already."""
         elb = self._aws.elbv2(request.region)
         for rule in request.rules:
             actions = self._actions(elb, rule)
@@ -70,7 +74,7 @@ class Rules:
                 continue
             for group in groups:
                 group["Weight"] = request.weights.get(group["TargetGroupArn"], group["Weight"])
-            # AWS shows it beside the configuration where one target group has all the weight, and refuses both.
+            # AWS returns this key too where one target group has all the weight, and refuses it.
             forward.pop("TargetGroupArn", None)
             if rule.default:
                 elb.modify_listener(ListenerArn=rule.listener, DefaultActions=actions)
@@ -93,7 +97,7 @@ class Rules:
 
     @staticmethod
     def _actions(elb: Any, rule: Rule) -> list[Any]:
-        """As they are now: somebody may have changed what is not ours."""
+        """The present actions: a person may have changed the rule's other settings."""
         if rule.default:
             actions: list[Any] = elb.describe_listeners(ListenerArns=[rule.listener])["Listeners"][
                 0

@@ -1,4 +1,4 @@
-"""Scheduled actions: they follow who serves."""
+"""Scheduled actions of the group that serves."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST = 50
 
 
 class MoveSchedule(Model):
-    """From what was served to what serves now."""
+    """From the group that served, `source`, to the group that serves, `target`."""
 
     region: str
     source: str
@@ -34,9 +34,9 @@ class Schedules:
     @translated
     def move_schedule(self, request: MoveSchedule) -> list[str]:
         """
-        The scheduled actions that went from one group to the other, by name: the target has them before the source loses them.
+        The names of the scheduled actions that were moved. They are added before they are deleted.
 
-        What would only have been once, and is over, is left out: AWS takes no start in the past.
+        A past action without a recurrence is left out: AWS refuses a start in the past.
         """
         autoscaling = self._aws.autoscaling(request.region)
         pages = autoscaling.get_paginator("describe_scheduled_actions").paginate(
@@ -53,7 +53,8 @@ class Schedules:
                     f"{one['ScheduledActionName']}: {one.get('ErrorMessage', '')}" for one in failed
                 )
                 raise AwsRefused(
-                    f"AWS does not take the scheduled actions of {request.source} for {request.target}: {told}"
+                    f"AWS does not take the scheduled actions of {request.source} "
+                    f"for {request.target}: {told}"
                 )
         moved = [action["ScheduledActionName"] for action in known]
         for names_ in chunks(moved, MOST):
@@ -64,7 +65,7 @@ class Schedules:
 
 
 def _upcoming(action: ScheduledUpdateGroupActionTypeDef) -> Any:
-    """As it is put again; None where nothing of it is to come."""
+    """The action as it is added again. None where it has no future occurrence."""
     now = datetime.now(UTC)
     kept = (
         "ScheduledActionName",
@@ -76,7 +77,11 @@ def _upcoming(action: ScheduledUpdateGroupActionTypeDef) -> Any:
         "TimeZone",
         "StartTime",
     )
-    found: dict[str, Any] = {key: action[key] for key in kept if action.get(key) not in (None, "")}  # type: ignore[literal-required]
+    found: dict[str, Any] = {
+        key: action[key]  # type: ignore[literal-required]
+        for key in kept
+        if action.get(key) not in (None, "")
+    }
     if "EndTime" in found and found["EndTime"] <= now:
         return None
     if "StartTime" in found and found["StartTime"] <= now:

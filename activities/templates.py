@@ -1,4 +1,4 @@
-"""What a group launches: a launch template, or a launch configuration where the account still may."""
+"""What a group launches: a launch template, or a launch configuration in older AWS accounts."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from domain.errors import Conflict, NotReady
 from domain.models import Model
 from domain.sections import InstanceSettings
 
-# https://docs.aws.amazon.com/autoscaling/ec2/userguide/launch-configurations.html: IMDSv2 only, as in the template.
+# IMDSv2 is required:
+# https://docs.aws.amazon.com/autoscaling/ec2/userguide/launch-configurations.html
 _METADATA: Any = {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 2}
 VERSION = "1"
 
 
 class EnsureTemplate(Model):
-    """`tags` go on the template and on every instance and volume launched from it."""
+    """`tags` go on the template, and on its instances and volumes."""
 
     region: str
     name: str
@@ -31,7 +32,7 @@ class EnsureTemplate(Model):
 
 
 class TemplateRef(Model):
-    """`visible_by`: from then on, what AWS does not show is not there."""
+    """From `visible_by` on, a resource that AWS does not show does not exist."""
 
     region: str
     name: str
@@ -45,7 +46,7 @@ class Templates:
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def ensure_launch_template(self, request: EnsureTemplate) -> None:
-        """Its one version is 1. Raises Conflict where the name is taken by a template of another image."""
+        """Version 1 is its only one. Raises Conflict where a template of another image exists."""
         instance = request.instance
         data: Any = {
             "ImageId": request.image,
@@ -80,13 +81,14 @@ class Templates:
             image = known["LaunchTemplateVersions"][0]["LaunchTemplateData"].get("ImageId")
             if image != request.image:
                 raise Conflict(
-                    f"the launch template {request.name} exists and launches {image}, not {request.image}"
+                    f"the launch template {request.name} exists and launches {image}, "
+                    f"not {request.image}"
                 ) from None
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def delete_launch_template(self, request: TemplateRef) -> None:
-        """Content to find nothing."""
+        """Does nothing where it does not exist."""
         try:
             self._aws.ec2(request.region).delete_launch_template(LaunchTemplateName=request.name)
         except ClientError as error:
@@ -97,7 +99,11 @@ class Templates:
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def ensure_launch_configuration(self, request: EnsureTemplate) -> None:
-        """It cannot carry tags, so its deterministic name is the ownership. Raises Conflict as above."""
+        """
+        A launch configuration cannot have tags: its deterministic name identifies it.
+
+        Raises Conflict where one of another image has the name.
+        """
         instance = request.instance
         more: Any = {"IamInstanceProfile": instance.profile} if instance.profile else {}
         if user_data := _user_data(instance):
@@ -120,17 +126,19 @@ class Templates:
             )["LaunchConfigurations"]
             if not known:
                 raise NotReady(
-                    f"AWS says that the launch configuration {request.name} exists, and does not show it yet"
+                    f"AWS says that the launch configuration {request.name} exists, "
+                    "and does not show it yet"
                 ) from None
             if known[0]["ImageId"] != request.image:
                 raise Conflict(
-                    f"the launch configuration {request.name} exists and does not launch {request.image}"
+                    f"the launch configuration {request.name} exists "
+                    f"and does not launch {request.image}"
                 ) from None
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def delete_launch_configuration(self, request: TemplateRef) -> None:
-        """Content to find nothing."""
+        """Does nothing where it does not exist."""
         try:
             self._aws.autoscaling(request.region).delete_launch_configuration(
                 LaunchConfigurationName=request.name

@@ -40,8 +40,8 @@ from console.temporal import (
     tell,
     trying_again,
 )
-from domain.config import parse
 from domain.errors import InvalidConfiguration
+from domain.stacks_file import parse
 from workflows.contract import PHASE, STACK, TAG, release_id
 
 SWEEP_SCHEDULE = "ovenbird-sweep"

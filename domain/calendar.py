@@ -1,4 +1,8 @@
-"""When may a cutover begin? All times are UTC: a workflow that is replayed must come to the same answer, whatever time zones have become."""
+"""
+When may a cutover begin?
+
+All times are UTC. A replayed workflow must reach the same answer although time zone rules change.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,18 @@ from datetime import UTC, datetime, time, timedelta
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _WINDOW = re.compile(
-    r"^(?:(?P<first>[A-Z][a-z]{2})(?:-(?P<last>[A-Z][a-z]{2}))? )?(?P<begin>\d{2}:\d{2})-(?P<end>\d{2}:\d{2})$"
+    r"^(?:(?P<first>[A-Z][a-z]{2})(?:-(?P<last>[A-Z][a-z]{2}))? )?"
+    r"(?P<begin>\d{2}:\d{2})-(?P<end>\d{2}:\d{2})$"
 )
 _CLOCK = re.compile(r"^\d{2}:\d{2}$")
 
 
 def parse_window(text: str) -> tuple[frozenset[int], time, time]:
-    """Of "Mon-Fri 06:00-16:00", "Sat 08:00-12:00" or "06:00-22:00": the weekdays, Monday 0; from; until. Raises ValueError."""
+    """
+    Reads "Mon-Fri 06:00-16:00", "Sat 08:00-12:00" or "06:00-22:00".
+
+    Returns the weekdays (Monday is 0), the opening time and the closing time. Raises ValueError.
+    """
     found = _WINDOW.match(text)
     if not found:
         raise ValueError(
@@ -37,7 +46,11 @@ def parse_window(text: str) -> tuple[frozenset[int], time, time]:
 def opens_at(
     now: datetime, windows: Iterable[str], freezes: Iterable[tuple[datetime, datetime]]
 ) -> datetime | None:
-    """`now` where a cutover may begin now, else the next moment at which it may; None where that is more than a year away."""
+    """
+    The first moment from `now` on at which a cutover may begin.
+
+    Returns `now` where it may begin at once, and None where it may not begin within a year.
+    """
     wanted, closed = [parse_window(text) for text in windows], sorted(freezes)
     moment = now
     while moment < now + timedelta(days=366):
@@ -67,13 +80,18 @@ def _opening(moment: datetime, window: tuple[frozenset[int], time, time]) -> dat
 
 
 def moment_of(text: str, now: datetime) -> datetime:
-    """A clock's "06:00" is the next six o'clock UTC; else an ISO 8601 moment with its offset. Raises ValueError."""
+    """
+    Reads "06:00" (the next 06:00 UTC) or an ISO 8601 moment with its offset.
+
+    Raises ValueError.
+    """
     if _CLOCK.match(text):
         today = datetime.combine(now.date(), time.fromisoformat(text), UTC)
         return today if today >= now else today + timedelta(days=1)
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(
-            f"{text!r} has no offset: write 06:00 for the next one in UTC, or 2026-11-25T06:00+01:00"
+            f"{text!r} has no offset: write 06:00 for the next one in UTC, "
+            "or 2026-11-25T06:00+01:00"
         )
     return moment

@@ -6,16 +6,17 @@ import math
 from collections.abc import Mapping
 
 from domain import names
-from domain.config import Capacity
 from domain.errors import Conflict
+from domain.group_settings import Capacity
 from domain.models import Deployment, Group
 
 
 def needed(blue: Group | None, capacity: Capacity) -> int:
     """
-    As large as blue is now, never below the stack's minimum; without a blue, what the stack asks of a first deployment.
+    The desired size of green: blue's current size, and at least the stack's minimum.
 
-    Above the stack's maximum where blue is: blue's load is real, whatever the file says.
+    A first deployment has no blue: it gets `desired`, or else the minimum. The size may exceed
+    the stack's maximum: blue has that many instances because its load needs them.
     """
     if blue is None:
         return capacity.desired if capacity.desired is not None else capacity.min
@@ -24,9 +25,10 @@ def needed(blue: Group | None, capacity: Capacity) -> int:
 
 def bounds(size: int, capacity: Capacity) -> tuple[int, int]:
     """
-    Minimum and maximum of a green of this size while both serve.
+    Minimum and maximum of a green of this size while both versions serve.
 
-    The minimum is pinned to the size: sharing the load with blue halves the metric, and a policy would scale green in.
+    The minimum equals the size. Green shares the load with blue, which lowers its metrics, and
+    its scaling policies would otherwise scale it in.
     """
     return size, max(size, capacity.max)
 
@@ -35,13 +37,14 @@ def refuse_other_units(
     blue: Deployment | None, weights: Mapping[str, int], capacity: Capacity
 ) -> None:
     """
-    Raises Conflict where the stack's weights, by instance type, make blue's size a smaller one for green, and its minimum does not make up for it.
+    Raises Conflict where green would be smaller than blue because their weights differ.
 
-    Blue's size is in its own units: six instances that weigh one each are as large as three that weigh two, and say six all the same.
+    A group's size is in units of its own weights. Six instances of weight 1 have the size 6, and
+    so do three instances of weight 2. capacity.min can make up for the difference.
     """
     if blue is None:
         return
-    # Without weights of its own each of its instances, whatever its type, counts as one.
+    # A group without weights counts each instance, of any type, as one.
     theirs = blue.group.weights or {next(iter(weights)): 1}
     factor = max(
         (weights[kind] / theirs[kind] for kind in weights.keys() & theirs.keys()), default=1.0
@@ -49,12 +52,17 @@ def refuse_other_units(
     least = math.ceil(blue.group.desired * factor)
     if factor > 1 and capacity.min < least:
         raise Conflict(
-            f"{blue.name} has the size {blue.group.desired} in units of its own, and the stack's weights are {factor:g} times as heavy: the new "
-            f"version would be smaller. Set capacity.min to {least} for this release, and max to fit"
+            f"{blue.name} has the size {blue.group.desired} in units of its own, and the "
+            f"stack's weights are {factor:g} times as heavy: the new version would be smaller. "
+            f"Set capacity.min to {least} for this release, and max to fit"
         )
 
 
 def own_minimum(group: Group) -> int:
-    """Its minimum but for a pin: a terminated release may have left one, and the tag says what it was before."""
+    """
+    The minimum that the group has when nothing pins it.
+
+    A terminated release may have left its pin; the tag holds the minimum from before the pin.
+    """
     before = group.tags.get(names.RESTORE_MIN, "")
     return int(before) if before.isdigit() and int(before) < group.min else group.min

@@ -8,7 +8,8 @@ from domain.config import Timeouts
 from domain.facts import Facts
 from domain.health import Seen
 from domain.images import BakeIdentity
-from domain.models import Group, Image, Message, Model
+from domain.models import Group, Image, Model
+from domain.requests import Message
 from domain.status import Approval, BakeLink, Bullet, Pause, Phase, Resource
 from domain.undo import AnyUndo
 

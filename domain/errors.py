@@ -1,27 +1,27 @@
 """
 Every way to fail:
 
-* TerminalError                 the same call again would end the same way: never retried on the way forward
+* TerminalError           the same call would fail again: never retried on the way forward
   x InvalidRequest        the request cannot be understood
   x InvalidConfiguration  the stacks file has mistakes, all of them listed
   x UnknownStack          the stacks file has no such stack
   x UnknownTag            the repository has no such tag
   x SourceUnreadable      the repository cannot be read
   x AlreadyServing        the tag already serves
-  x Conflict              something with our name exists and is not ours, or two groups claim the stack
-  x AwsRefused            AWS said no, in its own words
-  x BakeFailed            a provisioning script failed, or no image came of it
-  x BakeAbandoned         nobody waited for the bake any more
+  x Conflict              a name is taken by a resource that is not ours, or two groups serve
+  x AwsRefused            AWS refused the call; the message holds AWS's words
+  x BakeFailed            a provisioning script failed, or the bake made no image
+  x BakeAbandoned         the last release that waited for the bake left it
   x NoCapacity            AWS has no capacity for the builder in this subnet
-  x DeploymentUnhealthy             green did not become healthy, or did not stay so
-  x Aborted               an operator said stop
+  x DeploymentUnhealthy   green did not become healthy, or did not stay healthy
+  x Aborted               an operator aborted
   x ApprovalExpired       nobody approved in time
-  x HookRefused           a hook of the stack said no
+  x HookRefused           a hook of the stack refused
   x NoCutoverWindow       no cutover window opens within a year
-* NotReady                not yet: looked at again
-* TransientError                  the network, throttling, a server's error: always retried
+* NotReady                not yet: polled again
+* TransientError          the network, throttling, a server's error: always retried
 
-How a release ends badly is one of three words, the `type` of its ApplicationError: REFUSED, ROLLED_BACK, DIRTY.
+A release that fails has one of three types in its ApplicationError: REFUSED, ROLLED_BACK, DIRTY.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ DIRTY = "Dirty"
 
 
 class OvenbirdError(Exception):
-    """Whatever Ovenbird raises itself. Its message is for the operator: what happened, to what, what to do."""
+    """Every error that Ovenbird raises. The message says what happened, to what, and what to do."""
 
 
 class TerminalError(OvenbirdError):
-    """It would end the same way again."""
+    """The same call would fail again."""
 
 
 class InvalidRequest(TerminalError):
@@ -64,15 +64,15 @@ class AlreadyServing(TerminalError):
 
 
 class Conflict(TerminalError):
-    """What is there is not ours, or not what was asked for."""
+    """A resource is not ours, or is not what was asked for."""
 
 
 class AwsRefused(TerminalError):
-    """AWS refused a call for a reason that another try would not change."""
+    """AWS refused a call, and would refuse it again."""
 
 
 class BakeFailed(TerminalError):
-    """No image came of the bake."""
+    """The bake made no image."""
 
 
 class BakeAbandoned(TerminalError):
@@ -80,7 +80,7 @@ class BakeAbandoned(TerminalError):
 
 
 class NoCapacity(TerminalError):
-    """AWS has no capacity for the builder here: the next subnet is tried."""
+    """AWS has no capacity for the builder in this subnet. The next subnet is tried."""
 
 
 class DeploymentUnhealthy(TerminalError):
@@ -88,7 +88,7 @@ class DeploymentUnhealthy(TerminalError):
 
 
 class Aborted(TerminalError):
-    """An operator said stop."""
+    """An operator aborted the run."""
 
 
 class ApprovalExpired(TerminalError):
@@ -100,15 +100,15 @@ class NoCutoverWindow(TerminalError):
 
 
 class HookRefused(TerminalError):
-    """Who was asked said no."""
+    """A hook refused."""
 
 
 class NotReady(OvenbirdError):
-    """Not yet, and why."""
+    """The condition is not met yet. The message says why."""
 
 
 class TransientError(OvenbirdError):
-    """It may well work the next time."""
+    """The next try may succeed."""
 
 
 TERMINAL_ERRORS: list[str] = [error.__name__ for error in TerminalError.__subclasses__()]

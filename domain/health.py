@@ -1,4 +1,4 @@
-"""Is green fit to serve? Facts in, verdict out."""
+"""Is green healthy enough to serve?"""
 
 from __future__ import annotations
 
@@ -29,7 +29,12 @@ Verdict = Healthy | NotYet | Unhealthy
 
 @dataclass(frozen=True)
 class Seen:
-    """What earlier reads showed: every instance ever seen, and how many reads in a row the same ones were healthy."""
+    """
+    What earlier polls showed.
+
+    `instances` are all instances ever seen. `streak` counts the polls in a row in which the same
+    instances, `healthy`, were healthy. `lost` are instances that were seen and are gone or leaving.
+    """
 
     instances: frozenset[str] = frozenset()
     healthy: frozenset[str] = frozenset()
@@ -38,7 +43,7 @@ class Seen:
     found: bool = False
 
     def with_read(self, group: Group, target_groups: tuple[str, ...]) -> Seen:
-        """One more read of the group, in order. A new set of healthy ones starts the count again."""
+        """One more read, in order. Another set of healthy instances restarts `streak`."""
         here = frozenset(i.id for i in group.instances if i.lifecycle not in LEAVING)
         leaving = frozenset(i.id for i in group.instances if i.lifecycle in LEAVING)
         fit = frozenset(i.id for i in group.instances if is_healthy(i, target_groups))
@@ -55,7 +60,11 @@ class Seen:
 
 
 def is_healthy(instance: Instance, target_groups: tuple[str, ...]) -> bool:
-    """In service, and healthy in every target group: in service alone says nothing about the application."""
+    """
+    In service, and healthy in every target group.
+
+    In service alone says nothing about the application.
+    """
     return (
         instance.lifecycle == "InService"
         and instance.healthy
@@ -89,34 +98,24 @@ def judge(
     may_lose: int = 0,
 ) -> Verdict:
     """
-    Healthy when the same instances were healthy in every target group, as many (by weight) as desired, `reads` times in a row.
+    Healthy after `reads` polls in a row with the same instances healthy, as many as desired.
 
-    `seen` includes this read. `waited` and `timeouts` are seconds. More than `may_lose` instances gone means that what
-    boots does not stay: waiting longer would only replace them for ever.
+    `seen` includes this read. `waited` and `timeout` are seconds. Sizes are in units of weight.
+    More than `may_lose` lost instances are Unhealthy at once: the instances of this version do not
+    stay up, and Auto Scaling would replace them again and again.
     """
     if group is None:
         if not seen.found and waited < timeout:
             return NotYet("AWS does not show the new Auto Scaling group yet")
         return Unhealthy("the Auto Scaling group is gone: somebody deleted it")
-    if halted := sorted({"Launch", "AddToLoadBalancer"} & set(group.suspended)):
-        return Unhealthy(
-            f"somebody suspended {', '.join(halted)} of the group: it cannot become healthy"
-        )
-    if len(seen.lost) > may_lose:
-        words = f"; AWS says: {group.failures[0]}" if group.failures else ""
-        return Unhealthy(
-            f"{_count(len(seen.lost), 'instance')} did not stay up ({', '.join(sorted(seen.lost))}){words}"
-        )
-    if unused := _not_in_use(group):
-        return Unhealthy(
-            f"the target group {unused} is on no listener: its health checks never run"
-        )
+    if hopeless := _hopeless(group, seen, may_lose):
+        return Unhealthy(hopeless)
     if seen.streak >= reads:
         return Healthy()
     reason = explain(group, target_groups)
     if seen.streak:
         reason = f"{reason}, {seen.streak} of {reads} reads in a row"
-    # A first good read is worth its second, however late it comes: a worker may have been away.
+    # The second of two agreeing reads may come after the timeout: a worker may have been away.
     return (
         NotYet(reason)
         if waited < timeout or seen.streak
@@ -124,8 +123,27 @@ def judge(
     )
 
 
+def _hopeless(group: Group, seen: Seen, may_lose: int) -> str:
+    """Why the group cannot become healthy; empty where it can."""
+    if halted := sorted({"Launch", "AddToLoadBalancer"} & set(group.suspended)):
+        return f"somebody suspended {', '.join(halted)} of the group: it cannot become healthy"
+    if len(seen.lost) > may_lose:
+        words = f"; AWS says: {group.failures[0]}" if group.failures else ""
+        return (
+            f"{_count(len(seen.lost), 'instance')} did not stay up "
+            f"({', '.join(sorted(seen.lost))}){words}"
+        )
+    if unused := _not_in_use(group):
+        return f"the target group {unused} is on no listener: its health checks never run"
+    return ""
+
+
 def still_healthy(group: Group | None, target_groups: tuple[str, ...], floor: int) -> Verdict:
-    """While it serves: at least `floor` units healthy. Fewer is unhealthy at once, since users are already there."""
+    """
+    While it serves: at least `floor` units are healthy.
+
+    Fewer are Unhealthy at once, since users already reach this version.
+    """
     if group is None:
         return Unhealthy("the Auto Scaling group is gone: somebody deleted it")
     if healthy_units(group, target_groups) >= floor:

@@ -21,7 +21,7 @@ class BakeIdentity(Model):
     architecture: str
     account: str
     region: str
-    # The stack whose bake it is, and whether its images must have been verified; neither makes another image.
+    # The stack that bakes, and whether it needs verified images. Neither makes another image.
     stack: str = ""
     verified: bool = False
 
@@ -53,10 +53,10 @@ def reusable(images: Iterable[Image], identity: BakeIdentity) -> Image | None:
 
 def made(images: Iterable[Image], identity: BakeIdentity) -> Image | None:
     """
-    The newest available image of the same commit, base image and recipe, whatever tag it was baked for.
+    The newest available image of the same commit, base image and recipe, for any tag.
 
-    The recipe's hash holds builder and architecture; application and account are those of the list, and a copy in another region has
-    the tags of what it is a copy of.
+    The recipe's hash covers builder and architecture. The list is of one application and account.
+    A copy in another region has the tags of its original.
     """
     wanted = (identity.commit, identity.base_image, identity.recipe)
     fitting = [
@@ -66,11 +66,16 @@ def made(images: Iterable[Image], identity: BakeIdentity) -> Image | None:
 
 
 def newest_of_each(images: Iterable[Image], *tags: str) -> list[Image]:
-    """The newest available image of each tag. Raises InvalidRequest naming what there is, where a tag has none."""
+    """
+    The newest available image of each tag.
+
+    Raises InvalidRequest where a tag has no image; the message lists the tags that have one.
+    """
     available = [image for image in images if image.state == "available"]
     newest = {image.tag: image for image in sorted(available, key=lambda image: image.created_at)}
     if missing := [tag for tag in tags if names.tag_value(tag) not in newest]:
         raise InvalidRequest(
-            f"there is no image of {', '.join(missing)}; there are: {', '.join(sorted(newest)) or 'none'}"
+            f"there is no image of {', '.join(missing)}; "
+            f"there are: {', '.join(sorted(newest)) or 'none'}"
         )
     return [newest[names.tag_value(tag)] for tag in tags]

@@ -10,23 +10,29 @@ from domain.models import Deployment, Group, State
 
 
 def find_blue(stack: str, deployments: Iterable[Deployment]) -> Deployment | None:
-    """What serves now, None before a first release. Raises Conflict where two groups claim to serve."""
+    """
+    The deployment that serves now; None before a first release.
+
+    Raises Conflict where two groups are marked as serving.
+    """
     serving = [deployment for deployment in deployments if deployment.state is State.SERVING]
     if len(serving) > 1:
         claimants = ", ".join(sorted(deployment.name for deployment in serving))
         raise Conflict(
-            f"{len(serving)} groups claim to serve {stack}: {claimants}; set the tag ovenbird:state of all but one to parked"
+            f"{len(serving)} groups claim to serve {stack}: {claimants}; "
+            "set the tag ovenbird:state of all but one to parked"
         )
     return serving[0] if serving else None
 
 
 def refuse_where_blue_is_elsewhere(blue: Deployment | None, target_groups: Iterable[str]) -> None:
-    """Raises Conflict: parking blue would empty a target group that green never joins."""
+    """Raises Conflict where parking blue would empty a target group that green does not join."""
     elsewhere = sorted(set(blue.group.target_groups) - set(target_groups)) if blue else []
     if blue and elsewhere:
         raise Conflict(
-            f"{blue.name} is in target groups or balancers that the stack does not name: {', '.join(elsewhere)}; name them, or, once it is healthy "
-            f"in those that the stack names: {names.membership_by_hand('detach', blue.name, elsewhere)}"
+            f"{blue.name} is in target groups or balancers that the stack does not name: "
+            f"{', '.join(elsewhere)}; name them, or, once it is healthy in those that the stack "
+            f"names: {names.membership_by_hand('detach', blue.name, elsewhere)}"
         )
 
 
@@ -51,12 +57,14 @@ def refuse_where_another_serves(
     if not blue and others:
         raise Conflict(unmarked(others[0], target_groups))
     look = (
-        f"where a terminated run has left it so, `ovenbird sweep {stack}` shows what it would put right, and --apply does it; "
+        f"where a terminated run has left it so, `ovenbird sweep {stack}` shows what it would "
+        "put right, and --apply does it; "
         "what a person did, a person has to undo"
     )
     if others:
         raise Conflict(
-            f"{others[0].name} is in the load balancer as well as {blue.name if blue else 'nothing'}: {look}"
+            f"{others[0].name} is in the load balancer as well as "
+            f"{blue.name if blue else 'nothing'}: {look}"
         )
     if blue and blue.group.desired and not in_balancer(blue, target_groups):
         raise Conflict(
@@ -71,7 +79,11 @@ def refuse_to_adopt(
     deployments: Iterable[Deployment],
     target_groups: Collection[str],
 ) -> None:
-    """Raises Conflict: only what gets the stack's traffic, and belongs to nobody, may become its first deployment."""
+    """
+    Raises Conflict where the group may not become the first deployment of the stack.
+
+    It must get the stack's traffic, and no stack may own it.
+    """
     if group is None:
         raise Conflict(f"there is no Auto Scaling group {name}")
     if owner := group.tags.get(names.STACK):
@@ -94,18 +106,21 @@ def in_balancer(deployment: Deployment, target_groups: Collection[str]) -> bool:
 
 
 def unmarked(deployment: Deployment, target_groups: Collection[str]) -> str:
-    """What to do about the one deployment that gets traffic where none is marked as serving."""
+    """What to do where no deployment is marked as serving, and this one gets traffic."""
     name, theirs = deployment.name, sorted(set(deployment.group.target_groups) & set(target_groups))
     return (
-        f"no deployment is marked as serving, and {name} is in the load balancer. To keep it: aws autoscaling create-or-update-tags --tags "
-        f"ResourceId={name},ResourceType=auto-scaling-group,Key={names.STATE},Value={State.SERVING},PropagateAtLaunch=false; to take it away: "
+        f"no deployment is marked as serving, and {name} is in the load balancer. To keep it: "
+        f"aws autoscaling create-or-update-tags --tags ResourceId={name},"
+        f"ResourceType=auto-scaling-group,Key={names.STATE},Value={State.SERVING},"
+        "PropagateAtLaunch=false; to take it away: "
         f"{names.membership_by_hand('detach', name, theirs)}, then sweep"
     )
 
 
 def refuse_what_serves(blue: Deployment | None, tag: str, commit: str, *, force: bool) -> None:
-    """Raises AlreadyServing: the same commit again would change nothing but the instances."""
+    """Raises AlreadyServing where blue runs the commit, unless `force` is set."""
     if blue and blue.commit == commit and not force:
         raise AlreadyServing(
-            f"{tag} ({commit[:12]}) serves {blue.group.tags.get('ovenbird:stack')} already, as {blue.name}; force it to release it again"
+            f"{tag} ({commit[:12]}) serves {blue.group.tags.get('ovenbird:stack')} already, "
+            f"as {blue.name}; force it to release it again"
         )

@@ -1,4 +1,4 @@
-"""What differs between two images, from what each says that it holds."""
+"""The differences between two images, from their manifests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ SHOWN = 1_000
 
 
 class Manifest(Model):
-    """Packages by name with their versions, files by path with their SHA-256; packer/tools/manifest.py writes it on the builder."""
+    """
+    Versions of packages by name, and SHA-256 digests of files by path.
+
+    packer/tools/manifest.py writes it on the builder.
+    """
 
     packages: dict[str, str] = {}
     files: dict[str, str] = {}
@@ -27,9 +31,10 @@ class Change(Model):
 
 class Differences(Model):
     """
-    `files` are by path: of the application and of the recipe's configuration; what they were and are is their SHA-256, cut short.
+    `files` are by path: the application's and those of the recipe's configuration. Their values
+    are SHA-256 digests, cut to 12 digits.
 
-    `more` is how many changes beyond the first thousand of each there are.
+    `more` counts the changes beyond the first thousand of each kind.
     """
 
     packages: tuple[Change, ...] = ()

@@ -1,97 +1,24 @@
-"""The nouns: what crosses the borders between workflows, activities and people. Plain data."""
+"""The facts and results that workflows, activities and people exchange."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 
 class Model(BaseModel):
-    """Frozen, and open to fields that a later version adds."""
+    """Frozen. Unknown fields are ignored: a later version may add some."""
 
     model_config = ConfigDict(frozen=True)
-
-
-class StackRequest(BaseModel):
-    """What a person asks for. Unknown fields are mistakes of theirs, and refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    stack: str = Field(min_length=1, max_length=60)
-
-
-class Request(StackRequest):
-    tag: str = Field(min_length=1, max_length=200)
-    requested_by: str = "unknown"
-    reason: str = ""
-
-
-class ReleaseRequest(Request):
-    """
-    `force` releases a tag although it already serves; `urgent` waits for no window and no freeze.
-
-    `contraction`: it takes away from the database what older versions need, so that nobody may roll back behind it.
-    """
-
-    force: bool = False
-    urgent: bool = False
-    contraction: bool = False
-
-
-class RollbackRequest(StackRequest):
-    """`to` is a deployment's name or a tag; the previous served deployment where it is left out. `force`: behind a contraction too."""
-
-    force: bool = False
-    to: str | None = Field(default=None, min_length=1, max_length=200)
-    requested_by: str = "unknown"
-    reason: str = ""
-
-
-class AdoptRequest(StackRequest):
-    """`group` is an Auto Scaling group that serves the stack, made by hand; `tag` what it runs."""
-
-    group: str = Field(min_length=1, max_length=255)
-    tag: str = Field(min_length=1, max_length=200)
-    requested_by: str = "unknown"
-    reason: str = ""
-
-
-class SweepRequest(BaseModel):
-    """Every stack of the file where `stack` is left out. Nothing is changed unless `dry_run` is false."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    stack: str | None = Field(default=None, min_length=1, max_length=60)
-    dry_run: bool = True
-
-
-class BakeRequest(Request):
-    """
-    `commit` is the one the release resolved; a bake by itself resolves the tag.
-
-    With `rebake` an image that is there is not used; it says for whom, and makes the new image's name another one.
-    """
-
-    commit: str | None = None
-    rebake: str = ""
-
-
-class ImageRequest(StackRequest):
-    """Of the tag that serves where `tag` is left out. With `rebake` also where there is an image already."""
-
-    tag: str | None = Field(default=None, min_length=1, max_length=200)
-    rebake: bool = False
-    requested_by: str = "unknown"
-    reason: str = ""
 
 
 class Image(Model):
     """
     A machine image of an application; `created_at` and `deprecated_at` are AWS's ISO 8601 times.
 
-    `protection` against being deregistered is "ours", "foreign" or none; `copies` are the ids of its copies by region, where a bake says so.
+    `protection` against deregistration is "ours", "foreign" or empty. `copies` maps a region to the
+    id of the copy there; a bake's result has it.
     """
 
     id: str
@@ -112,18 +39,11 @@ class Image(Model):
 
 
 class Baked(Model):
-    """`baked`: it was made now; else it was there."""
+    """`baked`: the image was made now; else it existed."""
 
     stack: str
     image: Image
     baked: bool
-
-
-class DiffRequest(StackRequest):
-    """Two tags of the stack's application."""
-
-    was: str = Field(min_length=1, max_length=200)
-    now: str = Field(min_length=1, max_length=200)
 
 
 class Adopted(Model):
@@ -143,18 +63,18 @@ class Version(Model):
 
 
 class TargetGroup(Model):
-    """Or a classic load balancer, whose `arn` is the key that `names.classic` gives it."""
+    """Also a classic load balancer: then `arn` is the key of `names.classic`."""
 
     arn: str
     name: str
     load_balancers: tuple[str, ...] = ()
     protocol: str = "HTTP"
-    # Of a classic balancer: a target group's zones are those of its balancers.
+    # The zones of a classic balancer. A target group has the zones of its load balancers.
     zones: tuple[str, ...] = ()
 
 
 class Instance(Model):
-    """One member of a group; `targets` maps a target group's ARN to what it says of this instance."""
+    """One member of a group. `targets` maps a target group's ARN to this instance's state in it."""
 
     id: str
     lifecycle: str
@@ -175,7 +95,9 @@ class TargetState(Model):
 
 class Group(Model):
     """
-    An Auto Scaling group as it is now; its sizes are in units of its instances' weights. `failures` are its failed scaling activities in AWS's own words, newest first.
+    An Auto Scaling group as it is now. Its sizes are in units of its instances' weights.
+
+    `failures` are its failed scaling activities in AWS's own words, newest first.
     """
 
     name: str
@@ -190,7 +112,7 @@ class Group(Model):
     launch_configuration: str | None = None
     failures: tuple[str, ...] = ()
     mixed: bool = False
-    # By instance type, where the group is of mixed ones.
+    # By instance type; empty without mixed instances.
     weights: dict[str, int] = {}
     warm_pool: bool = False
 
@@ -205,7 +127,11 @@ class State(StrEnum):
 
 
 class Deployment(Model):
-    """One released version of a stack: a group, its template and its image. `served_at` is empty until it served."""
+    """
+    One released version of a stack: a group, its template and its image.
+
+    `served_at` is an ISO 8601 time, empty until it served.
+    """
 
     name: str
     tag: str
@@ -217,14 +143,18 @@ class Deployment(Model):
 
 
 class Observation(Model):
-    """One look at the world: the groups asked for (absent ones missing), and every target of the target groups."""
+    """
+    One poll: the groups asked for, and every target of the target groups.
+
+    A group that does not exist is missing.
+    """
 
     groups: dict[str, Group] = {}
     targets: dict[str, dict[str, TargetState]] = {}
 
 
 class Released(Model):
-    """How a release ended well. `notes` is what an operator should know although all is well."""
+    """The result of a release that succeeded. `notes` are for the operator."""
 
     stack: str
     tag: str
@@ -237,7 +167,12 @@ class Released(Model):
 
 
 class Candidate(Model):
-    """What a rollback could go back to; `blocked` is why it cannot, empty where it can. Without a `deployment` only the image is kept."""
+    """
+    A deployment or an image that a rollback could return to.
+
+    `blocked` says why it cannot; it is empty where it can. `deployment` is None where only the
+    image is kept.
+    """
 
     deployment: str | None
     tag: str
@@ -249,7 +184,11 @@ class Candidate(Model):
 
 
 class Swept(Model):
-    """What a sweep of a stack found and cleared; `left` is why something could not be, by its name; `stopped` is why nothing was."""
+    """
+    What a sweep of a stack found and cleared.
+
+    `left` maps a name to the reason why it could not be cleared. `stopped` says why nothing was.
+    """
 
     stack: str
     dry_run: bool
@@ -262,9 +201,10 @@ class Swept(Model):
 
 class Plan(Model):
     """
-    What a release would do. `image` is reused, or `bake` is the id of the bake that would make it; `soak` in seconds.
+    What a release would do. `soak` is in seconds.
 
-    `problems` would have it refused, `unknown` is what could not be found out.
+    `image` would be reused; else `bake` is the id of the bake that would make one. `problems`
+    would have the release refused. `unknown` could not be determined.
     """
 
     stack: str
@@ -283,36 +223,6 @@ class Plan(Model):
     strategy: str = "attach"
     problems: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
-
-
-class Message(Model):
-    """What comes with a signal or update; whatever else comes with it is kept in `malformed`. `at` goes with an approval: not before then."""
-
-    by: str = "unknown"
-    reason: str = ""
-    at: str = ""
-    malformed: str = ""
-
-    @classmethod
-    def lenient(cls, *values: Any) -> Message:
-        """Take anything: an abort must not be lost over the form of its argument."""
-        if not values or values == (None,):
-            return cls()
-        first, *rest = values
-        if isinstance(first, dict) and not rest and set(first) <= {"by", "reason", "at"}:
-            return cls(
-                by=str(first.get("by") or "unknown"),
-                reason=str(first.get("reason") or ""),
-                at=str(first.get("at") or ""),
-            )
-        if isinstance(first, str) and not rest:
-            return cls(reason=first)
-        known = first if isinstance(first, dict) else {}
-        return cls(
-            by=str(known.get("by") or "unknown"),
-            reason=str(known.get("reason") or ""),
-            malformed=repr(values)[:500],
-        )
 
 
 Instance.model_rebuild()

@@ -1,4 +1,4 @@
-"""Every AWS name and tag, computed before anything exists, so that undo never waits for a reply."""
+"""All AWS names and tags. They are computed before the call, so that undo needs no reply."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from urllib.parse import quote, unquote
 
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html
 TARGET_GROUP_LIMIT = 32
-# The shortest of the limits of what carries a deployment's name: launch template 128, launch configuration and group 255.
+# The shortest limit of the resources that carry a deployment's name: launch template 128, launch
+# configuration and group 255.
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateLaunchTemplate.html
 DEPLOYMENT_LIMIT = 128
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateImage.html
@@ -38,32 +39,33 @@ RESTORE_MAX = "ovenbird:restore-max"
 RESTORE_DESIRED = "ovenbird:restore-desired"
 # "true" while Ovenbird has AZRebalance suspended, because two versions serve.
 RESTORE_REBALANCE = "ovenbird:restore-azrebalance"
-# The run that woke a parked group and has not ended well yet; empty once it has.
+# The run that woke a parked group and has not succeeded yet; empty once it has.
 WOKEN_BY = "ovenbird:woken-by"
-# On an image: it was launched once and served; with which accounts it is shared; Ovenbird protects it against being deregistered.
+# On an image: it was launched once and served; the accounts it is shared with; Ovenbird protects
+# it against deregistration.
 VERIFIED = "ovenbird:verified"
 SHARED_WITH = "ovenbird:shared-with"
 PROTECTED = "ovenbird:protected"
-# On a group that somebody made by hand, and Ovenbird took over: by whom.
+# On a group that a person made and Ovenbird adopted: who asked for it.
 ADOPTED = "ovenbird:adopted-by"
-# On a group: its version took away from the database what older ones need.
+# On a group: its version removed from the database what older versions need.
 CONTRACTION = "ovenbird:contraction"
 CLASSIC = "classic/"
-# How the temporary things of a bake begin.
+# The prefix of a bake's temporary resources.
 BAKE = "ovenbird-bake"
 
 
 def digest(*parts: str) -> str:
-    """Eight hexadecimal digits that differ when any part differs, wherever one part ends and the next begins."""
+    """Eight hexadecimal digits of a hash over the parts and their lengths."""
     joined = "".join(f"{len(part)}:{part}" for part in parts)
     return hashlib.sha256(joined.encode()).hexdigest()[:HASH]
 
 
 def slug(text: str, *, also: str = "") -> str:
     """
-    ASCII letters, digits and single hyphens (and the characters in `also`), as close to the text as they come.
+    The text in ASCII letters, digits, single hyphens and the characters in `also`.
 
-    Different texts may share a slug: every name below adds a digest of the texts themselves.
+    Different texts may have the same slug: every name below adds a digest of the texts themselves.
     """
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     kept = re.sub(rf"[^A-Za-z0-9{re.escape(also)}]+", "-", plain)
@@ -71,7 +73,7 @@ def slug(text: str, *, also: str = "") -> str:
 
 
 def _joined(limit: int, head: str, middle: str, tail: str) -> str:
-    """head-middle-tail within the limit: the middle gives way first, then the head, the tail never."""
+    """head-middle-tail within the limit. The middle is cut first, then the head, never the tail."""
     room = limit - len(tail) - 1
     head = head[:room].rstrip("-.")
     middle = middle[: max(0, room - len(head) - 1)].strip("-.")
@@ -79,36 +81,37 @@ def _joined(limit: int, head: str, middle: str, tail: str) -> str:
 
 
 def lock(stack: str) -> str:
-    """The workflow id that whoever changes a stack runs under."""
+    """The workflow id of every workflow that changes the stack."""
     return f"release-{stack}"
 
 
 def deployment(stack: str, tag: str, release: str) -> str:
     """
-    Of the group, the launch template or configuration, and the deployment itself.
+    The name of the group, of the launch template or configuration, and of the deployment itself.
 
-    `release` tells two releases of the same tag apart; it is the workflow's original run id, which a reset keeps.
+    `release` distinguishes two releases of one tag. It is the workflow's original run id, which a
+    reset keeps.
     """
     return _joined(DEPLOYMENT_LIMIT, slug(stack), slug(tag, also="."), digest(stack, tag, release))
 
 
 def scaling_policy(group: str, metric: str) -> str:
-    """Unique over groups: an alarm that a policy owns is found by this name alone."""
+    """Unique over all groups: AWS names the policy's alarms after it."""
     return f"{group}-{metric}"
 
 
 def resource_label(load_balancer: str, target_group: str) -> str:
-    """Of a scaling policy on requests, from the two ARNs: app/NAME/ID/targetgroup/NAME/ID."""
+    """app/NAME/ID/targetgroup/NAME/ID, from the two ARNs, for a scaling policy on requests."""
     return f"{balancer_label(load_balancer)}/{target_group.rsplit(':', maxsplit=1)[-1]}"
 
 
 def balancer_label(load_balancer: str) -> str:
-    """As CloudWatch names it: app/NAME/ID."""
+    """app/NAME/ID, as CloudWatch names a load balancer."""
     return load_balancer.split(":loadbalancer/")[1]
 
 
 def classic(load_balancer: str) -> str:
-    """The key of a classic load balancer, wherever target groups stand under their ARN."""
+    """The key of a classic load balancer, in the place of a target group's ARN."""
     return f"{CLASSIC}{load_balancer}"
 
 
@@ -117,7 +120,7 @@ def is_classic(key: str) -> bool:
 
 
 def split(keys: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Target groups (by name or ARN, as they were given), and classic balancers by their name."""
+    """Separates the keys: target groups as given, and names of classic balancers."""
     given = list(keys)
     return [key for key in given if not is_classic(key)], [
         key.removeprefix(CLASSIC) for key in given if is_classic(key)
@@ -125,22 +128,24 @@ def split(keys: Iterable[str]) -> tuple[list[str], list[str]]:
 
 
 def membership_by_hand(verb: str, group: str, keys: Iterable[str]) -> str:
-    """How a person attaches a group to, or detaches it from, target groups and classic balancers."""
+    """The AWS commands that attach a group to, or detach it from, target groups and balancers."""
     arns, balancers = split(sorted(keys))
     commands = []
     if arns:
         commands.append(
-            f"aws autoscaling {verb}-load-balancer-target-groups --auto-scaling-group-name {group} --target-group-arns {' '.join(arns)}"
+            f"aws autoscaling {verb}-load-balancer-target-groups "
+            f"--auto-scaling-group-name {group} --target-group-arns {' '.join(arns)}"
         )
     if balancers:
         commands.append(
-            f"aws autoscaling {verb}-load-balancers --auto-scaling-group-name {group} --load-balancer-names {' '.join(balancers)}"
+            f"aws autoscaling {verb}-load-balancers "
+            f"--auto-scaling-group-name {group} --load-balancer-names {' '.join(balancers)}"
         )
     return "; ".join(commands)
 
 
 def target_group(stack: str) -> str:
-    """Letters, digits and single hyphens, 32 at most."""
+    """At most 32 letters, digits and single hyphens."""
     return _joined(TARGET_GROUP_LIMIT, slug(stack), "", digest(stack))
 
 
@@ -154,7 +159,7 @@ def bake_key(
     account: str,
     region: str,
 ) -> str:
-    """What makes two bakes of one application the same bake."""
+    """Two bakes of an application with the same key are the same bake."""
     return digest(commit, base_image, recipe, builder, architecture, account, region)
 
 
@@ -163,7 +168,7 @@ def bake_workflow(application: str, tag: str, key: str) -> str:
 
 
 def image(application: str, tag: str, key: str) -> str:
-    """The one image that a bake makes; 3 to 128 of the characters that an AMI's name may hold."""
+    """The name of a bake's image: 3 to 128 of the characters that AWS allows."""
     return "ovenbird/" + _joined(
         IMAGE_LIMIT - len("ovenbird/"),
         slug(application),
@@ -173,7 +178,7 @@ def image(application: str, tag: str, key: str) -> str:
 
 
 def again(image_name: str, rebake: str) -> str:
-    """Of an image that is baked although there is one."""
+    """The name of an image that is baked although one exists."""
     return _joined(IMAGE_LIMIT, image_name, "", digest(rebake))
 
 
@@ -187,36 +192,37 @@ def bake_security_group(application: str, release: str) -> str:
 
 
 def bake_key_pair(application: str, release: str) -> str:
-    """The temporary one that Packer logs in with."""
+    """The temporary key pair with which Packer logs in."""
     return _joined(
         SECURITY_GROUP_LIMIT, BAKE, slug(application), digest("key pair", application, release)
     )
 
 
 def token(*parts: str) -> str:
-    """A client token: ASCII, 64 characters at most, the same for the same parts."""
+    """A client token: at most 64 ASCII characters, the same for the same parts."""
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:TOKEN_LIMIT]
 
 
 def owner(workflow_id: str, run: str) -> str:
     """
-    The run that made something, as an exact tag value: what a tag cannot hold is written as =XX, its bytes in hexadecimal.
+    The run that made a resource, as an exact tag value.
 
-    Where that is too long a token, which names nobody.
+    A character that a tag cannot hold is written as =XX, its bytes in hexadecimal. Where the value
+    would be too long it is a token, from which the run cannot be read.
     """
     exact = quote(f"{workflow_id}/{run}", safe=" +-.:/@_").replace("~", "%7E").replace("%", "=")
     return exact if len(exact) <= TAG_VALUE_LIMIT else token(workflow_id, run)
 
 
 def owner_workflow(value: str) -> str:
-    """The workflow id in an owner's tag; empty where it names nobody."""
+    """The workflow id in an owner's tag; empty where the tag holds a token."""
     return unquote(value.rpartition("/")[0].replace("=", "%"))
 
 
 def tag_value(text: str) -> str:
     """
-    The text as an AWS tag value: 256 characters at most, of letters, digits, spaces and + - = . _ : / @.
+    The text as an AWS tag value: at most 256 letters, digits, spaces and + - = . _ : / @.
 
-    Lossy, so never an identity: the commit is.
+    It loses characters, so it is never an identity: the commit is.
     """
     return re.sub(r"[^\w\s+\-=.:/@]", "_", text)[:TAG_VALUE_LIMIT].strip()

@@ -1,4 +1,4 @@
-"""What Packer's machine-readable output says: how far it is, which image it made, what its own errors are."""
+"""What Packer's machine-readable output says: the stage, the image, Packer's own errors."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 
 from domain.errors import BakeFailed, NoCapacity, TransientError
 
-# Of what the scripts printed last, kept for the operator.
+# Lines of the scripts' last output that are kept for the operator.
 TAIL = 15
-# Packer has one try and no memory. After these another one, with what this one left cleared away, may well work: the network,
-# AWS's own troubles, and what a lost reply looks like to it.
-PASSING = (
+# Packer tries once. After one of these errors another run may succeed, once the resources of this
+# run are cleared: network errors, AWS server errors, and the errors that follow a lost reply.
+TRANSIENT = (
     "RequestError",
     "send request failed",
     "connection reset",
@@ -37,17 +37,17 @@ PASSING = (
     "StatusCode: 5",
     "exceeded maximum number of attempts",
     "InvalidKeyPair.NotFound",
-    # What a run before this one has made under its name: it is taken over, or said whose it is.
+    # An earlier run made an image of this name: the next run adopts it or reports its owner.
     "conflicts with an existing AMI",
     "is used by an existing AMI",
-    # A worker that is stopped takes its Packer along.
+    # A worker that stops also stops its Packer.
     "was cancelled",
     "was canceled",
 )
 
 
 class Stage(IntEnum):
-    """How far a build is; each is a sentence of a bake."""
+    """The stage of a build; each is a sentence of a bake."""
 
     STARTED = 0
     LAUNCHING = 1
@@ -58,7 +58,11 @@ class Stage(IntEnum):
 
 @dataclass(frozen=True)
 class Line:
-    """One line: `kind` is ui, artifact, error, …; https://developer.hashicorp.com/packer/docs/commands#machine-readable-output."""
+    """
+    One line of output; `kind` is ui, artifact, error, …
+
+    https://developer.hashicorp.com/packer/docs/commands#machine-readable-output
+    """
 
     target: str
     kind: str
@@ -66,12 +70,12 @@ class Line:
 
     @property
     def text(self) -> str:
-        """What a person would have read."""
+        """The text that a person would have read."""
         return self.data[-1] if self.kind in ("ui", "error") and self.data else ""
 
 
 def parse(line: str) -> Line | None:
-    """None for what is no line of that format: a plugin's warning, a stray print."""
+    """None where the line does not have that format: a plugin's warning, for example."""
     parts = line.rstrip("\r\n").split(",")
     if len(parts) < 3 or not parts[0].isdigit():
         return None
@@ -85,7 +89,7 @@ def _plain(part: str) -> str:
 
 @dataclass(frozen=True)
 class Build:
-    """What the lines so far have told. `images` are by region."""
+    """The result of the lines so far. `images` are pairs of region and image id."""
 
     stage: Stage = Stage.STARTED
     provisioners: int = 0
@@ -114,7 +118,11 @@ class Build:
         return now
 
     def reached(self, message: str) -> Stage:
-        """The first upload or provisioner copies the configuration, the second provisioner brings the code."""
+        """
+        The stage that this message marks.
+
+        The first upload or provisioner copies the configuration; the second one pulls the code.
+        """
         if message.startswith("Launching a source AWS instance"):
             return Stage.LAUNCHING
         if message.startswith("Uploading") or (
@@ -131,15 +139,16 @@ class Build:
 
 
 def _said(text: str) -> str:
-    """Without Packer's prefix: "==> amazon-ebs.image: " or the same indented."""
+    """Without Packer's prefix: "==> amazon-ebs.image: " or the same, indented."""
     return re.sub(r"^(==> |    )?[\w.-]+: ", "", text)
 
 
 def ended(build: Build, code: int, region: str, log: str = "") -> str:
     """
-    The image's id, once Packer has ended with that exit code. `log` is where all that it printed is kept.
+    The image's id, after Packer has ended with exit code `code`. `log` is where its output is kept.
 
-    Raises TransientError where another try may work (it was killed, too), NoCapacity, else BakeFailed with Packer's own error lines.
+    Raises TransientError where another try may succeed or Packer was killed, NoCapacity, or
+    BakeFailed with Packer's own error lines.
     """
     image = dict(build.images).get(region)
     if code == 0 and image:
@@ -154,13 +163,13 @@ def ended(build: Build, code: int, region: str, log: str = "") -> str:
         raise BakeFailed(f"Packer ended well, and named no image in {region};{more}")
     if "InsufficientInstanceCapacity" in words:
         raise NoCapacity(f"AWS has no capacity for the builder in this subnet:\n{words}")
-    if any(sign.lower() in words.lower() for sign in PASSING):
+    if any(sign.lower() in words.lower() for sign in TRANSIENT):
         raise TransientError(f"Packer will be run again:\n{words}")
     raise BakeFailed(f"Packer ended with exit code {code}:\n{words}{more}")
 
 
 def variables(known: Mapping[str, Any], *, more: Mapping[str, str]) -> dict[str, str]:
-    """What is handed to a template, as strings; a team's own come last, and may say otherwise."""
+    """A template's variables, as strings. `more` are the team's own, and override the others."""
     return {
         name: str(value) for name, value in known.items() if isinstance(value, str | int)
     } | dict(more)

@@ -1,4 +1,4 @@
-"""What may be thrown away, and what does a rollback go back to?"""
+"""What may be pruned."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def to_prune(deployments: Iterable[Deployment], keep: int) -> list[Deployment]:
     """
     All but the last `keep` deployments that served, the serving one included; oldest first.
 
-    A deployment that never served is not counted, nor pruned here: it belongs to a release that is under way or failed.
-    One that serves, or whose group still has capacity or is attached, is kept whatever its age.
+    A deployment that never served is neither counted nor pruned here: it belongs to a release that
+    runs or failed. A deployment that serves, has capacity or is attached is always kept.
     """
     newest_first = sorted(
         served(deployments), key=lambda deployment: deployment.served_at, reverse=True
@@ -42,11 +42,11 @@ def images_to_prune(
     shared: timedelta = timedelta(0),
 ) -> list[Image]:
     """
-    Images of pruned deployments, those that an earlier prune disabled and did not get to remove, and those that no deployment
-    ever used and that are older than `unreleased`.
+    Images to prune: of pruned deployments, disabled by an earlier prune, or never deployed.
 
-    By commit, since several stacks share an image. Whether anything else uses one is asked of AWS before it goes, which does not say what
-    another account uses: one that is shared goes only when it is older than `shared`.
+    An image that was never deployed must be older than `unreleased`. Images are matched by commit,
+    since several stacks share one. The caller asks AWS what else uses an image; AWS does not show
+    the use in other accounts, so a shared image must also be older than `shared`.
     """
     keep = {deployment.commit for deployment in kept}
     gone = {deployment.commit for deployment in pruned}
@@ -62,14 +62,14 @@ def images_to_prune(
 
 
 def in_the_way(image: Image, users: Sequence[str]) -> str:
-    """Why an image that could go stays; empty where it goes. `users` is what AWS shows to use it."""
+    """Why the image must stay; empty where it may go. `users` are the resources that use it."""
     if image.protection == "foreign":
         return "somebody protects it against being deregistered"
     return f"it is used by {', '.join(users[:3])}" if users else ""
 
 
 def _older_than(image: Image, now: datetime, age: timedelta) -> bool:
-    """An image without a readable creation time is never old: unknown means keep."""
+    """False where the creation time cannot be read: the image is kept."""
     try:
         return now - datetime.fromisoformat(image.created_at) > age
     except (ValueError, TypeError):

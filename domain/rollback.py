@@ -1,4 +1,4 @@
-"""What does a rollback go back to, and what stands in the way?"""
+"""Which deployment does a rollback return to, and what blocks it?"""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ def candidates(
     deployments: Iterable[Deployment], images: Iterable[Image], *, force: bool = False
 ) -> list[Candidate]:
     """
-    The kept deployments that served, newest first; then the images whose deployment is gone, newest first.
+    The kept deployments that served, newest first; then the images without one, newest first.
 
-    What served before a contraction of the database is blocked, but with `force`: an image without its deployment counts as older.
+    What served before a contraction of the database is blocked unless `force` is set. An image
+    without a deployment counts as older than every deployment.
     """
     kept = sorted((d for d in deployments if d.served_at), key=lambda d: d.served_at, reverse=True)
     available = sorted(
@@ -36,29 +37,35 @@ def candidates(
         )
         for number, d in enumerate(kept)
     ]
-    known = {d.commit for d in kept}
-    for image in available:
-        if image.commit and image.commit not in known:
-            known.add(image.commit)
-            behind = "" if force else _behind(kept)
-            board.append(
-                Candidate(
-                    deployment=None,
-                    tag=image.tag,
-                    commit=image.commit,
-                    state="image only",
-                    image=image.id,
-                    blocked=behind,
-                )
-            )
-    return board
+    behind = "" if force else _behind(kept)
+    return [*board, *_images_only(available, {d.commit for d in kept}, behind)]
+
+
+def _images_only(newest_first: Iterable[Image], kept: set[str], blocked: str) -> list[Candidate]:
+    """The newest image of each commit that no kept deployment runs."""
+    newest: dict[str, Image] = {}
+    for image in newest_first:
+        if image.commit and image.commit not in kept:
+            newest.setdefault(image.commit, image)
+    return [
+        Candidate(
+            deployment=None,
+            tag=image.tag,
+            commit=image.commit,
+            state="image only",
+            image=image.id,
+            blocked=blocked,
+        )
+        for image in newest.values()
+    ]
 
 
 def choose(stack: str, board: Iterable[Candidate], to: str | None) -> Candidate:
     """
-    The previous served deployment, or the kept one of that name or tag; the newest where several have the tag.
+    The candidate that `to` names (a deployment or a tag), else the previous one that served.
 
-    Raises InvalidRequest: with what there is instead, or with what blocks the one that was asked for.
+    The newest where several have the tag. Raises InvalidRequest, which lists the candidates, or
+    says what blocks the one that was asked for.
     """
     board = list(board)
     previous = (c for c in board if c.deployment and c.state != State.SERVING)
@@ -77,7 +84,7 @@ def choose(stack: str, board: Iterable[Candidate], to: str | None) -> Candidate:
 
 
 def _behind(newer: Iterable[Deployment]) -> str:
-    """Why what served before these cannot serve again: newest first."""
+    """Why what served before these deployments (newest first) cannot serve again; else empty."""
     contracted = [d.tag for d in newer if d.group.tags.get(names.CONTRACTION)]
     return (
         f"{contracted[-1]} took away from the database what it needs; force it if you know better"
@@ -92,7 +99,7 @@ def _blocked(deployment: Deployment, images: dict[str, str]) -> str:
         return "it serves"
     if woken := group.tags.get(names.WOKEN_BY):
         return f"{woken} woke it and did not end well: `ovenbird sweep` parks it again"
-    # What was adopted was launched from an image that is none of ours, and that we never remove.
+    # An adopted group was launched from an image that Ovenbird neither made nor removes.
     if deployment.commit not in images and not group.tags.get(names.ADOPTED):
         return "its image is gone"
     if group.target_groups:

@@ -1,4 +1,8 @@
-"""The sections of the stacks file that say what is released and how it becomes an image. Its manual is deploy/stacks.toml."""
+"""
+The sections of the stacks file about the application and its image.
+
+deploy/stacks.toml is the manual.
+"""
 
 from __future__ import annotations
 
@@ -17,22 +21,24 @@ from pydantic import (
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 Seconds = Annotated[float, Field(ge=0)]
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
-# All of them must fit into one tag.
+# The ids of all accounts must fit into one tag value.
 MOST_ACCOUNTS = 19
 ARCHITECTURE = "{architecture}"
 
 
 class Section(BaseModel):
-    """A part of the file: an unknown key is a mistake, not a comment."""
+    """A table of the stacks file. An unknown key is a mistake."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Credential(Section):
     """
-    Where that lies which reads a private repository: an SSM parameter or a secret of Secrets Manager, by name or ARN.
+    Where the credential of a private repository is stored: exactly one of an SSM parameter and a
+    secret of Secrets Manager, by name or ARN.
 
-    It holds a deploy key, a token, or a GitHub App. The worker reads it for the tag's commit, the builder with its own role for the code.
+    It is a deploy key, a token, or a GitHub App. The worker reads it to resolve the tag. The
+    builder reads it with its own role to pull the code.
     """
 
     parameter: str | None = Field(default=None, min_length=1)
@@ -52,11 +58,12 @@ class Application(Section):
 
     @model_validator(mode="after")
     def _no_secret_in_the_address(self) -> Self:
-        """It is shown, tagged and recorded everywhere."""
+        """The address is shown, tagged and recorded, so it must hold no secret."""
         scheme, _, rest = self.repository.partition("://")
         if rest and "@" in rest.partition("/")[0] and scheme != "ssh":
             raise ValueError(
-                "repository must not contain a user, password or token; give the worker a git credential helper"
+                "repository must not contain a user, password or token; "
+                "give the worker a git credential helper"
             )
         if self.repository.startswith("-"):
             raise ValueError("repository must not begin with a hyphen")
@@ -71,23 +78,28 @@ class Network(Section):
 
 
 class Environment(Section):
-    """What the service of this stack finds in its environment at boot: SSM parameters below a path, and plain values (no secrets)."""
+    """
+    The environment of this stack's service at boot.
+
+    `parameters` is an SSM path; `values` are plain values, no secrets.
+    """
 
     parameters: str | None = Field(default=None, pattern=r"^/")
     values: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str] = {}
 
     @property
     def user_data(self) -> str:
-        """A line of user data that tells environment.py on the instance where it lies; never what is secret in it."""
+        """The line of user data that environment.py reads on the instance. It holds no secret."""
         return f"# ovenbird-environment: {self.model_dump_json(exclude_none=True)}\n"
 
 
 class Mixed(Section):
     """
-    AWS's mixed instances: `types` maps each instance type to its weight, the preferred ones first; sizes are then in units of weight.
+    AWS's mixed instances. `types` maps each instance type to its weight, preferred types first.
 
-    On demand are `on_demand_base` units and `on_demand_percentage` of those above, the rest is Spot; until it serves alone a new version is
-    on demand altogether.
+    Sizes are in units of weight. `on_demand_base` units are on demand, and `on_demand_percentage`
+    percent of the units above. The others are Spot. A new version is all on demand until it serves
+    alone.
     """
 
     types: dict[str, Annotated[int, Field(ge=1, le=999)]] = Field(min_length=1, max_length=40)
@@ -99,7 +111,7 @@ class Mixed(Section):
 
 
 class InstanceSettings(Section):
-    """`type` is what the launch template says, and a bake's builder is; with `mixed` a group launches its types."""
+    """`type` is the type of the launch template and of the builder. `mixed` is for the group."""
 
     type: str = Field(min_length=1)
     mixed: Mixed | None = None
@@ -112,9 +124,10 @@ class InstanceSettings(Section):
 
 class BaseImage(Section):
     """
-    One of: `id`; `parameter` (an SSM parameter that holds the id); `name` (a filter, newest wins) with `owner`.
+    One of `id`; `parameter` (an SSM parameter that holds the id); `name` with `owner`.
 
-    {architecture} in a parameter or name stands for the stack's: one definition serves both.
+    `name` is a filter, and the newest image wins. {architecture} in a parameter or name is
+    replaced by the stack's architecture.
     """
 
     id: str | None = Field(default=None, pattern=r"^ami-")
@@ -140,10 +153,11 @@ class BaseImage(Section):
 
 class PackerSettings(Section):
     """
-    `template` is a team's own (HCL, or JSON where it ends so), by its path on the workers; `variables` are further ones for it.
+    `template` is a team's own Packer template, by its path on the workers; .json means JSON, else
+    it is HCL. `variables` are further variables for it.
 
-    `reach` is how the worker gets to the builder: its address in the VPC, or its public one. `admit` is the address from which the builder
-    sees the worker, where that is not the worker's own (behind NAT, in a container).
+    `reach`: the worker connects to the builder's private or public address. `admit` is the address
+    from which the builder sees the worker, where NAT or a container changes it.
     """
 
     template: str | None = Field(default=None, min_length=1)
@@ -159,7 +173,7 @@ class PackerSettings(Section):
 
 
 class Copy(Section):
-    """Encrypted with `kms_key` where there is one; else as the image is, or as the region's default says."""
+    """Encrypted with `kms_key`; without it, as the image is or as the region's default says."""
 
     region: Region
     kms_key: str | None = Field(default=None, min_length=1)
@@ -167,9 +181,10 @@ class Copy(Section):
 
 class Bake(Section):
     """
-    `made_by` names the stack whose bake makes this one's images too: they come by a copy into this region.
+    `made_by` names another stack, whose bake also makes this stack's images, as copies.
 
-    `verify`: the finished image is launched once, and must serve, before it counts; where it is left out, stacks with an approval ask for it.
+    `verify`: the finished image is launched once, and must serve before it is used. None means:
+    where the stack asks for approvals.
     """
 
     base_image: BaseImage
@@ -198,6 +213,7 @@ class Bake(Section):
             raise ValueError("copies names a region twice")
         if self.kms_key and self.builder == "packer":
             raise ValueError(
-                "kms_key is for the native builder: with Packer, its template says how the builder's volumes are encrypted"
+                "kms_key is for the native builder: with Packer, its template says how the "
+                "builder's volumes are encrypted"
             )
         return self

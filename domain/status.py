@@ -1,4 +1,8 @@
-"""The whole truth about a running release, as the `status` query tells it. Published as docs/status.schema.json."""
+"""
+The state of a running release, as the `status` query returns it.
+
+Published as docs/status.schema.json.
+"""
 
 from __future__ import annotations
 
@@ -28,11 +32,17 @@ Phase = Literal[
 ]
 Kind = Literal["release", "rollback", "bake", "image", "sweep", "adopt", "reading"]
 Mark = Literal["to do", "doing", "done", "skipped", "failed"]
-SYMBOLS: dict[Mark, str] = {"to do": "·", "doing": "…", "done": "✓", "skipped": "-", "failed": "✗"}
+SYMBOLS: dict[Mark, str] = {
+    "to do": "·",
+    "doing": "…",
+    "done": "✓",
+    "skipped": "-",
+    "failed": "✗",
+}
 
 
 class Bullet(Model):
-    """One sentence of the checklist; `started` and `ended` are ISO 8601, `note` is what is known of it right now."""
+    """One sentence of the checklist. `started` and `ended` are ISO 8601; `note` is the progress."""
 
     text: str
     mark: Mark = "to do"
@@ -42,7 +52,11 @@ class Bullet(Model):
 
 
 class Side(Model):
-    """Blue or green; `healthy` is null until its targets were looked at, and once it is out of the balancer."""
+    """
+    Blue or green.
+
+    `healthy` is null before its targets were polled, and once it is out of the balancer.
+    """
 
     deployment: str
     tag: str
@@ -53,7 +67,11 @@ class Side(Model):
 
 
 class Resource(Model):
-    """One entry of the ledger, ISO 8601 times: when it was about to be made, when AWS said so, when it was gone again."""
+    """
+    One entry of the ledger.
+
+    ISO 8601 times: `intended` before the call, `made` after AWS's reply, `gone` after the removal.
+    """
 
     kind: str
     name: str
@@ -63,7 +81,7 @@ class Resource(Model):
 
 
 class Approval(Model):
-    """`not_before` is when the cutover may begin, where whoever approved said so."""
+    """The cutover does not begin before `not_before` (ISO 8601)."""
 
     by: str
     reason: str
@@ -78,14 +96,18 @@ class Pause(Model):
 
 
 class BakeLink(Model):
-    """Where the bake of this release can be followed; `log` is the key of its whole output in the artifacts bucket."""
+    """The bake of this release. `log` is the key of its whole output in the artifacts bucket."""
 
     workflow_id: str
     log: str = ""
 
 
 class Status(Model):
-    """`weights` is the percent of the traffic by role; `by` and `reason` belong to the last word of an operator."""
+    """
+    `weights` is the percent of the traffic by role.
+
+    `by` and `reason` belong to the last message of an operator.
+    """
 
     workflow: Kind
     stack: str = ""
@@ -111,7 +133,11 @@ class Status(Model):
 
 
 def checklist_markdown(status: Status) -> str:
-    """The bullets as the Temporal UI shows them: plain list items, since it renders neither boxes nor tables well."""
+    """
+    The checklist for the Temporal UI.
+
+    It uses plain list items: the UI renders neither check boxes nor tables well.
+    """
     head = f"**{status.tag or '?'} → {status.stack or '?'}**: {status.phase.replace('_', ' ')}"
     lines = [head, ""]
     for bullet in status.bullets:

@@ -1,8 +1,8 @@
-"""What have releases left that no longer run, what would clear it, and does that look right?"""
+"""What did ended releases leave, what would clear it, and is it plausible?"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -14,7 +14,11 @@ from domain.traffic import Rule
 
 
 class Owned(Model):
-    """A resource with the release that made it, from its tags; `created_at` is AWS's ISO 8601 time, empty where AWS has none."""
+    """
+    A resource and the release that made it, from its tags.
+
+    `created_at` is AWS's ISO 8601 time; it is empty for a kind that has none.
+    """
 
     kind: Literal["launch template", "instance", "security group"]
     id: str
@@ -24,18 +28,18 @@ class Owned(Model):
 
 
 class Inventory(Model):
-    """All that one stack has, and the builders of its application. `created_at` is by the group's name."""
+    """A stack's resources and its application's builders. `created_at` is by the group's name."""
 
     deployments: tuple[Deployment, ...] = ()
     created_at: dict[str, str] = {}
     owned: tuple[Owned, ...] = ()
     target_groups: tuple[str, ...] = ()
-    # Those that forward by weight, where the stack's strategy is weighted.
+    # The rules that forward by weight, where the strategy is weighted; else none.
     rules: tuple[Rule, ...] = ()
 
 
 class Finding(Model):
-    """`release` made it, or woke it."""
+    """`release` is the release that made it, or woke it."""
 
     action: Literal[
         "attach", "weigh", "unpin", "park", "remove group", "remove template", "remove bake"
@@ -49,96 +53,143 @@ def find(
     inventory: Inventory, running: Collection[str], *, now: datetime, age: timedelta
 ) -> list[Finding]:
     """
-    In the order in which it is to be cleared: what serves comes back before anything goes.
+    What to clear, in this order: what serves gets its traffic back before anything is removed.
 
-    `running` are the releases, as tags name them, that still run: what is theirs is left alone, as is what is younger than `age`.
+    `running` are the releases that still run, as tags name them. Their resources stay, and so
+    does everything younger than `age`.
     """
-    attach, unpin, park, remove = [], [], [], []
-    for deployment in inventory.deployments:
-        group, tags = deployment.group, deployment.group.tags
-        old = _older(inventory.created_at.get(group.name, ""), now, age)
-        if deployment.state is State.SERVING:
-            # One that it is not in may be there for the next version: this one may never be healthy in it.
-            if inventory.target_groups and not in_balancer(deployment, inventory.target_groups):
-                attach.append(
-                    Finding(
-                        action="attach",
-                        name=group.name,
-                        why="it serves, and is not in the load balancer",
-                    )
-                )
-            if own_minimum(group) < group.min:
-                why = (
-                    f"its minimum is still pinned to {group.min}; it was {tags[names.RESTORE_MIN]}"
-                )
-                unpin.append(Finding(action="unpin", name=group.name, why=why))
-            elif tags.get(names.RESTORE_REBALANCE):
-                unpin.append(
-                    Finding(
-                        action="unpin", name=group.name, why="its AZRebalance is still suspended"
-                    )
-                )
-        elif deployment.state is State.PARKED:
-            woken = tags.get(names.WOKEN_BY, "")
-            awake = bool(group.desired or group.instances)
-            if woken and woken not in running:
-                why = f"{woken} woke it, and no longer runs"
-                park.append(Finding(action="park", name=group.name, why=why, release=woken))
-            elif not woken and awake and not group.target_groups:
-                park.append(
-                    Finding(
-                        action="park",
-                        name=group.name,
-                        why="it is marked as parked, and has instances outside of the balancer",
-                    )
-                )
-        elif (
-            not deployment.served_at
-            and deployment.release
-            and deployment.release not in running
-            and old
-        ):
-            why = f"it never served, and {deployment.release} no longer runs"
-            remove.append(
-                Finding(action="remove group", name=group.name, why=why, release=deployment.release)
-            )
-    kept = {d.name for d in inventory.deployments}
-    bakes: dict[str, list[Owned]] = {}
-    for owned in inventory.owned:
-        if not owned.release or owned.release in running:
+    serving = [d for d in inventory.deployments if d.state is State.SERVING]
+    parked = [d for d in inventory.deployments if d.state is State.PARKED]
+    return [
+        *_detached(serving, inventory.target_groups),
+        *_weights(inventory),
+        *_awake(parked, running),
+        *_never_served(inventory, running, now, age),
+        *_unused_templates(inventory, running, now, age),
+        *_pinned(serving),
+        *_ended_bakes(inventory, running, now, age),
+    ]
+
+
+def _detached(serving: Iterable[Deployment], target_groups: Collection[str]) -> list[Finding]:
+    """
+    Deployments that serve and are in none of the target groups.
+
+    In some of them is enough: a missing one may be meant for the next version, and this version
+    may never be healthy in it.
+    """
+    return [
+        Finding(action="attach", name=d.name, why="it serves, and is not in the load balancer")
+        for d in serving
+        if target_groups and not in_balancer(d, target_groups)
+    ]
+
+
+def _pinned(serving: Iterable[Deployment]) -> list[Finding]:
+    found = []
+    for group in (d.group for d in serving):
+        if own_minimum(group) < group.min:
+            before = group.tags[names.RESTORE_MIN]
+            why = f"its minimum is still pinned to {group.min}; it was {before}"
+        elif group.tags.get(names.RESTORE_REBALANCE):
+            why = "its AZRebalance is still suspended"
+        else:
             continue
+        found.append(Finding(action="unpin", name=group.name, why=why))
+    return found
+
+
+def _awake(parked: Iterable[Deployment], running: Collection[str]) -> list[Finding]:
+    """Parked deployments that an ended release woke, or that have instances out of the balancer."""
+    found = []
+    for group in (d.group for d in parked):
+        woken = group.tags.get(names.WOKEN_BY, "")
+        if woken and woken not in running:
+            why = f"{woken} woke it, and no longer runs"
+        elif not woken and (group.desired or group.instances) and not group.target_groups:
+            why = "it is marked as parked, and has instances outside of the balancer"
+        else:
+            continue
+        found.append(Finding(action="park", name=group.name, why=why, release=woken))
+    return found
+
+
+def _never_served(
+    inventory: Inventory, running: Collection[str], now: datetime, age: timedelta
+) -> list[Finding]:
+    return [
+        Finding(
+            action="remove group",
+            name=d.name,
+            why=f"it never served, and {d.release} no longer runs",
+            release=d.release,
+        )
+        for d in inventory.deployments
+        if d.state not in (State.SERVING, State.PARKED)
+        and not d.served_at
+        and d.release
+        and d.release not in running
+        and _older(inventory.created_at.get(d.name, ""), now, age)
+    ]
+
+
+def _unused_templates(
+    inventory: Inventory, running: Collection[str], now: datetime, age: timedelta
+) -> list[Finding]:
+    kept = {d.name for d in inventory.deployments}
+    return [
+        Finding(
+            action="remove template",
+            name=owned.name,
+            why=f"no group uses it, and {owned.release} no longer runs",
+            release=owned.release,
+        )
+        for owned in _of_ended(inventory, running)
+        if owned.kind == "launch template"
+        and owned.name not in kept
+        and _older(owned.created_at, now, age)
+    ]
+
+
+def _ended_bakes(
+    inventory: Inventory, running: Collection[str], now: datetime, age: timedelta
+) -> list[Finding]:
+    bakes: dict[str, list[Owned]] = {}
+    for owned in _of_ended(inventory, running):
         if owned.kind != "launch template":
             bakes.setdefault(owned.release, []).append(owned)
-        elif owned.name not in kept and _older(owned.created_at, now, age):
-            why = f"no group uses it, and {owned.release} no longer runs"
-            remove.append(
-                Finding(action="remove template", name=owned.name, why=why, release=owned.release)
-            )
-    temporary = [
+    return [
         Finding(
             action="remove bake",
-            name=", ".join(o.id for o in all_of_it),
+            name=", ".join(o.id for o in resources),
             why=f"{release} no longer runs",
             release=release,
         )
-        for release, all_of_it in bakes.items()
-        # Its security group has no creation time: it is as old as the youngest of the rest.
-        if all(_older(o.created_at, now, age) for o in all_of_it)
+        for release, resources in bakes.items()
+        # A security group has no creation time: the bake's other resources decide.
+        if all(_older(o.created_at, now, age) for o in resources)
     ]
-    return [*attach, *_weights(inventory), *park, *remove, *unpin, *temporary]
+
+
+def _of_ended(inventory: Inventory, running: Collection[str]) -> list[Owned]:
+    return [o for o in inventory.owned if o.release and o.release not in running]
 
 
 def home(inventory: Inventory) -> str | None:
-    """Where the traffic of a weighted stack belongs: the target group of what serves, or the one in which nobody else is."""
+    """
+    The target group that must get the traffic of a weighted stack.
+
+    It is the one of what serves, else the one without another deployment.
+    """
     serving = next((d for d in inventory.deployments if d.state is State.SERVING), None)
     if not inventory.rules or serving is None:
         return None
-    mine = [arn for arn in inventory.target_groups if arn in serving.group.target_groups]
+    its_own = [arn for arn in inventory.target_groups if arn in serving.group.target_groups]
     others = {
         arn for d in inventory.deployments if d is not serving for arn in d.group.target_groups
     }
     free = [arn for arn in inventory.target_groups if arn not in others]
-    return next(iter(mine or free), None)
+    return next(iter(its_own or free), None)
 
 
 def _weights(inventory: Inventory) -> list[Finding]:
@@ -166,7 +217,11 @@ def _weights(inventory: Inventory) -> list[Finding]:
 
 
 def looks_wrong(inventory: Inventory, findings: Collection[Finding], share: float) -> str:
-    """Why nothing should be cleared at all; empty where all is plausible. One deployment may always go."""
+    """
+    Why the sweep must stop; empty where the inventory is plausible.
+
+    `share` is the largest part of the deployments that may go. One deployment may always go.
+    """
     deployments = inventory.deployments
     serving = [d for d in deployments if d.state is State.SERVING]
     if len(serving) > 1:
@@ -189,7 +244,7 @@ def looks_wrong(inventory: Inventory, findings: Collection[Finding], share: floa
 
 
 def _older(created_at: str, now: datetime, age: timedelta) -> bool:
-    """A resource without a readable creation time is left to what else is known of it: a security group has none."""
+    """True without a creation time: AWS has none for a security group."""
     if not created_at:
         return True
     return now - datetime.fromisoformat(created_at) > age

@@ -1,4 +1,4 @@
-"""Who gets how much of the traffic, and has the old one lost all of it?"""
+"""Who gets which part of the traffic, and is blue out of it?"""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from domain.models import Deployment, Group, Model, TargetState
 
 def shares(healthy: Mapping[str, int]) -> dict[str, int]:
     """
-    Percent of the requests per deployment where all of them are in the same target groups, by healthy targets.
+    Percent of the requests per deployment, from their healthy targets in shared target groups.
 
-    They add up to 100, or to 0 where nobody is healthy; the largest remainder gets the odd percent.
+    The percents add up to 100, or to 0 without a healthy target. The largest remainder gets the
+    odd percent.
     """
     total = sum(healthy.values())
     if not total:
@@ -34,9 +35,9 @@ def judge_drain(
     timeout: float,
 ) -> Verdict:
     """
-    Healthy when no target group knows any of the instances any more: only then is nothing in flight.
+    Healthy when no target group lists any of the instances: no request is in flight any more.
 
-    `targets` maps a target group's ARN to its targets' states. `waited` and `timeouts` are seconds.
+    `targets` maps a target group's ARN to its targets' states. `waited` and `timeout` are seconds.
     """
     left = sorted(
         {
@@ -57,7 +58,12 @@ def detached(group: Group, target_groups: Iterable[str]) -> bool:
 
 
 class Rule(Model):
-    """A listener's rule that forwards: `weights` by target group ARN, `sticky` for how many seconds a client stays with its target group."""
+    """
+    A listener's rule that forwards.
+
+    `weights` are by target group ARN. `sticky` is the seconds for which a client keeps its target
+    group.
+    """
 
     arn: str
     listener: str
@@ -67,7 +73,11 @@ class Rule(Model):
 
 
 class Routing(Model):
-    """How a stack's two target groups are wired. `live` gets the traffic; green joins the `idle` one, or the live one where there is no blue."""
+    """
+    The rules and the two target groups of a stack.
+
+    `live` gets the traffic. Green joins `idle`, which is the live one where there is no blue.
+    """
 
     rules: tuple[Rule, ...]
     preview: tuple[Rule, ...] = ()
@@ -87,42 +97,56 @@ def routing(
     blue: Deployment | None,
 ) -> Routing:
     """
-    Raises Conflict where it cannot be said which of the pair gets the traffic, or where that is not the one in which blue is.
+    Raises Conflict where the rules do not say which of the pair gets the traffic, or where blue is
+    not in that one.
 
-    `preview` are the ARNs of the rules that show green before its time.
+    `preview` are the ARNs of the rules that show green before the cutover.
     """
     known = list(rules)
     shown = [rule for rule in known if rule.arn in set(preview)]
     if missing := sorted(set(preview) - {rule.arn for rule in shown}):
         raise Conflict(
-            f"the preview rules {', '.join(missing)} forward to none of the target groups of {stack}, or do not exist"
+            f"the preview rules {', '.join(missing)} forward to none of the target groups "
+            f"of {stack}, or do not exist"
         )
     swapped = [rule for rule in known if rule not in shown]
-    if not swapped:
+    live = _live(stack, swapped, pair)
+    if blue and live not in blue.group.target_groups:
         raise Conflict(
-            f"no listener rule forwards to the target groups of {stack}: one must forward to both of them, with weights 100 and 0"
+            f"{blue.name} serves by its tag, and the traffic of {stack} goes to {live}, "
+            "in which it is not"
         )
-    for rule in swapped:
+    other = next(arn for arn in pair if arn != live)
+    return Routing(
+        rules=tuple(swapped), preview=tuple(shown), live=live, idle=other if blue else live
+    )
+
+
+def _live(stack: str, rules: list[Rule], pair: tuple[str, str]) -> str:
+    """
+    The one of the pair that gets the traffic of every rule.
+
+    Raises Conflict where there is no such one.
+    """
+    if not rules:
+        raise Conflict(
+            f"no listener rule forwards to the target groups of {stack}: "
+            "one must forward to both of them, with weights 100 and 0"
+        )
+    for rule in rules:
         if not set(pair) <= rule.weights.keys():
             raise Conflict(
-                f"{rule.arn} forwards to one of the two target groups of {stack} alone: name both in it, with weights 100 and 0, "
-                "or name it in load_balancer.preview"
+                f"{rule.arn} forwards to one of the two target groups of {stack} alone: name both "
+                "in it, with weights 100 and 0, or name it in load_balancer.preview"
             )
-    with_traffic = {tuple(sorted(arn for arn in pair if rule.weights[arn])) for rule in swapped}
+    with_traffic = {tuple(sorted(arn for arn in pair if rule.weights[arn])) for rule in rules}
     if len(with_traffic) != 1 or len(live := next(iter(with_traffic))) != 1:
         told = "; ".join(
-            f"{rule.arn}: {rule.weights[pair[0]]} and {rule.weights[pair[1]]}" for rule in swapped
+            f"{rule.arn}: {rule.weights[pair[0]]} and {rule.weights[pair[1]]}" for rule in rules
         )
         raise Conflict(
-            f"both target groups of {stack} get traffic, or not the same one at every rule ({told}): a terminated run left it so, or a "
-            f"person; `ovenbird sweep {stack}` shows what it would put right"
+            f"both target groups of {stack} get traffic, or not the same one at every rule "
+            f"({told}): a terminated run left it so, or a person; `ovenbird sweep {stack}` shows "
+            "what it would put right"
         )
-    (serves,) = live
-    if blue and serves not in blue.group.target_groups:
-        raise Conflict(
-            f"{blue.name} serves by its tag, and the traffic of {stack} goes to {serves}, in which it is not"
-        )
-    other = next(arn for arn in pair if arn != serves)
-    return Routing(
-        rules=tuple(swapped), preview=tuple(shown), live=serves, idle=other if blue else serves
-    )
+    return live[0]

@@ -1,4 +1,4 @@
-"""Is green as good as it must be, by what its users get? Facts in, verdict out."""
+"""Is green as good as it must be, by the answers that its users get?"""
 
 from __future__ import annotations
 
@@ -9,18 +9,24 @@ from domain.config import Watch
 from domain.health import Healthy, Unhealthy
 from domain.models import Model
 
-# Of a 95 % confidence interval, one-sided enough for our purpose: https://en.wikipedia.org/wiki/Binomial_proportion_confidence_interval
+# Of a 95 % confidence interval:
+# https://en.wikipedia.org/wiki/Binomial_proportion_confidence_interval
 Z = 1.96
-# So many errors may happen to any version.
+# Fewer errors than these count as none.
 FEWEST = 3
-# Below that, twice as slow is noise.
+# Seconds: latencies below this are never too high by their ratio.
 SLOW_ENOUGH = 0.05
-# Of blue's error rate, where it had none: no ratio of nothing.
+# Taken as blue's error rate where it was lower: a ratio to zero has no meaning.
 NEARLY_NONE = 0.001
 
 
 class Counted(Model):
-    """Of one target group since the watch began: answers, 5xx among them, latency in seconds at the asked percentile (worst period)."""
+    """
+    The traffic of one target group since the watch began.
+
+    `errors` are the 5xx answers. `latency` is in seconds at the configured percentile, of the worst
+    period.
+    """
 
     requests: int = 0
     errors: int = 0
@@ -32,7 +38,7 @@ class Counted(Model):
 
 
 class Watched(Model):
-    """`alarms` by name, in CloudWatch's words; `blue` where it has a target group of its own."""
+    """`alarms` are states by name, in CloudWatch's words. `blue` needs its own target group."""
 
     alarms: dict[str, str] = {}
     green: Counted = Counted()
@@ -46,8 +52,10 @@ class Inconclusive:
 
 def judge(seen: Watched, watch: Watch) -> Healthy | Unhealthy | Inconclusive:
     """
-    Unhealthy names metric, value and limit. An error rate counts only as far as chance does not explain it: a handful of requests
-    with one error among them is no rate of twenty percent.
+    Unhealthy names the metric, its value and its limit.
+
+    An error rate counts only as far as chance does not explain it: one error in five requests is
+    no rate of 20 %.
     """
     if ringing := sorted(name for name, state in seen.alarms.items() if state == "ALARM"):
         return Unhealthy(f"the alarm {', '.join(ringing)} is in ALARM")
@@ -58,7 +66,8 @@ def judge(seen: Watched, watch: Watch) -> Healthy | Unhealthy | Inconclusive:
             return Unhealthy(reason)
     if watch.measures and seen.green.requests < watch.requests:
         return Inconclusive(
-            f"{seen.green.requests} requests are too few to judge it by: watch.requests asks for {watch.requests}"
+            f"{seen.green.requests} requests are too few to judge it by: "
+            f"watch.requests asks for {watch.requests}"
         )
     return Healthy()
 
@@ -68,13 +77,17 @@ def _errors(seen: Watched, watch: Watch) -> str:
     surely = at_least(green.errors, green.requests)
     words = f"{green.errors} of {green.requests} answers were 5xx ({green.error_rate:.1%})"
     if watch.error_rate is not None and surely > watch.error_rate:
-        return f"the error rate of the new version is too high: {words}, and watch.error_rate allows {watch.error_rate:.1%}"
+        return (
+            f"the error rate of the new version is too high: {words}, "
+            f"and watch.error_rate allows {watch.error_rate:.1%}"
+        )
     if watch.error_ratio is not None and blue and blue.requests >= watch.requests:
         limit = watch.error_ratio * max(blue.error_rate, NEARLY_NONE)
         if surely > limit:
             return (
-                f"the error rate of the new version is too high: {words}, against {blue.error_rate:.1%} of the old version's in the same "
-                f"minutes, and watch.error_ratio allows {watch.error_ratio:g} times that"
+                f"the error rate of the new version is too high: {words}, against "
+                f"{blue.error_rate:.1%} of the old version's in the same minutes, "
+                f"and watch.error_ratio allows {watch.error_ratio:g} times that"
             )
     return ""
 
@@ -83,7 +96,10 @@ def _latency(seen: Watched, watch: Watch) -> str:
     green, blue = seen.green, seen.blue
     if green.latency is None or green.requests < watch.requests:
         return ""
-    words = f"the latency of the new version is too high: {green.latency:.3f} s at the {watch.percentile:g}th percentile"
+    words = (
+        f"the latency of the new version is too high: {green.latency:.3f} s "
+        f"at the {watch.percentile:g}th percentile"
+    )
     if watch.latency is not None and green.latency > watch.latency:
         return f"{words}, and watch.latency allows {watch.latency:g} s"
     if (
@@ -94,7 +110,10 @@ def _latency(seen: Watched, watch: Watch) -> str:
     ):
         limit = max(watch.latency_ratio * blue.latency, SLOW_ENOUGH)
         if green.latency > limit:
-            return f"{words}, against {blue.latency:.3f} s of the old version's, and watch.latency_ratio allows {watch.latency_ratio:g} times that"
+            return (
+                f"{words}, against {blue.latency:.3f} s of the old version's, "
+                f"and watch.latency_ratio allows {watch.latency_ratio:g} times that"
+            )
     return ""
 
 

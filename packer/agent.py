@@ -1,9 +1,10 @@
 """
-Runs on the builder: one provisioner of the recipe, its whole output sent to S3 while it runs.
+Runs on the builder: one provisioner of the recipe. Its output is sent to S3 while it runs.
 
-    python3 agent.py PHASE [LOG_URL [MANIFEST_URL]]
+    python3 agent.py PROVISIONER [LOG_URL [MANIFEST_URL]]
 
-Short-lived addresses to PUT the log and the image's manifest to; Packer keeps both itself. Standard library and Python 3.6 only: it runs on whatever the base image has.
+The URLs are presigned, for a PUT of the log and of the image's manifest. With Packer there are
+none: the worker stores both. Standard library and Python 3.6 only, as in the oldest base images.
 """
 
 import os
@@ -17,7 +18,7 @@ UPLOAD_EVERY = 1.0
 
 
 def put(url, data):
-    # Else it would be sent as a form, and an address that was signed without a type accepts any.
+    # urllib would send a form. A URL that was presigned without a type accepts any type.
     kind = {"Content-Type": "application/octet-stream"}
     urllib.request.urlopen(
         urllib.request.Request(url, data=data, method="PUT", headers=kind), timeout=20
@@ -25,7 +26,7 @@ def put(url, data):
 
 
 class Log:
-    """What was printed so far; sent anew, whole, whenever it has grown: an S3 object cannot be appended to."""
+    """The output so far. It is sent as a whole when it grows: S3 objects cannot be appended to."""
 
     def __init__(self, url):
         self.url = url

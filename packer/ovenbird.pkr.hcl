@@ -1,12 +1,14 @@
-# The same image as the native builder makes, from the same recipe, by Packer (1.6 or newer; see deploy/stacks.toml) over SSH.
-# A template of your own (bake.packer.template) is given these variables, and takes those that it declares: a template in HCL as they
-# stand here, one in JSON all but `tags`. What yours must do: put `tags` on the instance (run_tags), and `image_name` on the image.
+# Packer's template. It makes the same image as the native builder, from the same recipe, over SSH.
+# Packer must be 1.6 or newer; see deploy/stacks.toml.
+# A template of your own (bake.packer.template) gets those of these variables that it declares. A JSON
+# template gets all but `tags`. It must set `tags` on the instance (run_tags), and name the image
+# `image_name`.
 
 variable "region" {
   type = string
 }
 
-# Of the EC2 API, where it is not AWS's own.
+# The address of the EC2 API; empty for AWS's own.
 variable "endpoint" {
   type    = string
   default = ""
@@ -20,12 +22,12 @@ variable "subnet" {
   type = string
 }
 
-# Temporary, and admits the worker alone: Ovenbird makes it and deletes it.
+# Temporary. Ovenbird makes and deletes it. It allows SSH from the worker only.
 variable "security_group" {
   type = string
 }
 
-# What the temporary key pair is to be called: a Packer that is killed leaves it, and by this name it is found.
+# The name of the temporary key pair: Ovenbird finds it by this name when Packer was killed.
 variable "key_pair" {
   type = string
 }
@@ -67,7 +69,7 @@ variable "tags" {
   type = map(string)
 }
 
-# The builder ends itself after this long, whatever became of Packer.
+# The builder ends itself after so many minutes, even if Packer was killed.
 variable "dead_man_minutes" {
   type    = string
   default = "240"
@@ -94,13 +96,13 @@ variable "commit" {
   type = string
 }
 
-# {"parameter": …} or {"secret": …}: where that lies which reads a private repository.
+# {"parameter": …} or {"secret": …}: where the credential of a private repository is stored.
 variable "credential" {
   type    = string
   default = ""
 }
 
-# Where the worker finds the image's manifest.
+# The path at which the worker reads the image's manifest.
 variable "manifest" {
   type = string
 }
@@ -155,7 +157,7 @@ build {
     ]
   }
 
-  # Pull the tag's code, build it, check what came of it, and scrub.
+  # Pull the tag's code, build it, run the smoke test, and scrub.
   provisioner "shell" {
     remote_folder   = "."
     execute_command = "sudo -E env {{ .Vars }} sh -eu {{ .Path }}"

@@ -30,15 +30,8 @@ with workflow.unsafe.imports_passed_through():
         refuse_where_another_serves,
         refuse_where_blue_is_elsewhere,
     )
-    from domain.models import (
-        Deployment,
-        Image,
-        ReleaseRequest,
-        RollbackRequest,
-        StackRequest,
-        TargetGroup,
-        Version,
-    )
+    from domain.models import Deployment, Image, TargetGroup, Version
+    from domain.requests import ReleaseRequest, RollbackRequest, StackRequest
     from domain.rollback import candidates, choose
     from domain.traffic import Routing, routing
 

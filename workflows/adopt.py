@@ -13,11 +13,13 @@ from workflows.inquiries import Inquiries
 from workflows.run import Run
 
 with workflow.unsafe.imports_passed_through():
-    from activities.groups import GroupRef, Groups, MarkGroups
+    from activities.group_requests import GroupRef, MarkGroups
+    from activities.groups import Groups
     from domain import names
     from domain.config import Stack
     from domain.live import refuse_to_adopt
-    from domain.models import Adopted, AdoptRequest, State
+    from domain.models import Adopted, State
+    from domain.requests import AdoptRequest
     from domain.status import Status
 
 

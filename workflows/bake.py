@@ -28,8 +28,9 @@ with workflow.unsafe.imports_passed_through():
     from domain.bake import BakeFacts, bake_facts
     from domain.errors import REFUSED, InvalidRequest
     from domain.images import BakeIdentity, made
-    from domain.models import BakeRequest, Image, Message
+    from domain.models import Image
     from domain.packer import Stage
+    from domain.requests import BakeRequest, Message
     from domain.status import BakeLink, Status
 
 SENTENCES = (

@@ -10,7 +10,7 @@ from temporalio.exceptions import ApplicationError
 from workflows.run import Run
 
 with workflow.unsafe.imports_passed_through():
-    from domain.models import Message
+    from domain.requests import Message
 
 APPROVE = "Let the traffic move to the new version."
 ABORT = "Stop, and restore what served before."

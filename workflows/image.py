@@ -18,7 +18,8 @@ with workflow.unsafe.imports_passed_through():
     from domain.config import Stack
     from domain.errors import InvalidRequest
     from domain.images import BakeIdentity, reusable
-    from domain.models import Baked, Image, ImageRequest, State
+    from domain.models import Baked, Image, State
+    from domain.requests import ImageRequest
     from domain.status import Status
 
 SENTENCES = ("Find the image of the tag, or bake it",)

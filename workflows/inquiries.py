@@ -9,7 +9,8 @@ from workflows.run import Run
 with workflow.unsafe.imports_passed_through():
     from activities.balancers import Balancers, FindTargetGroups
     from activities.configuration import Configuration
-    from activities.groups import Groups, OfStack
+    from activities.group_requests import OfStack
+    from activities.groups import Groups
     from activities.images import FindImages, Images, ResolveBaseImage
     from activities.provisioning import Identify, Provisioning
     from activities.rules import FindRules, Rules

@@ -13,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.calendar import moment_of
     from domain.continued import OperatorState
     from domain.errors import Aborted
-    from domain.models import Message
+    from domain.requests import Message
     from domain.status import Approval, Pause
 
 

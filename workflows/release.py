@@ -15,7 +15,8 @@ from workflows.parts import Release
 from workflows.run import Run
 
 with workflow.unsafe.imports_passed_through():
-    from domain.models import Released, ReleaseRequest
+    from domain.models import Released
+    from domain.requests import ReleaseRequest
     from domain.status import Status
 
 SENTENCES = (

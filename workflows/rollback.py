@@ -15,7 +15,8 @@ from workflows.parts import Rollback
 from workflows.run import Run
 
 with workflow.unsafe.imports_passed_through():
-    from domain.models import Released, RollbackRequest
+    from domain.models import Released
+    from domain.requests import RollbackRequest
     from domain.status import Status
 
 SENTENCES = (

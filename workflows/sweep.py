@@ -27,7 +27,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.configuration import Configuration
     from domain.continued import WorldState
     from domain.errors import DIRTY, OvenbirdError
-    from domain.models import StackRequest, SweepRequest, Swept
+    from domain.models import Swept
+    from domain.requests import StackRequest, SweepRequest
     from domain.status import Status
 
 SENTENCES = (

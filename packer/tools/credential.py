@@ -1,12 +1,14 @@
 """
-What reads the application's repository, fetched with this instance's own role and only ever handed on by a pipe:
+The credential of the application's repository. It is passed by pipes only.
 
-    python3 credential.py kind     "key" for a deploy key, "token" for anything else
-    python3 credential.py show     the key, or a token that GitHub gives an App for it
-    python3 credential.py token    the same of what comes in by standard input: for the worker, which asks AWS in its own way
+    python3 credential.py kind     prints "key" for a deploy key, "token" for anything else
+    python3 credential.py show     prints the key, or the token; for a GitHub App an issued token
+    python3 credential.py token    issues a token for the GitHub App in the standard input, which
+                                   the worker has read itself
 
-OVENBIRD_CREDENTIAL says where it lies: {"parameter": NAME} (SSM) or {"secret": NAME} (Secrets Manager). It holds a private SSH key; a
-token; or {"app_id": …, "installation_id": …, "private_key": …} of a GitHub App, with "api" where that is not GitHub's own.
+OVENBIRD_CREDENTIAL is {"parameter": NAME} (SSM) or {"secret": NAME} (Secrets Manager), read with
+the instance's role. The value is a private SSH key; a token; or, of a GitHub App,
+{"app_id": …, "installation_id": …, "private_key": …}, with "api" for a GitHub of your own.
 Standard library and Python 3.6 only.
 """
 
@@ -70,7 +72,7 @@ def of_app(app):
 
 
 def signature(text, key):
-    """By openssl, which reads the key from a pipe: it never lies on a disk."""
+    """By openssl, which reads the key from a pipe, so that no file holds it."""
     reading, writing = os.pipe()
 
     def write():
@@ -105,7 +107,8 @@ if __name__ == "__main__":
         sys.exit(TRY_AGAIN)
     except subprocess.CalledProcessError:
         sys.exit(
-            "the credential for the repository cannot be had: openssl does not take the App's private_key"
+            "the credential for the repository cannot be had: "
+            "openssl does not take the App's private_key"
         )
     except (LookupError, ValueError) as error:
         sys.exit("the credential for the repository cannot be had: %s" % error)

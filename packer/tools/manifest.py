@@ -1,5 +1,7 @@
 """
-Writes what the image holds, as JSON: {"packages": {name: version}, "files": {path: SHA-256}}; the files of the application and of the recipe.
+Writes the image's manifest as JSON: {"packages": {name: version}, "files": {path: SHA-256}}.
+
+The files are the application's and the recipe's.
 
     python3 manifest.py TARGET
 

@@ -1,7 +1,8 @@
 """
-Looks for what must not be in an image: keys that let somebody in, identities of this machine, credentials. Exits with 1 where it finds one.
+Searches the image for login keys, identities of this machine, and credentials.
 
-It names the file and what it looks like, never what is in it. Standard library and Python 3.6 only.
+Exits with 1 where it finds one. It prints the file's path and kind, never its content.
+Standard library and Python 3.6 only.
 """
 
 import fnmatch
@@ -36,16 +37,17 @@ NAMES = {
     ".netrc": "credentials",
 }
 CONTENTS = {
-    # With a body: programs that read keys hold the marker alone.
+    # The marker and a body: a program that reads keys holds the marker only.
     "a private key": re.compile(
-        rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----(?:\\n|\s)+(?:[A-Za-z-]+: [^\n]*\s+)*[A-Za-z0-9+/=\\\n\r]{64}"
+        rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----(?:\\n|\s)+"
+        rb"(?:[A-Za-z-]+: [^\n]*\s+)*[A-Za-z0-9+/=\\\n\r]{64}"
     ),
     "an AWS access key": re.compile(rb"\b(?:AKIA|ASIA)(?![0-9A-Z]*EXAMPLE\b)[0-9A-Z]{16}\b"),
     "a GitHub token": re.compile(rb"\bgh[pousr]_[A-Za-z0-9]{36}|\bgithub_pat_[A-Za-z0-9_]{60,}"),
     "a GitLab token": re.compile(rb"\bglpat-[A-Za-z0-9_-]{20}"),
     "a Slack token": re.compile(rb"\bxox[abprs]-[A-Za-z0-9-]{20,}"),
 }
-# What distributions ship, and every image of theirs has.
+# Files that distributions ship in every image.
 KNOWN = (
     "etc/ssl/private/ssl-cert-snakeoil.key",
     "etc/pki/fwupd*",
@@ -54,7 +56,7 @@ KNOWN = (
     "usr/local/aws-cli/*",
     "opt/aws/*",
 )
-# Examples that the most common libraries carry; botocore's are documented keys of nobody.
+# Examples in the most common libraries. botocore's are documented, and no real keys.
 EXAMPLES = (
     "*/botocore/data/*/examples-1.json",
     "*/site-packages/*/tests/*",
@@ -91,7 +93,8 @@ def main():
         print("/%s must not be in an image: it looks like %s" % (relative, what))
     if found:
         print(
-            "take it away in a script of the recipe, or name it in SCAN_ALLOW of ovenbird.env where it is none"
+            "take it away in a script of the recipe, "
+            "or name it in SCAN_ALLOW of ovenbird.env where it is none"
         )
         return 1
     print("nothing that must not be in an image was found")

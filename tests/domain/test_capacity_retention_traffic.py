@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import capacity, traffic
-from domain.config import Capacity
 from domain.errors import AlreadyServing, Conflict
+from domain.group_settings import Capacity
 from domain.health import Healthy, NotYet, Unhealthy
 from domain.images import BakeIdentity, reusable
 from domain.live import find_blue, refuse_what_serves

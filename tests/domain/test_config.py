@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.config import Timeouts, parse, pick
+from domain.config import Timeouts
 from domain.errors import InvalidConfiguration, UnknownStack
+from domain.stacks_file import parse, pick
 
 ROOT = Path(__file__).parents[2]
 GOOD = """

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.models import Message
+from domain.requests import Message
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),

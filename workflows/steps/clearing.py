@@ -13,7 +13,8 @@ from workflows.run import Run
 with workflow.unsafe.imports_passed_through():
     from activities.builders import Builders, OfRelease
     from activities.fleets import DeleteWarmPool, Fleets
-    from activities.groups import GroupRef, Groups, MarkGroups, RemoveGroup, Unpin
+    from activities.group_requests import GroupRef, MarkGroups, RemoveGroup, Unpin
+    from activities.groups import Groups
     from activities.templates import TemplateRef, Templates
     from domain import names
     from domain.capacity import own_minimum

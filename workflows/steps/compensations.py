@@ -13,14 +13,8 @@ from workflows.world import World
 
 with workflow.unsafe.imports_passed_through():
     from activities.fleets import Distribute, Fleets
-    from activities.groups import (
-        GroupRef,
-        Groups,
-        GroupsRef,
-        MarkGroups,
-        RemoveGroup,
-        Unpin,
-    )
+    from activities.group_requests import GroupRef, GroupsRef, MarkGroups, RemoveGroup, Unpin
+    from activities.groups import Groups
     from activities.rules import PointRules, Rules, SetWeights
     from activities.templates import TemplateRef, Templates
     from domain import names

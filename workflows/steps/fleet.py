@@ -13,7 +13,8 @@ from workflows.way_back import Registers
 from workflows.world import World
 
 with workflow.unsafe.imports_passed_through():
-    from activities.groups import EnsureGroup, Groups
+    from activities.group_requests import EnsureGroup
+    from activities.groups import Groups
     from activities.templates import EnsureTemplate, Templates
     from domain import capacity, names
     from domain.facts import Facts

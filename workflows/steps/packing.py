@@ -11,7 +11,8 @@ from workflows.run import Run
 from workflows.steps.temporary import INSTANCE, KEY_PAIR, Temporary
 
 with workflow.unsafe.imports_passed_through():
-    from activities.packer import Packer, PackerBuild
+    from activities.packer import Packer
+    from activities.packer_files import PackerBuild
     from activities.provisioning import made_of
     from domain.bake import BakeFacts
     from domain.packer import Stage

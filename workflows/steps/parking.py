@@ -13,7 +13,8 @@ from workflows.steps.traffic import DRAIN_AND_PARK
 from workflows.world import World
 
 with workflow.unsafe.imports_passed_through():
-    from activities.groups import Groups, GroupsRef, MarkGroups, OfStack, Resize, Unprotect
+    from activities.group_requests import GroupsRef, MarkGroups, OfStack, Resize, Unprotect
+    from activities.groups import Groups
     from activities.schedules import MoveSchedule, Schedules
     from domain import capacity, names
     from domain.facts import Facts

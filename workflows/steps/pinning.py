@@ -9,7 +9,8 @@ from workflows.way_back import Registers
 from workflows.world import World
 
 with workflow.unsafe.imports_passed_through():
-    from activities.groups import REBALANCE, Groups, Pin
+    from activities.group_requests import Pin
+    from activities.groups import REBALANCE, Groups
     from domain import capacity
     from domain.facts import Facts
     from domain.undo import UndoPin

@@ -14,7 +14,8 @@ from workflows.run import Run
 from workflows.steps.compensations import GROUP
 
 with workflow.unsafe.imports_passed_through():
-    from activities.groups import GroupRef, Groups
+    from activities.group_requests import GroupRef
+    from activities.groups import Groups
     from activities.images import FindImages, FindUsers, ImageRef, Images
     from activities.templates import TemplateRef, Templates
     from domain.facts import Facts

@@ -9,7 +9,8 @@ from workflows.world import World
 
 with workflow.unsafe.imports_passed_through():
     from activities.balancers import Balancers, Membership, Observe
-    from activities.groups import Groups, Resize
+    from activities.group_requests import Resize
+    from activities.groups import Groups
     from domain import health
     from domain.config import Stack
     from domain.errors import DeploymentUnhealthy

@@ -8,7 +8,8 @@ from workflows.run import Run
 from workflows.steps.compensations import GROUP
 
 with workflow.unsafe.imports_passed_through():
-    from activities.groups import Groups, PutPolicies
+    from activities.group_requests import PutPolicies
+    from activities.groups import Groups
     from domain import names
     from domain.facts import Facts
 

@@ -14,7 +14,8 @@ with workflow.unsafe.imports_passed_through():
     from domain.config import Stack
     from domain.errors import BakeAbandoned, BakeFailed
     from domain.images import BakeIdentity
-    from domain.models import BakeRequest, Image
+    from domain.models import Image
+    from domain.requests import BakeRequest
     from domain.status import BakeLink
 
 # Another stack's bake may have asked for less than this stack needs: then it is joined again.

@@ -14,7 +14,8 @@ from workflows.world import World
 
 with workflow.unsafe.imports_passed_through():
     from activities.fleets import Distribute, Fleets
-    from activities.groups import REBALANCE, Groups, MarkGroups, Pin, Resize
+    from activities.group_requests import MarkGroups, Pin, Resize
+    from activities.groups import REBALANCE, Groups
     from domain import capacity, names
     from domain.facts import Facts
     from domain.models import Deployment, Image

@@ -13,7 +13,8 @@ from workflows.steps.looks import Looks
 from workflows.world import World
 
 with workflow.unsafe.imports_passed_through():
-    from activities.groups import Groups, Resize
+    from activities.group_requests import Resize
+    from activities.groups import Groups
     from domain import capacity, health
     from domain.errors import DeploymentUnhealthy
     from domain.facts import Facts

@@ -1,4 +1,4 @@
-# The tag's code, exactly at the commit that the release resolved: a tag that moved since is not followed.
+# Pulls the commit that the release resolved. A tag that has moved since fails the bake.
 # Amazon Linux comes without git.
 if ! command -v git >/dev/null; then
 	if command -v dnf >/dev/null; then dnf -y -q install git-core; else apt-get update -qq && apt-get install -y -qq git; fi
@@ -11,14 +11,14 @@ export GIT_TERMINAL_PROMPT=0
 
 fetch() {
 	git init --quiet
-	# No helper may keep what is only lent.
+	# No credential helper may store the token.
 	git config credential.helper ""
 	git fetch --quiet --depth 1 -- "$OVENBIRD_REPOSITORY" "$OVENBIRD_COMMIT" ||
 		git fetch --quiet --depth 1 -- "$OVENBIRD_REPOSITORY" "refs/tags/$OVENBIRD_TAG"
 }
 
-# A private repository: its key or token comes from AWS by this instance's own role, and goes through pipes alone: no file, no argument,
-# no variable ever holds it.
+# A private repository: the instance reads the key or token from AWS with its own role, and passes it by
+# pipes. No file, argument or variable holds it.
 if [ -n "${OVENBIRD_CREDENTIAL:-}" ]; then
 	credential="$RECIPE/tools/credential.py"
 	kind=$(python3 "$credential" kind)

@@ -1,5 +1,4 @@
-# What lets somebody in, and what would be the same on every instance, does not stay in the image; nor do the addresses, good for some
-# hours, with which this bake got its files.
+# Removes login keys, what must differ between instances, and the presigned addresses of this bake.
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/building-shared-amis.html
 for home in "$DESTDIR/root" "$DESTDIR"/home/*; do
 	rm -rf "$home/.ssh" "$home/.cache" "$home/.git-credentials" "$home/.netrc"

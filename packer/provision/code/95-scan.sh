@@ -1,5 +1,6 @@
-# A last look: what must not be in an image fails the bake. ovenbird.env may name files of the application that only look like secrets,
-# as patterns relative to it, or of the whole machine with a leading /: SCAN_ALLOW="tests/*.pem /opt/tool/example.key"
+# Searches the image for secrets, which fail the bake. SCAN_ALLOW in ovenbird.env names files that only
+# look like secrets: patterns relative to the application, or with a leading / to the machine, as in
+# SCAN_ALLOW="tests/*.pem /opt/tool/example.key"
 cd "$DESTDIR/srv/app"
 . ./ovenbird.env
 export SCAN_ALLOW="${SCAN_ALLOW:-}"

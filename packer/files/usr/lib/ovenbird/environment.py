@@ -1,8 +1,9 @@
 """
-Before the service starts: its stack's environment, because one image serves every stack.
+Writes the stack's environment before the service starts: every stack uses the same image.
 
-The launch template's user data says where it lies ("# ovenbird-environment: {...}"): SSM parameters below a path, fetched with the
-instance's own role, and plain values. Written to /run/ovenbird/stack.env, for root alone.
+The user data of the launch template ("# ovenbird-environment: {...}") holds plain values and a path
+of SSM parameters, which the instance reads with its own role. The result is
+/run/ovenbird/stack.env, which only root can read.
 """
 
 import json
@@ -27,7 +28,7 @@ def main():
     if wanted.get("parameters"):
         values.update(on_aws.parameters(wanted["parameters"]))
     for name in values:
-        # systemd would log an assignment that it does not understand, its value and all.
+        # systemd would log an invalid assignment with its value.
         if not re.match(r"^[A-Za-z_][A-Za-z0-9_]*$", name):
             raise LookupError(
                 "the parameter %s%s cannot be a variable: letters, digits and _ only"
@@ -40,7 +41,7 @@ def main():
 
 
 def quoted(value):
-    """As systemd reads it back: https://www.freedesktop.org/software/systemd/man/systemd.exec.html#EnvironmentFile=."""
+    """https://www.freedesktop.org/software/systemd/man/systemd.exec.html#EnvironmentFile="""
     return '"%s"' % value.replace("\\", "\\\\").replace('"', '\\"').replace("`", "\\`").replace(
         "$", "\\$"
     )

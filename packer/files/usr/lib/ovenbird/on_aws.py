@@ -1,7 +1,8 @@
 """
-What an instance may ask of AWS with its own role: its metadata, SSM parameters, secrets. Standard library and Python 3.6 only.
+Reads an instance's metadata, and SSM parameters and secrets with its own role.
 
-It honours AWS_ENDPOINT_URL and AWS_EC2_METADATA_SERVICE_ENDPOINT as AWS's own SDKs do.
+Standard library and Python 3.6 only. Like AWS's SDKs it honours AWS_ENDPOINT_URL and
+AWS_EC2_METADATA_SERVICE_ENDPOINT.
 """
 
 import datetime
@@ -14,9 +15,10 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-# What AWS may need to say yes: a fresh instance's role and network come up with it, and forty instances may ask at once.
-TIMEOUTS = 60
-PASSING = (
+# Seconds. The role and the network of a new instance need some time, and many instances may call at
+# the same time.
+TIMEOUT = 60
+TRANSIENT_CODES = (
     "Throttling",
     "ThrottlingException",
     "RequestLimitExceeded",
@@ -54,7 +56,7 @@ def parameter(name):
 
 
 def parameters(path):
-    """All below a path, by the last part of their names."""
+    """All parameters below a path, by the last part of their names."""
     found, token = {}, None
     while True:
         ask = {"Path": path, "WithDecryption": True, "Recursive": False}
@@ -76,17 +78,17 @@ def secret(name):
     ]
 
 
-class Passing(LookupError):
-    """It may well work the next time."""
+class TransientError(LookupError):
+    """The next try may succeed."""
 
 
 def call(service, target, body):
-    """A signed call of a JSON API, tried for a minute where it may still come right. Raises LookupError with AWS's own words."""
-    deadline, pause = time.time() + TIMEOUTS, 0.2
+    """A signed call of a JSON API, retried for a minute on transient errors. Raises LookupError."""
+    deadline, pause = time.time() + TIMEOUT, 0.2
     while True:
         try:
             return call_once(service, target, body)
-        except (Passing, OSError) as error:
+        except (TransientError, OSError) as error:
             if time.time() + pause > deadline:
                 raise LookupError(
                     "%s did not answer %s: %s" % (service, target.rsplit(".")[-1], error)
@@ -96,11 +98,11 @@ def call(service, target, body):
 
 
 def call_once(service, target, body):
-    """Signature Version 4: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html."""
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html"""
     region = metadata("meta-data/placement/region")
     role = metadata("meta-data/iam/security-credentials/", "").split("\n")[0]
     if not role:
-        raise Passing("this instance has no profile (yet): it may not ask AWS for anything")
+        raise TransientError("this instance has no profile (yet): it may not ask AWS for anything")
     credentials = json.loads(metadata("meta-data/iam/security-credentials/" + role))
     domain = metadata("meta-data/services/domain", "amazonaws.com")
     endpoint = os.environ.get("AWS_ENDPOINT_URL") or "https://%s.%s.%s" % (service, region, domain)
@@ -150,7 +152,9 @@ def call_once(service, target, body):
     except urllib.error.HTTPError as error:
         said = error.read().decode(errors="replace")
         kind = (
-            Passing if error.code >= 500 or any(code in said for code in PASSING) else LookupError
+            TransientError
+            if error.code >= 500 or any(code in said for code in TRANSIENT_CODES)
+            else LookupError
         )
         try:
             said = "%s: %s" % (

@@ -1,10 +1,10 @@
 """
-Starts the application, and asks its health path until it answers with 2xx or 3xx; then ends it again.
+The smoke test: polls the service's health path until it answers with 2xx or 3xx.
 
-    python3 try_service.py            as root, unlike in its unit
-    python3 try_service.py running    asks the one that its unit has started, and neither starts nor ends it
+    python3 smoke_test.py            starts the service as root (its unit does not), and ends it
+    python3 smoke_test.py running    polls the service that its unit has started
 
-The application can tell where it is: OVENBIRD_BUILDER is set.
+OVENBIRD_BUILDER is set in the environment of a service that this program starts.
 Standard library and Python 3.6 only.
 """
 
@@ -18,12 +18,12 @@ import time
 import urllib.error
 import urllib.request
 
-TIMEOUTS = float(os.environ.get("TRY_SECONDS", "60"))
+TIMEOUT = float(os.environ.get("TRY_SECONDS", "60"))
 SHOWN = 20
 
 
 class Here(urllib.request.HTTPRedirectHandler):
-    """A redirect is an answer: where it leads to is another server's business."""
+    """A redirect is an answer. It is not followed."""
 
     def redirect_request(self, *words):
         return None
@@ -72,9 +72,9 @@ def main():
 
 
 def ask(address, service):
-    """Why it is not healthy; empty once it is."""
+    """Polls until the service is healthy. Returns why it is not, else an empty string."""
     answer = "nothing answers"
-    deadline = time.time() + TIMEOUTS
+    deadline = time.time() + TIMEOUT
     pause = 0.02
     while time.time() < deadline:
         if service is not None and service.poll() is not None:
@@ -90,7 +90,7 @@ def ask(address, service):
             answer = "%s: %s" % (address, error)
         time.sleep(pause)
         pause = min(1, pause * 1.5)
-    return "after %d s, %s" % (TIMEOUTS, answer)
+    return "after %d s, %s" % (TIMEOUT, answer)
 
 
 def end(service):

@@ -1,0 +1,112 @@
+"""The requests of the activities in `activities/groups.py`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from domain.group_settings import LifecycleHook, ScalingPolicy
+from domain.models import Model
+from domain.sections import Mixed
+
+
+class OfStack(Model):
+    region: str
+    stack: str
+
+
+class EnsureGroup(Model):
+    """
+    `launch` names the launch template or configuration.
+
+    A launch configuration cannot tag instances, so the group does. `suspend_az_rebalance` suspends
+    AZRebalance while both versions serve.
+    """
+
+    region: str
+    name: str
+    launch: str
+    configuration: bool
+    subnets: tuple[str, ...]
+    min: int
+    max: int
+    desired: int
+    health_check_grace: int
+    tags: dict[str, str]
+    warmup: int | None = None
+    mixed: Mixed | None = None
+    lifecycle_hooks: tuple[LifecycleHook, ...] = ()
+    suspend_az_rebalance: bool = False
+
+
+class PutPolicies(Model):
+    """`label` names balancer and target group, for a policy on requests."""
+
+    region: str
+    group: str
+    policies: tuple[ScalingPolicy, ...]
+    label: str | None = None
+    visible_by: datetime | None = None
+
+
+class Resize(Model):
+    region: str
+    group: str
+    min: int | None = None
+    max: int | None = None
+    desired: int | None = None
+
+
+class MarkGroups(Model):
+    """`tags` by group. One call sets all of them."""
+
+    region: str
+    tags: dict[str, dict[str, str]]
+
+
+class Pin(Model):
+    """
+    The original values are recorded as tags before anything changes, so that a sweep can restore
+    them.
+
+    `minimum` None leaves the minimum as it is. `suspend_az_rebalance` suspends AZRebalance.
+    """
+
+    region: str
+    group: str
+    minimum: int | None
+    original: int | None
+    suspend_az_rebalance: bool = False
+
+
+class Unpin(Model):
+    region: str
+    group: str
+    original: int | None
+    resume_az_rebalance: bool = False
+
+
+class GroupsRef(Model):
+    region: str
+    names: tuple[str, ...]
+
+
+class Unprotect(Model):
+    region: str
+    group: str
+    instances: tuple[str, ...]
+
+
+class GroupRef(Model):
+    region: str
+    name: str
+
+
+class RemoveGroup(GroupRef):
+    """
+    Only a group that `release` made is removed.
+
+    From `visible_by` on, a group that AWS does not show does not exist.
+    """
+
+    release: str
+    visible_by: datetime | None = None

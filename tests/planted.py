@@ -30,11 +30,7 @@ async def places_that_know(
     bake = theatre.client.get_workflow_handle((await stack.status())["bake"]["workflow_id"])
     histories = await _histories(handle, bake)
     described: Any = account.ec2.describe_instances()["Reservations"]
-    instances = [i["InstanceId"] for r in described for i in r["Instances"]]
-    user_data = [
-        account.ec2.describe_instance_attribute(InstanceId=i, Attribute="userData")
-        for i in instances
-    ]
+    user_data = _user_data(stack)
     # The test itself calls PutParameter with the secret.
     calls = [call for call in account.calls() if call["action"] != "PutParameter"]
     files = [
@@ -44,6 +40,8 @@ async def places_that_know(
     ]
     assert len(histories) > 10_000
     assert len(files) > 5
+    # Those of the builder and of the two instances that serve.
+    assert len(user_data) >= 3
     return result, {
         "history": histories.count(secret),
         "logs": _objects(stack).count(secret.encode()),
@@ -67,6 +65,19 @@ async def _histories(*handles: WorkflowHandle[Any, Any]) -> str:
             async for event in handle.fetch_history_events(event_filter_type=everything)
         ]
     )
+
+
+def _user_data(stack: StackUnderTest) -> list[Any]:
+    """Of this application's instances alone: the cloud forgets older ones, which have ended."""
+    ec2, application = stack.account.ec2, f"app{stack.name[1:]}"
+    found = ec2.describe_instances(
+        Filters=[{"Name": "tag:ovenbird:application", "Values": [application]}]
+    )["Reservations"]
+    instances = [i["InstanceId"] for reservation in found for i in reservation["Instances"]]
+    return [
+        ec2.describe_instance_attribute(InstanceId=instance, Attribute="userData")
+        for instance in instances
+    ]
 
 
 def _objects(stack: StackUnderTest) -> bytes:

@@ -46,9 +46,9 @@ bench-bake: $(VENV)/.installed
 cutover: $(VENV)/.installed
 	@$(BIN)/python -m bench.cutover
 
-# When a version is released: what the replay tests replay. CONTRIBUTING.md says when not to.
+# At a release of Ovenbird: saves what the replay tests replay, in TARGET. See CONTRIBUTING.md.
 histories: $(VENV)/.installed
-	@$(BIN)/python -m bench.histories
+	@$(BIN)/python -m bench.histories $(TARGET)
 
 # Hours, and docs/crash-matrix.md. SAMPLE=5 tries five points of each play, PLAYS=native, packer or a word in their names those plays; both write nothing.
 torture: $(VENV)/.installed

@@ -1,1 +1,1 @@
-"""What a release costs. Nothing of ours is imported but what starts the processes: the bench uses public doors."""
+"""What a release costs, measured from outside: only the demo's parts are imported."""

@@ -1,7 +1,13 @@
-"""`make histories`: plays what can be under way when a new version comes, and saves each history for the replay tests."""
+"""
+`make histories`: saves a history of every workflow type and strategy, for the replay tests.
+
+`python -m bench.histories [TARGET]` saves them in another directory. A bake with Packer needs the
+command `packer`; without it, the history that TARGET has of one stays.
+"""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import gzip
 import json
@@ -11,98 +17,61 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench.torture import stage
-from bench.torture.lane import Lane
+from temporalio.client import WorkflowHandle
+
+from bench import history_plays
+from bench.history_plays import WITH_PACKER
 from demo.processes import ROOT
 
 TARGET = ROOT / "tests/workflows/histories"
+# A replay needs none of these, and each says something about the machine that recorded it.
+NOT_SAVED = ("stackTrace", "identity")
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(prog="make histories", description=__doc__)
+    parser.add_argument("target", nargs="?", type=Path, default=TARGET, help="default: %(default)s")
+    target: Path = parser.parse_args().target
     random.seed(1)
-    home = Path(tempfile.mkdtemp(prefix="histories-"))
-    asyncio.run(record(home))
-    shutil.rmtree(home)
+    with tempfile.TemporaryDirectory(prefix="histories-") as directory:
+        archive = Archive(Path(directory) / "recorded")
+        asyncio.run(history_plays.record(Path(directory), archive.save))
+        archive.replace(target)
 
 
-async def record(home: Path) -> None:
-    shutil.rmtree(TARGET, ignore_errors=True)
-    TARGET.mkdir()
-    async with stage.lanes(home, 1) as (_, (lane,)):
-        await _save(lane, "release", f"release-{lane.name}")
-        await _save(lane, "bake", await _newest(lane, "BakeWorkflow"))
-        handle = await lane.rollback()
-        await lane.ending(handle)
-        await _save(lane, "rollback", handle.id)
-        lane.set_soak(60)
-        for name, ready in (
-            ("watched-then-aborted", _alone),
-            ("paused", lambda status: status.get("phase") == "waiting_healthy"),
-        ):
-            handle = await lane.release(lane.new_tag())
-            await _until(lane, handle, ready)
-            if name == "paused":
-                await lane.signal(handle, "pause")
-                await _until(lane, handle, lambda status: bool(status.get("paused")))
-                await _save(lane, name, handle.id)
-            await lane.signal(handle, "abort_and_roll_back")
-            await lane.ending(handle)
-            if name != "paused":
-                await _save(lane, name, handle.id)
-        lane.set_soak(0.3, approval=True)
-        handle = await lane.release(lane.new_tag())
-        await _until(lane, handle, lambda status: bool(status.get("waiting_for")))
-        await _save(lane, "waits-for-approval", handle.id)
-        await handle.terminate()
-        sweep = await lane.client.start_workflow(
-            "SweepWorkflow",
-            {"dry_run": False, "stack": lane.name},
-            id="sweep",
-            task_queue=lane.name,
-        )
-        await sweep.result()
-        await _save(lane, "sweep", "sweep")
-        await _save(lane, "sweep-of-a-stack", f"release-{lane.name}")
-        refused = await lane.release("no-such-tag")
-        await lane.ending(refused)
-        await _save(lane, "refused", refused.id)
+class Archive:
+    """A directory of histories. The target is touched only once all of them are recorded."""
 
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        directory.mkdir()
 
-def _alone(status: dict[str, Any]) -> bool:
-    return (
-        status.get("phase") == "watching" and (status.get("blue") or {}).get("in_balancer") is False
-    )
+    async def save(self, name: str, handle: WorkflowHandle[Any, Any]) -> None:
+        history = await handle.fetch_history()
+        anonymous = json.dumps(_anonymous(json.loads(history.to_json())))
+        # Without a time in the file, the same history is the same file.
+        compressed = gzip.compress(anonymous.encode(), mtime=0)
+        (self._directory / f"{name}.json.gz").write_bytes(compressed)
+        print(f"{name}: {len(history.events)} events, {len(compressed)} bytes")
 
-
-async def _until(lane: Lane, handle: Any, ready: Any) -> None:
-    while not ready(await lane.status(handle)):
-        await asyncio.sleep(0.02)
-
-
-async def _newest(lane: Lane, kind: str) -> str:
-    while True:
-        async for run in lane.client.list_workflows(f"WorkflowType = '{kind}'"):
-            return run.id
-        await asyncio.sleep(0.1)
-
-
-async def _save(lane: Lane, name: str, workflow_id: str) -> None:
-    history = await lane.client.get_workflow_handle(workflow_id).fetch_history()
-    path = TARGET / f"{name}.json.gz"
-    # Without a time in the archive, the same history is the same file.
-    path.write_bytes(
-        gzip.compress(json.dumps(_anonymous(json.loads(history.to_json()))).encode(), mtime=0)
-    )
-    print(f"{path.relative_to(ROOT)}: {len(history.events)} events")
+    def replace(self, target: Path) -> None:
+        """Removes what the target has from an earlier recording."""
+        target.mkdir(parents=True, exist_ok=True)
+        for path in target.glob("*.json.gz"):
+            if path.name != f"{WITH_PACKER}.json.gz" or shutil.which("packer"):
+                path.unlink()
+        for path in self._directory.iterdir():
+            shutil.copy(path, target)
+        print(f"{len(list(target.glob('*.json.gz')))} histories are in {target}")
+        if not shutil.which("packer"):
+            kept = (target / f"{WITH_PACKER}.json.gz").exists()
+            earlier = "the earlier one was kept" if kept else "there is none"
+            print(f"{WITH_PACKER} was not recorded, for there is no packer on the PATH: {earlier}")
 
 
 def _anonymous(value: Any) -> Any:
-    """A replay needs neither where the code lay nor which process ran it; a repository should not have it."""
     if isinstance(value, dict):
-        return {
-            key: "" if key in ("stackTrace", "identity") else _anonymous(inner)
-            for key, inner in value.items()
-        }
+        return {key: "" if key in NOT_SAVED else _anonymous(inner) for key, inner in value.items()}
     return [_anonymous(inner) for inner in value] if isinstance(value, list) else value
 
 

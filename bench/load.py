@@ -1,4 +1,4 @@
-"""An open loop of requests: they come when they come, however long the others take."""
+"""An open loop of requests: one is sent every so often, however long the others take."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-# Every second request has a connection of its own; every fiftieth takes that many seconds.
-# Shorter than the deregistration delay, as the requests of a well-configured target group are.
+# Every fiftieth request takes so many seconds. That is shorter than the deregistration delay, as it
+# should be with every target group. Every second request has its own connection.
 SLOW_EVERY, SLOW = 50, 3.0
-TIMEOUTS = 30.0
+# Seconds after which a request has failed.
+REQUEST_TIMEOUT = 30.0
 
 
 @dataclass(frozen=True)
 class Answer:
-    """`at` is when it was asked, in seconds since the load began; `version` is empty where the answer is no success."""
+    """`at`: when it was sent, in seconds since the load began. A failure has no `version`."""
 
     at: float
     seconds: float
@@ -42,7 +43,7 @@ class Load:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Load]:
-        """Every request that was sent is answered, or has failed, when this ends."""
+        """When this ends, every request has been answered or has failed."""
         stop = asyncio.Event()
         self.began = time.monotonic()
         runner = asyncio.create_task(self._send(stop))
@@ -53,7 +54,7 @@ class Load:
             await runner
 
     async def _send(self, stop: asyncio.Event) -> None:
-        timeout = aiohttp.ClientTimeout(total=TIMEOUTS)
+        timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT)
         kept, short = aiohttp.TCPConnector(limit=0), aiohttp.TCPConnector(limit=0, force_close=True)
         async with (
             aiohttp.ClientSession(connector=kept, timeout=timeout) as one,

@@ -12,12 +12,12 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 if TYPE_CHECKING:
-    from bench.cutover import Play
+    from bench.cutover_plays import Play
     from bench.load import Answer
 
 COLORS = {"v1": "#8d6e63", "v2": "#2e7d32", "v3": "#1565c0", "v4": "#ef6c00"}
 FAILED = "#c62828"
-# Of the width: labels nearer than that would lie upon each other.
+# Labels that are closer, as a share of the width, would overlap.
 CLOSE = 0.006
 
 
@@ -66,7 +66,7 @@ def _shares(axes: Any, strategy: str, plays: Sequence[Play], answers: Sequence[A
 
 
 def _apart(marks: Sequence[tuple[float, str]], seconds: float) -> list[tuple[float, str]]:
-    """Of what happened at the same moment only the last is written, or nobody could read any of it."""
+    """Of marks that are close to each other only the last, so that labels do not overlap."""
     return [
         mark
         for mark, after in zip(marks, [*marks[1:], (float("inf"), "")], strict=True)

@@ -1,8 +1,9 @@
 """
 `make bench`: what one release costs with the image baked and no delays in the cloud.
 
-Counted by the local cloud's own request record; timed from the outside. "Cloud" is the time that the same launch takes without
-any orchestration: a group of that size created and attached by bare boto3, until every target is healthy.
+The calls are counted in the request record of the local cloud; the seconds are measured from the
+outside. "Cloud" is how long the same launch takes without any orchestration: bare boto3 creates and
+attaches a group of that size, and waits until every target is healthy.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from rich.console import Console
 from rich.table import Table
 from temporalio.client import Client, WorkflowFailureError
 
-from demo import infrastructure
+from demo import network
 from demo.account import Account, aws_calls
+from demo.balancers import BALANCERS, add_balancer
 from demo.example import Repository
 from demo.infrastructure import Infrastructure
 from demo.processes import Stage
@@ -32,9 +34,20 @@ from demo.processes import Stage
 STRATEGIES = ("attach", "weighted", "classic")
 ROUNDS = 3
 TIMEOUTS = "first_poll = 0.15\npoll = 1\nconfirm = 0.05\nhealthy = 300\nsoak = 0\ndrain = 60"
-# The pre-flight's nine are among them. At two hundred instances a laptop boots their processes for many seconds: that is looks, and no budget.
+# The budget holds up to this size. A laptop boots two hundred instances for many seconds, and then
+# the number of looks depends on the laptop.
 LARGEST = 20
+# The nine calls of the pre-flight checks are among them.
 BUDGET_CALLS, BUDGET_SECONDS = {"attach": 58, "weighted": 72, "classic": 60}, 2.5
+HEADINGS = (
+    "strategy",
+    "instances",
+    "API calls",
+    "seconds",
+    "of these the cloud's own",
+    "over the cloud",
+    "per call: most",
+)
 
 
 def main() -> None:
@@ -42,15 +55,7 @@ def main() -> None:
         title="One release: image baked, one deployment pruned with its image, no delays",
         title_justify="left",
     )
-    for heading in (
-        "strategy",
-        "instances",
-        "API calls",
-        "seconds",
-        "of these the cloud's own",
-        "over the cloud",
-        "per call: most",
-    ):
+    for heading in HEADINGS:
         table.add_column(heading)
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[2, 20], help="instances")
@@ -67,9 +72,8 @@ def main() -> None:
         )
     console = Console(width=150)
     console.print(table)
-    console.print(
-        f"budget at up to {LARGEST} instances: {BUDGET_CALLS} calls, {BUDGET_SECONDS} s over the cloud's own time: {'kept' if kept else 'BROKEN'}"
-    )
+    budget = f"{BUDGET_CALLS} calls, {BUDGET_SECONDS} s over the cloud's own time"
+    console.print(f"budget at up to {LARGEST} instances: {budget}: {'kept' if kept else 'BROKEN'}")
     raise SystemExit(0 if kept else 1)
 
 
@@ -78,37 +82,9 @@ async def measure(strategy: str, size: int, count: int) -> tuple[int, float, flo
     home = Path(tempfile.mkdtemp(prefix="bench-"))
     with Stage(home, cloud=("--no-delays",)) as stage:
         account = Account(stage.environment)
-        base = infrastructure.build(stage.environment)
-        build = infrastructure.BALANCERS[strategy]
-        built = (
-            base
-            if strategy == "attach"
-            else build(stage.environment, base, f"demo-{strategy}", port=8002)
-        )
+        base = network.build(stage.environment)
         repository = Repository(home / "repository")
-        settings = {
-            "capacity": f"min = {size}\nmax = {size * 2}",
-            "timeouts": TIMEOUTS,
-            "retention": "deployments = 2",
-        }
-        # A classic balancer has no requests per target.
-        requests = "" if strategy == "classic" else ', { metric = "requests", target = 1000 }'
-        settings["top"] = f'scaling = [{{ metric = "cpu", target = 50 }}{requests}]'
-        if strategy == "weighted":
-            settings["load_balancer"] = "steps = [100]\n"
-        second = infrastructure.add_balancer(stage.environment, base, "bakery", port=8001)
-        bakery = second.stack(
-            "bakery",
-            repository.url,
-            **settings
-            | {
-                "top": "approval = true",
-                "capacity": "min = 0\nmax = 1\ndesired = 0",
-                "bake": "verify = false",
-                "load_balancer": "",
-            },
-        )
-        (home / "stacks.toml").write_text(built.stack("demo", repository.url, **settings) + bakery)
+        (home / "stacks.toml").write_text(_stacks(stage, base, repository, strategy, size))
         stage.start_worker()
         client = await Client.connect(stage.temporal_address)
         tags = [f"v{number}" for number in range(count + 2)]
@@ -119,24 +95,58 @@ async def measure(strategy: str, size: int, count: int) -> tuple[int, float, flo
             await release(client, tag)
         rounds, own = [], []
         for number in range(count):
-            account.forget_calls()
-            started = time.monotonic()
-            status = await release(client, tags[number + 2])
-            seconds = time.monotonic() - started
-            actions = aws_calls(account.calls())
-            rounds.append((seconds, actions))
-            if os.environ.get("BENCH_VERBOSE"):
-                print(
-                    actions,
-                    [
-                        (b["text"][:30], b["started"][14:23], (b["ended"] or "")[14:23])
-                        for b in status["bullets"]
-                        if b["started"]
-                    ],
-                )
+            rounds.append(await _round(client, account, tags[number + 2]))
             own.append(bare_launch(account, base, size, number))
         seconds, actions = sorted(rounds)[count // 2]
         return len(actions), seconds, statistics.median(own), Counter(actions)
+
+
+def _stacks(
+    stage: Stage, base: Infrastructure, repository: Repository, strategy: str, size: int
+) -> str:
+    """The stack that is measured, and a second one that bakes its images beforehand."""
+    build = BALANCERS[strategy]
+    measured = (
+        base
+        if strategy == "attach"
+        else build(stage.environment, base, f"demo-{strategy}", port=8002)
+    )
+    # A classic balancer does not count requests per target.
+    requests = "" if strategy == "classic" else ', { metric = "requests", target = 1000 }'
+    shared = {"timeouts": TIMEOUTS, "retention": "deployments = 2"}
+    bakery = add_balancer(stage.environment, base, "bakery", port=8001)
+    return measured.stack(
+        "demo",
+        repository.url,
+        **shared,
+        capacity=f"min = {size}\nmax = {size * 2}",
+        top=f'scaling = [{{ metric = "cpu", target = 50 }}{requests}]',
+        load_balancer="steps = [100]\n" if strategy == "weighted" else "",
+    ) + bakery.stack(
+        "bakery",
+        repository.url,
+        **shared,
+        capacity="min = 0\nmax = 1\ndesired = 0",
+        top="approval = true",
+        bake="verify = false",
+    )
+
+
+async def _round(client: Client, account: Account, tag: str) -> tuple[float, list[str]]:
+    """Seconds and the names of the calls of one release."""
+    account.forget_calls()
+    started = time.monotonic()
+    status = await release(client, tag)
+    seconds = time.monotonic() - started
+    actions = aws_calls(account.calls())
+    if os.environ.get("BENCH_VERBOSE"):
+        bullets = [
+            (bullet["text"][:30], bullet["started"][14:23], (bullet["ended"] or "")[14:23])
+            for bullet in status["bullets"]
+            if bullet["started"]
+        ]
+        print(actions, bullets)
+    return seconds, actions
 
 
 async def release(client: Client, tag: str) -> Any:
@@ -149,7 +159,7 @@ async def release(client: Client, tag: str) -> Any:
 
 
 async def bake(client: Client, tag: str) -> None:
-    """Another stack of the application bakes the image, and never serves it: its release is aborted at the approval."""
+    """By the second stack. Its release is aborted at the approval, so that it never serves."""
     handle = await client.start_workflow(
         "ReleaseWorkflow",
         {"stack": "bakery", "tag": tag},
@@ -164,7 +174,7 @@ async def bake(client: Client, tag: str) -> None:
 
 
 def bare_launch(account: Account, built: Infrastructure, size: int, number: int) -> float:
-    """Seconds from creating the group to the last healthy target, and from size zero to empty; nothing else is counted."""
+    """Seconds from the new group to its last healthy target, and from size zero to empty."""
     group, arn = f"bare-{number}", built.target_group_arn
     template = account.ec2.describe_launch_templates()["LaunchTemplates"][0]["LaunchTemplateName"]
     started = time.monotonic()

@@ -1,1 +1,1 @@
-"""The example application and the play that `make demo` performs. The tests set their stage with it as well."""
+"""The example application and what `make demo` does with it. The tests use its parts too."""

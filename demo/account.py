@@ -1,4 +1,4 @@
-"""What is in the account, by plain boto3: none of Ovenbird's code may vouch for itself."""
+"""What is in the account, read by plain boto3: Ovenbird must not be its own witness."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import boto3
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Everything that a release could leave behind; two equal snapshots are the same account."""
+    """All that a release could leave behind. Equal snapshots mean: nothing changed."""
 
     groups: dict[str, dict[str, Any]] = field(default_factory=dict)
     templates: list[str] = field(default_factory=list)
@@ -43,64 +43,59 @@ class Account:
         self.s3 = make("s3", endpoint_url=self.endpoint)
 
     def snapshot(self, *, only: str = "") -> Snapshot:
-        """`only` keeps what carries that text in its name: several stacks share the account."""
-        instances = {
-            i["InstanceId"]: _tags(i).get("Name", "")
-            for page in self.ec2.get_paginator("describe_instances").paginate()
-            for r in page["Reservations"]
-            for i in r["Instances"]
-            if i["State"]["Name"] != "terminated"
-        }
-        images = self.ec2.describe_images(Owners=["self"])["Images"]
+        """`only` keeps what has that text in its name or tags: several stacks share the account."""
         return Snapshot(
             groups={
-                g["AutoScalingGroupName"]: _group(g)
-                for g in self.groups()
-                if only in g["AutoScalingGroupName"]
+                group["AutoScalingGroupName"]: _group(group)
+                for group in self.groups()
+                if only in group["AutoScalingGroupName"]
             },
-            templates=sorted(
-                t["LaunchTemplateName"]
-                for page in self.ec2.get_paginator("describe_launch_templates").paginate()
-                for t in page["LaunchTemplates"]
-                if only in t["LaunchTemplateName"]
-            ),
-            configurations=sorted(
-                c["LaunchConfigurationName"]
-                for page in self.autoscaling.get_paginator(
-                    "describe_launch_configurations"
-                ).paginate()
-                for c in page["LaunchConfigurations"]
-                if only in c["LaunchConfigurationName"]
-            ),
-            policies=sorted(
-                p["PolicyName"]
-                for page in self.autoscaling.get_paginator("describe_policies").paginate()
-                for p in page["ScalingPolicies"]
-                if only in p["PolicyName"]
-            ),
+            templates=self._launch_templates(only),
+            configurations=self._launch_configurations(only),
+            policies=self._policies(only),
             images={
-                i["ImageId"]: i["Name"]
-                for i in images
-                if only in i["Name"] or only in str(_tags(i))
+                image["ImageId"]: image["Name"]
+                for image in self.ec2.describe_images(Owners=["self"])["Images"]
+                if only in image["Name"] or only in str(_tags(image))
             },
-            snapshots=sorted(
-                s["SnapshotId"]
-                for page in self.ec2.get_paginator("describe_snapshots").paginate(OwnerIds=["self"])
-                for s in page["Snapshots"]
-                if not only or only in str(_tags(s))
+            snapshots=self._snapshots(only),
+            instances=self._instances(only),
+            security_groups=_sorted(
+                self.ec2.describe_security_groups()["SecurityGroups"], "GroupName", only
             ),
-            instances={name: label for name, label in instances.items() if only in label},
-            security_groups=sorted(
-                g["GroupName"]
-                for g in self.ec2.describe_security_groups()["SecurityGroups"]
-                if only in g["GroupName"]
-            ),
-            key_pairs=sorted(
-                k["KeyName"]
-                for k in self.ec2.describe_key_pairs()["KeyPairs"]
-                if only in k["KeyName"]
-            ),
+            key_pairs=_sorted(self.ec2.describe_key_pairs()["KeyPairs"], "KeyName", only),
         )
+
+    def _launch_templates(self, only: str) -> list[str]:
+        pages = self.ec2.get_paginator("describe_launch_templates").paginate()
+        found = [template for page in pages for template in page["LaunchTemplates"]]
+        return _sorted(found, "LaunchTemplateName", only)
+
+    def _launch_configurations(self, only: str) -> list[str]:
+        pages = self.autoscaling.get_paginator("describe_launch_configurations").paginate()
+        found = [one for page in pages for one in page["LaunchConfigurations"]]
+        return _sorted(found, "LaunchConfigurationName", only)
+
+    def _policies(self, only: str) -> list[str]:
+        pages = self.autoscaling.get_paginator("describe_policies").paginate()
+        found = [policy for page in pages for policy in page["ScalingPolicies"]]
+        return _sorted(found, "PolicyName", only)
+
+    def _snapshots(self, only: str) -> list[str]:
+        pages = self.ec2.get_paginator("describe_snapshots").paginate(OwnerIds=["self"])
+        found = [snapshot for page in pages for snapshot in page["Snapshots"]]
+        return sorted(one["SnapshotId"] for one in found if not only or only in str(_tags(one)))
+
+    def _instances(self, only: str) -> dict[str, str]:
+        """Name tags by id, without those that are terminated."""
+        pages = self.ec2.get_paginator("describe_instances").paginate()
+        return {
+            instance["InstanceId"]: _tags(instance).get("Name", "")
+            for page in pages
+            for reservation in page["Reservations"]
+            for instance in reservation["Instances"]
+            if instance["State"]["Name"] != "terminated" and only in _tags(instance).get("Name", "")
+        }
 
     def groups(self, *names: str) -> list[dict[str, Any]]:
         chosen = {"AutoScalingGroupNames": list(names)} if names else {}
@@ -108,7 +103,7 @@ class Account:
         return [group for page in pages for group in page["AutoScalingGroups"]]
 
     def stack_groups(self, stack: str) -> dict[str, dict[str, Any]]:
-        """Of one stack, by git tag."""
+        """The groups of one stack, by git tag."""
         return {
             _tags(g)["ovenbird:tag"]: g
             for g in self.groups()
@@ -147,7 +142,7 @@ class Account:
         self._control("DELETE", "capacity", [target_group])
 
     def weights(self, listener: str) -> dict[str, int]:
-        """Of the listener's default rule, by target group ARN."""
+        """The weights of the listener's default rule, by target group ARN."""
         actions = self.elbv2.describe_listeners(ListenerArns=[listener])["Listeners"][0][
             "DefaultActions"
         ]
@@ -170,8 +165,12 @@ class Account:
 
 
 def aws_calls(calls: list[dict[str, Any]]) -> list[str]:
-    """Names of API calls, without what instances themselves fetch from and put into S3."""
+    """Names of API calls, without those to S3: instances make such calls themselves."""
     return [call["action"] for call in calls if call["service"] != "s3"]
+
+
+def _sorted(found: list[dict[str, Any]], key: str, only: str) -> list[str]:
+    return sorted(one[key] for one in found if only in one[key])
 
 
 def _tags(resource: dict[str, Any]) -> dict[str, str]:

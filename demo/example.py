@@ -1,4 +1,4 @@
-"""An example application in a git repository of its own, one tag a version."""
+"""An example application in its own git repository, with one tag for each version."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ERRORS = float((HERE / "ERRORS").read_text()) if (HERE / "ERRORS").exists() else
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    # Head and body in one packet: in two, the second waits 40 ms for the acknowledgement of the first.
+    # Head and body in one packet: else the body waits 40 ms for the acknowledgement of the head.
     wbufsize = -1
 
     def do_GET(self):
@@ -35,7 +35,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         status = 200 if self.path != "/health" or healthy else 503
         if self.path != "/health" and random.random() < ERRORS:
             status = 500
-        body = json.dumps({"version": VERSION, "instance": os.environ.get("LOCALCLOUD_INSTANCE", "")}).encode()
+        instance = os.environ.get("LOCALCLOUD_INSTANCE", "")
+        body = json.dumps({"version": VERSION, "instance": instance}).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("X-Version", VERSION)
@@ -65,7 +66,7 @@ HEALTH=/health
 
 
 class Repository:
-    """A git repository in a directory, made if it is not there."""
+    """A git repository in a directory. It is made where it does not exist."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -80,7 +81,11 @@ class Repository:
         return f"file://{self.directory}"
 
     def release(self, tag: str, *, annotated: bool = True, **files: str) -> str:
-        """Commit this version (and the files given, by name with `__` for a dot) under the tag; returns the commit."""
+        """
+        Commits a version and tags it. Returns the commit.
+
+        `files` are contents by file name; `__` stands for the dot in a name.
+        """
         (self.directory / "VERSION").write_text(tag + "\n")
         for name, content in files.items():
             (self.directory / name.replace("__", ".")).write_text(content)
@@ -93,7 +98,7 @@ class Repository:
         return self._git("rev-parse", "HEAD").strip()
 
     def move(self, tag: str, **files: str) -> None:
-        """The tag to a new commit, as nobody should."""
+        """Moves the tag to a new commit. Nobody should do that."""
         for name, content in files.items():
             (self.directory / name).write_text(content)
         self._git("add", "--all")

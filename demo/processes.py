@@ -1,4 +1,4 @@
-"""Start what the play needs, each as a process of its own: Temporal, the local cloud, a worker. Ready means that it answers."""
+"""Starts Temporal, the local cloud and workers, each as a process, and waits until they answer."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from types import TracebackType
 from typing import Self
 
 ROOT = Path(__file__).parent.parent
-TIMEOUTS = 30.0
-# A file says nothing when it grows: it is looked at again.
+# Seconds until a process must be ready.
+READY_WITHIN = 30.0
+# Nothing tells when a log file grows: it is read again after so many seconds.
 LOOK_EVERY = 0.05
-# A stock dev server adds 50 ms to each activity and a second to each timer and retry.
+# Without these, a dev server adds 50 ms to each activity and a second to each timer and retry.
 FAST = (
     "history.transferProcessorMaxPollRPS=300",
     "history.timerProcessorMaxPollRPS=300",
@@ -29,7 +30,7 @@ FAST = (
 
 
 class Process:
-    """A child process whose output goes to a file; `ready` is the line that says so."""
+    """A child process whose output goes to a log file."""
 
     def __init__(
         self, name: str, command: list[str], log: Path, environment: dict[str, str] | None = None
@@ -46,8 +47,12 @@ class Process:
                 start_new_session=True,
             )
 
-    def wait_for(self, pattern: str, timeout: float = TIMEOUTS) -> str:
-        """The text of the log once it holds the pattern. Raises RuntimeError with its end where it never does."""
+    def wait_for(self, pattern: str, timeout: float = READY_WITHIN) -> str:
+        """
+        The text of the log, once it holds the pattern.
+
+        Raises RuntimeError with the end of the log where it does not in time.
+        """
         deadline = time.monotonic() + timeout
         for text in self._grown():
             if re.search(pattern, text):
@@ -76,12 +81,12 @@ class Process:
 
 
 class Stage:
-    """Temporal and the local cloud, and any number of workers; all of them end with it."""
+    """Temporal, the local cloud and any number of workers. All of them end with it."""
 
     def __init__(
         self, home: Path, *, ui: bool = False, cloud: tuple[str, ...] = (), durable: bool = False
     ) -> None:
-        """`durable`: Temporal keeps its state in a file, so that it can be killed and started again."""
+        """`durable`: Temporal keeps its state in a file, and can be killed and started again."""
         self.home = home
         home.mkdir(parents=True, exist_ok=True)
         self._ui, self._cloud_options, self._durable = ui, cloud, durable
@@ -105,20 +110,11 @@ class Stage:
 
     def _start(self) -> Self:
         self.temporal = self._start_temporal()
-        self._exit.callback(lambda: self.temporal.stop())  # noqa: PLW0108 (it may be another one by then)
-        cloud = self._process(
-            "localcloud",
-            [
-                sys.executable,
-                "-m",
-                "localcloud",
-                "--home",
-                str(self.home / "cloud"),
-                *self._cloud_options,
-            ],
-        )
-        self.cloud = cloud
-        text = cloud.wait_for("# disks and images")
+        self._exit.callback(lambda: self.temporal.stop())  # noqa: PLW0108 (it may be another process then)
+        home = ["--home", str(self.home / "cloud")]
+        command = [sys.executable, "-m", "localcloud", *home, *self._cloud_options]
+        self.cloud = self._process("localcloud", command)
+        text = self.cloud.wait_for("# disks and images")
         self.environment = dict(
             line.removeprefix("export ").split("=", 1)
             for line in text.splitlines()
@@ -142,7 +138,7 @@ class Stage:
         self._exit.close()
 
     def restart_temporal(self) -> None:
-        """Killed, not stopped: whoever talks to it sees the connection break, and finds everything again."""
+        """Kills it and starts it again with the same state. Connections to it break."""
         self.temporal.kill()
         self.temporal = self._start_temporal()
         self._until_temporal_answers()
@@ -151,23 +147,10 @@ class Stage:
         options = [f"--dynamic-config-value={value}" for value in FAST]
         options += ["--ui-port", str(self.ui_port)] if self._ui else ["--headless"]
         if self._durable:
-            options += [
-                "--db-filename",
-                str(self.home / "temporal.db"),
-                "--sqlite-pragma",
-                "journal_mode=WAL",
-                "--sqlite-pragma",
-                "synchronous=NORMAL",
-            ]
-        command = [
-            str(Path(sys.executable).parent / "temporal"),
-            "server",
-            "start-dev",
-            "--ip",
-            "127.0.0.1",
-            "--port",
-            str(self.temporal_port),
-        ]
+            options += ["--db-filename", str(self.home / "temporal.db")]
+            options += ["--sqlite-pragma=journal_mode=WAL", "--sqlite-pragma=synchronous=NORMAL"]
+        command = [str(Path(sys.executable).parent / "temporal"), "server", "start-dev"]
+        command += ["--ip", "127.0.0.1", "--port", str(self.temporal_port)]
         return Process("temporal", command + options, self.home / "temporal.log")
 
     def start_worker(self, **environment: str) -> Process:
@@ -188,7 +171,7 @@ class Stage:
         return process
 
     def _until_temporal_answers(self) -> None:
-        deadline = time.monotonic() + TIMEOUTS
+        deadline = time.monotonic() + READY_WITHIN
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.temporal_port), 1).close()

@@ -1,8 +1,9 @@
-"""What happened, in numbers, and whether it is what was promised."""
+"""What happened, in numbers, and which promises were broken."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,15 +11,20 @@ from rich.console import Console
 from rich.table import Table
 
 from demo.account import Snapshot, aws_calls
-from demo.traffic import Tally
+from demo.visitors import Tally
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """`back` is the users' of the rollbacks. `calls` are the API requests of the last release; `expected` the deployments that should be left."""
+    """
+    What the demo measured.
+
+    `tally` is of the last release, `in_rollbacks` of the rollbacks; `calls` are the API requests of
+    the last release, and `left` is what the account holds at the end.
+    """
 
     tally: Tally
-    back: Tally | None
+    in_rollbacks: Tally | None
     result: dict[str, Any]
     calls: list[dict[str, Any]]
     left: Snapshot
@@ -53,18 +59,14 @@ class Outcome:
             ),
             (not builders, f"temporary security groups are left: {builders}"),
         ]
-        if self.back:
-            checks.append(
-                (
-                    self.back.failed == 0,
-                    f"{self.back.failed} requests failed during the rollbacks: {self.back.failures[:3]}",
-                )
-            )
+        if self.in_rollbacks:
+            failed, failures = self.in_rollbacks.failed, self.in_rollbacks.failures
+            words = f"{failed} requests failed during the rollbacks: {failures[:3]}"
+            checks.append((failed == 0, words))
         return [words for kept, words in checks if not kept]
 
 
 def show(outcome: Outcome, console: Console) -> None:
-    tally, left = outcome.tally, outcome.left
     table = Table(
         title="What happened",
         box=None,
@@ -73,37 +75,42 @@ def show(outcome: Outcome, console: Console) -> None:
         title_justify="left",
         padding=(0, 2),
     )
-    table.add_row("requests", f"sent: {tally.sent}, failed: {tally.failed}")
-    for version, (first, last) in sorted(tally.spans.items(), key=lambda span: span[1]):
-        table.add_row(
-            f"  {version}", f"{tally.versions[version]} answers, from {first:.1f} s to {last:.1f} s"
-        )
-    if outcome.back:
-        table.add_row(
-            "  in the rollbacks", f"sent: {outcome.back.sent}, failed: {outcome.back.failed}"
-        )
-    for name, seconds in outcome.seconds.items():
-        table.add_row(name, f"{seconds:.1f} s")
-    actions = Counter(aws_calls(outcome.calls))
-    table.add_row(
-        "AWS API calls",
-        f"{sum(actions.values())} in the last release, its bake included: "
-        + ", ".join(f"{a} {n}" for a, n in actions.most_common(6))
-        + ", …",
-    )
-    table.add_row("pruned", ", ".join(outcome.result["pruned"]) or "nothing")
-    table.add_row(
-        "left",
-        f"{len(left.groups)} groups, {len(left.templates)} launch templates, {len(left.images)} images (the base image among them), "
-        f"{len(left.snapshots)} snapshots, {len(left.instances)} instances, security groups: {', '.join(left.security_groups)}",
-    )
-    for name, group in sorted(
-        left.groups.items(), key=lambda item: item[1]["tags"].get("ovenbird:served-at", "")
-    ):
-        table.add_row(
-            f"  {group['tags'].get('ovenbird:state', '-')}",
-            f"{name}, {len(group['instances'])} instances",
-        )
+    for row in (*_requests(outcome), *_work(outcome), *_remains(outcome.left)):
+        table.add_row(*row)
     console.print(table)
     for problem in outcome.problems():
         console.print(f"[bold red]broken promise:[/] {problem}")
+
+
+def _requests(outcome: Outcome) -> Iterator[tuple[str, str]]:
+    tally = outcome.tally
+    yield "requests", f"sent: {tally.sent}, failed: {tally.failed}"
+    for version, (first, last) in sorted(tally.spans.items(), key=lambda span: span[1]):
+        count = tally.versions[version]
+        yield f"  {version}", f"{count} answers, from {first:.1f} s to {last:.1f} s"
+    if back := outcome.in_rollbacks:
+        yield "  in the rollbacks", f"sent: {back.sent}, failed: {back.failed}"
+
+
+def _work(outcome: Outcome) -> Iterator[tuple[str, str]]:
+    for name, seconds in outcome.seconds.items():
+        yield name, f"{seconds:.1f} s"
+    actions = Counter(aws_calls(outcome.calls))
+    most = ", ".join(f"{action} {count}" for action, count in actions.most_common(6))
+    count = sum(actions.values())
+    yield "AWS API calls", f"{count} in the last release, its bake included: {most}, …"
+    yield "pruned", ", ".join(outcome.result["pruned"]) or "nothing"
+
+
+def _remains(left: Snapshot) -> Iterator[tuple[str, str]]:
+    counts = (
+        f"{len(left.groups)} groups, {len(left.templates)} launch templates, "
+        f"{len(left.images)} images (the base image among them), "
+        f"{len(left.snapshots)} snapshots, {len(left.instances)} instances"
+    )
+    yield "left", f"{counts}, security groups: {', '.join(left.security_groups)}"
+    for name, group in sorted(
+        left.groups.items(), key=lambda item: item[1]["tags"].get("ovenbird:served-at", "")
+    ):
+        state = group["tags"].get("ovenbird:state", "-")
+        yield f"  {state}", f"{name}, {len(group['instances'])} instances"

@@ -1,4 +1,4 @@
-"""Six older deployments, as earlier releases would have left them, so that pruning is seen. Plain boto3."""
+"""Older deployments as earlier releases leave them, made by plain boto3, so that pruning shows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from demo.account import Account
 from demo.infrastructure import Infrastructure
 from domain import names
 
-TIMEOUTS = 30.0
+# Seconds until the builder runs, and until its images are available.
+READY_WITHIN = 30.0
 
 
 def seed(
@@ -21,7 +22,7 @@ def seed(
     application: str,
     tags: Iterable[str],
 ) -> None:
-    """Parked, with an image, a template and the day they served."""
+    """One parked deployment for each tag, with an image, a template and the day it served."""
     builder = account.ec2.run_instances(
         ImageId=infrastructure.base_image,
         MinCount=1,
@@ -31,15 +32,8 @@ def seed(
     )["Instances"][0]["InstanceId"]
     _until(lambda: _state(account, builder) == "running", "the seed's builder did not start")
     for number, tag in enumerate(tags, start=1):
-        _seed_one(
-            account,
-            infrastructure,
-            builder,
-            stack,
-            application,
-            tag,
-            served_at=f"2026-0{number}-15T03:00:00+00:00",
-        )
+        served_at = f"2026-0{number}-15T03:00:00+00:00"
+        _seed_one(account, infrastructure, builder, stack, application, tag, served_at)
     account.ec2.terminate_instances(InstanceIds=[builder])
     _until(
         lambda: all(
@@ -57,38 +51,52 @@ def _seed_one(
     stack: str,
     application: str,
     tag: str,
-    *,
     served_at: str,
 ) -> None:
-    commit = names.token(tag)[:40]
-    name = names.deployment(stack, tag, "seed")
     tags = {
         names.APPLICATION: application,
         names.TAG: tag,
-        names.COMMIT: commit,
+        names.COMMIT: names.token(tag)[:40],
         names.RELEASE: f"release-{stack}/seed-{tag}",
         names.RECIPE: "seed",
         names.BASE_IMAGE: infrastructure.base_image,
     }
-    listed = [{"Key": key, "Value": value} for key, value in tags.items()]
-    image = account.ec2.create_image(
-        InstanceId=builder,
-        Name=names.image(application, tag, "00000000"),
-        TagSpecifications=[
-            {"ResourceType": kind, "Tags": listed} for kind in ("image", "snapshot")
-        ],
-    )["ImageId"]
-    account.ec2.create_launch_template(
-        LaunchTemplateName=name,
-        LaunchTemplateData={"ImageId": image, "InstanceType": "t3.micro"},
-        TagSpecifications=[{"ResourceType": "launch-template", "Tags": listed}],
-    )
-    group_tags = tags | {
+    name = names.deployment(stack, tag, "seed")
+    image = _make_image(account, builder, names.image(application, tag, "00000000"), tags)
+    _make_template(account, name, image, tags)
+    of_group = {
         names.STACK: stack,
         names.DEPLOYMENT: name,
         names.STATE: "parked",
         names.SERVED_AT: served_at,
     }
+    _make_group(account, infrastructure, name, tags | of_group)
+
+
+def _make_image(account: Account, builder: str, name: str, tags: dict[str, str]) -> str:
+    """Its id."""
+    listed = _listed(tags)
+    image: str = account.ec2.create_image(
+        InstanceId=builder,
+        Name=name,
+        TagSpecifications=[
+            {"ResourceType": kind, "Tags": listed} for kind in ("image", "snapshot")
+        ],
+    )["ImageId"]
+    return image
+
+
+def _make_template(account: Account, name: str, image: str, tags: dict[str, str]) -> None:
+    account.ec2.create_launch_template(
+        LaunchTemplateName=name,
+        LaunchTemplateData={"ImageId": image, "InstanceType": "t3.micro"},
+        TagSpecifications=[{"ResourceType": "launch-template", "Tags": _listed(tags)}],
+    )
+
+
+def _make_group(
+    account: Account, infrastructure: Infrastructure, name: str, tags: dict[str, str]
+) -> None:
     account.autoscaling.create_auto_scaling_group(
         AutoScalingGroupName=name,
         LaunchTemplate={"LaunchTemplateName": name, "Version": "1"},
@@ -97,16 +105,15 @@ def _seed_one(
         DesiredCapacity=0,
         VPCZoneIdentifier=",".join(infrastructure.subnets),
         Tags=[
-            {
-                "ResourceId": name,
-                "ResourceType": "auto-scaling-group",
-                "Key": key,
-                "Value": value,
-                "PropagateAtLaunch": False,
-            }
-            for key, value in group_tags.items()
+            tag
+            | {"ResourceId": name, "ResourceType": "auto-scaling-group", "PropagateAtLaunch": False}
+            for tag in _listed(tags)
         ],
     )
+
+
+def _listed(tags: dict[str, str]) -> list[dict[str, Any]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
 def _state(account: Account, instance: str) -> str:
@@ -117,7 +124,7 @@ def _state(account: Account, instance: str) -> str:
 
 
 def _until(check: Any, words: str) -> None:
-    deadline = time.monotonic() + TIMEOUTS
+    deadline = time.monotonic() + READY_WITHIN
     while not check():
         if time.monotonic() > deadline:
             raise RuntimeError(words)

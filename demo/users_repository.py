@@ -1,4 +1,4 @@
-"""Which application does the demo release: the example, or a repository of the user's own?"""
+"""Which application the demo releases: the example, or the user's own repository."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from domain.names import slug
 
 @dataclass(frozen=True)
 class Application:
-    """`tags` are released in order; `another` is one to play with afterwards."""
+    """`tags` are released in order; `another` is a tag to try afterwards."""
 
     name: str
     repository: str
@@ -37,26 +37,33 @@ def example(repository: Repository) -> Application:
 
 def read(repository: str, tag: str, earlier: str | None) -> Application:
     """
-    From the ovenbird.env of the tag.
+    The application of the user's repository, as the ovenbird.env of the tag describes it.
 
-    Raises RuntimeError where there is none, or the tag does not exist.
+    Raises RuntimeError where the tag or the file does not exist.
     """
     path = Path(repository).expanduser()
     address = f"file://{path.resolve()}" if path.is_dir() else repository
+    settings = _settings(address, tag)
+    if "START" not in settings:
+        raise RuntimeError(f"the ovenbird.env of {tag} has no START=…")
+    return Application(
+        slug(path.name.removesuffix(".git")).lower() or "app",
+        address,
+        (earlier, tag) if earlier else (tag,),
+        tag,
+        int(settings.get("PORT", "8080")),
+        settings.get("HEALTH", "/health"),
+        tells_its_version=False,
+    )
+
+
+def _settings(address: str, tag: str) -> dict[str, str]:
+    """The lines NAME=value of the tag's ovenbird.env."""
     with tempfile.TemporaryDirectory() as directory:
-        clone = [
-            "git",
-            "clone",
-            "--quiet",
-            "--depth",
-            "1",
-            "--branch",
-            tag,
-            "--",
-            address,
-            directory,
-        ]
-        done = subprocess.run(clone, capture_output=True, text=True, check=False)
+        clone = ["git", "clone", "--quiet", "--depth", "1", "--branch", tag]
+        done = subprocess.run(
+            [*clone, "--", address, directory], capture_output=True, text=True, check=False
+        )
         if done.returncode:
             raise RuntimeError(f"cannot read the tag {tag} of {address}: {done.stderr.strip()}")
         file = Path(directory) / "ovenbird.env"
@@ -64,21 +71,8 @@ def read(repository: str, tag: str, earlier: str | None) -> Application:
             raise RuntimeError(
                 f"{tag} of {address} has no ovenbird.env; README.md says what it must hold"
             )
-        settings = dict(
+        return dict(
             shlex.split(line)[0].split("=", 1)
             for line in file.read_text().splitlines()
             if re.match(r"[A-Z]+=", line)
         )
-    if "START" not in settings:
-        raise RuntimeError(f"the ovenbird.env of {tag} does not say START=…")
-    name = slug(path.name.removesuffix(".git")).lower() or "app"
-    tags = (earlier, tag) if earlier else (tag,)
-    return Application(
-        name,
-        address,
-        tags,
-        tag,
-        int(settings.get("PORT", "8080")),
-        settings.get("HEALTH", "/health"),
-        tells_its_version=False,
-    )

@@ -1,4 +1,4 @@
-"""A git server that asks who is there: git's own HTTP backend behind a password, and the same repository over SSH behind a key."""
+"""A git server that asks for a token: git's own HTTP backend behind a password."""
 
 from __future__ import annotations
 
@@ -43,28 +43,10 @@ def _handler(root: Path, token: str) -> type[BaseHTTPRequestHandler]:
                 self.send_header("WWW-Authenticate", 'Basic realm="git"')
                 self.end_headers()
                 return
-            address = urlsplit(self.path)
-            environment = os.environ | {
-                "GIT_PROJECT_ROOT": str(root),
-                "GIT_HTTP_EXPORT_ALL": "1",
-                "PATH_INFO": address.path,
-                "QUERY_STRING": address.query,
-                "REQUEST_METHOD": self.command,
-                "CONTENT_TYPE": self.headers.get("Content-Type", ""),
-                "CONTENT_LENGTH": str(len(body)),
-                "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
-                "REMOTE_USER": "x",
-                "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
-                "GIT_CONFIG_COUNT": "2",
-                "GIT_CONFIG_KEY_0": "uploadpack.allowAnySHA1InWant",
-                "GIT_CONFIG_VALUE_0": "true",
-                "GIT_CONFIG_KEY_1": "safe.directory",
-                "GIT_CONFIG_VALUE_1": "*",
-            }
             answer = subprocess.run(
                 ["git", "http-backend"],
                 input=body,
-                env=environment,
+                env=os.environ | _environment(root, self, body),
                 capture_output=True,
                 check=True,
             ).stdout
@@ -80,3 +62,25 @@ def _handler(root: Path, token: str) -> type[BaseHTTPRequestHandler]:
             pass
 
     return Handler
+
+
+def _environment(root: Path, request: BaseHTTPRequestHandler, body: bytes) -> dict[str, str]:
+    """What git's HTTP backend reads: it is a CGI program."""
+    address = urlsplit(request.path)
+    return {
+        "GIT_PROJECT_ROOT": str(root),
+        "GIT_HTTP_EXPORT_ALL": "1",
+        "PATH_INFO": address.path,
+        "QUERY_STRING": address.query,
+        "REQUEST_METHOD": request.command,
+        "CONTENT_TYPE": request.headers.get("Content-Type", ""),
+        "CONTENT_LENGTH": str(len(body)),
+        "HTTP_CONTENT_ENCODING": request.headers.get("Content-Encoding", ""),
+        "REMOTE_USER": "x",
+        "GIT_PROTOCOL": request.headers.get("Git-Protocol", ""),
+        "GIT_CONFIG_COUNT": "2",
+        "GIT_CONFIG_KEY_0": "uploadpack.allowAnySHA1InWant",
+        "GIT_CONFIG_VALUE_0": "true",
+        "GIT_CONFIG_KEY_1": "safe.directory",
+        "GIT_CONFIG_VALUE_1": "*",
+    }

@@ -1,4 +1,4 @@
-"""Where a planted secret could have got to while a release baked: every place is looked at, and counted."""
+"""Counts a planted secret in every place that a bake could have written it to."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from temporalio.client import WorkflowHandle, WorkflowHistoryEventFilterType
 
-from tests.conftest import StackUnderTest, Theatre
+from tests.stacks import StackUnderTest, Theatre
 
 
 def disk(theatre: Theatre, image: str) -> Path:
@@ -20,33 +20,18 @@ async def places_that_know(
     stack: StackUnderTest, handle: WorkflowHandle[Any, dict[str, Any]], secret: str, seconds: float
 ) -> tuple[dict[str, Any], dict[str, int]]:
     """
-    The release's result, once it has ended well, and how often each place holds the secret.
+    The result of the release, and how often each place holds the secret.
 
-    Processes are watched from now on, for so many seconds.
+    Processes are watched for so many seconds, from the call on.
     """
-    theatre, account, bucket = stack.theatre, stack.account, stack.infrastructure.bucket
+    theatre, account = stack.theatre, stack.account
     looking = asyncio.create_task(asyncio.to_thread(_processes_that_know, secret, seconds))
     result = await handle.result()
     bake = theatre.client.get_workflow_handle((await stack.status())["bake"]["workflow_id"])
-    everything = WorkflowHistoryEventFilterType.ALL_EVENT
-    histories = "".join(
-        [
-            event.SerializeToString().decode("latin1")
-            for each in (handle, bake)
-            async for event in each.fetch_history_events(event_filter_type=everything)
-        ]
-    )
+    histories = await _histories(handle, bake)
     described: Any = account.ec2.describe_instances()["Reservations"]
-    instances = [i["InstanceId"] for r in described for i in r["Instances"]]
-    user_data = [
-        account.ec2.describe_instance_attribute(InstanceId=i, Attribute="userData")
-        for i in instances
-    ]
-    objects = account.s3.list_objects_v2(Bucket=bucket)["Contents"]
-    kept = b"".join(
-        account.s3.get_object(Bucket=bucket, Key=o["Key"])["Body"].read() for o in objects
-    )
-    # But for the test's own, which planted it.
+    user_data = _user_data(stack)
+    # The test itself calls PutParameter with the secret.
     calls = [call for call in account.calls() if call["action"] != "PutParameter"]
     files = [
         path
@@ -55,9 +40,11 @@ async def places_that_know(
     ]
     assert len(histories) > 10_000
     assert len(files) > 5
+    # Those of the builder and of the two instances that serve.
+    assert len(user_data) >= 3
     return result, {
         "history": histories.count(secret),
-        "logs": kept.count(secret.encode()),
+        "logs": _objects(stack).count(secret.encode()),
         "user data": str(user_data).count(secret),
         "tags": str(described).count(secret) + str(account.snapshot()).count(secret),
         "calls": str(calls).count(secret),
@@ -69,8 +56,39 @@ async def places_that_know(
     }
 
 
+async def _histories(*handles: WorkflowHandle[Any, Any]) -> str:
+    everything = WorkflowHistoryEventFilterType.ALL_EVENT
+    return "".join(
+        [
+            event.SerializeToString().decode("latin1")
+            for handle in handles
+            async for event in handle.fetch_history_events(event_filter_type=everything)
+        ]
+    )
+
+
+def _user_data(stack: StackUnderTest) -> list[Any]:
+    """Of this application's instances alone: the cloud forgets older ones, which have ended."""
+    ec2, application = stack.account.ec2, f"app{stack.name[1:]}"
+    found = ec2.describe_instances(
+        Filters=[{"Name": "tag:ovenbird:application", "Values": [application]}]
+    )["Reservations"]
+    instances = [i["InstanceId"] for reservation in found for i in reservation["Instances"]]
+    return [
+        ec2.describe_instance_attribute(InstanceId=instance, Attribute="userData")
+        for instance in instances
+    ]
+
+
+def _objects(stack: StackUnderTest) -> bytes:
+    """The contents of all objects in the bucket."""
+    s3, bucket = stack.account.s3, stack.infrastructure.bucket
+    keys = [found["Key"] for found in s3.list_objects_v2(Bucket=bucket)["Contents"]]
+    return b"".join(s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys)
+
+
 def _processes_that_know(secret: str, seconds: float) -> list[str]:
-    """Whose arguments or environment held it at any of many looks."""
+    """Processes whose arguments or environment held the secret at one of many looks."""
     found: set[str] = set()
     deadline = monotonic() + seconds
     while monotonic() < deadline:

@@ -1,1 +1,1 @@
-"""`make torture`: every call of a release killed, lost, throttled; then a storm of all of it. docs/crash-matrix.md is its result."""
+"""`make torture`: faults at every call of every play, then a storm. See docs/crash-matrix.md."""

@@ -1,7 +1,8 @@
-"""The independent auditor: plain boto3 before and after, none of Ovenbird's code."""
+"""The independent auditor: it compares the account before and after, by plain boto3 alone."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from bench.torture.lane import SIZE, Lane
@@ -9,8 +10,8 @@ from demo.account import Snapshot
 
 
 @dataclass
-class Verdict:
-    """What one run did: `broken` is every promise that it broke, in words."""
+class AuditReport:
+    """What one play showed. `broken` holds a sentence for each promise that it broke."""
 
     ended: str = ""
     seconds: float = 0.0
@@ -26,7 +27,7 @@ class Verdict:
 
 
 class Auditor:
-    """Looks before a run; `verdict` looks again after it and compares."""
+    """Looks at the account before a play. `report` looks again after it, and compares."""
 
     def __init__(self, lane: Lane) -> None:
         self._lane, self._account = lane, lane.account
@@ -40,7 +41,7 @@ class Auditor:
     def serving(self) -> str:
         return _serving(self.before)[0]
 
-    def verdict(
+    def report(
         self,
         ended: str,
         wanted: str,
@@ -49,34 +50,35 @@ class Auditor:
         seconds: float,
         images: int | None = None,
         builders: int = 1,
-    ) -> Verdict:
+    ) -> AuditReport:
         """
-        `serves` is the deployment's tag that must serve now; None for what served before, exactly as before.
+        `serves` is the git tag that must serve now; None: the same as before, in every detail.
 
-        `images` is how many must have been made, where that is certain; `builders` how many instances a bake may launch.
+        `images` is how many images must have been made, where that is certain. `builders` is how
+        many instances a bake may launch.
         """
         after = self._account.snapshot(only=self._lane.name)
-        verdict = Verdict(ended=ended, seconds=seconds)
+        audit = AuditReport(ended=ended, seconds=seconds)
         if ended != wanted:
-            verdict.broken.append(f"it ended as {ended}, not as {wanted}: {self._lane.last_words}")
+            audit.broken.append(f"it ended as {ended}, not as {wanted}: {self._lane.last_words}")
         tags = [after.groups[name]["tags"].get("ovenbird:tag", "") for name in _serving(after)]
         if serves is None:
-            verdict.broken += self._not_as_before(after)
+            audit.broken += self._not_as_before(after)
         if serves is not None and tags != [serves]:
-            verdict.broken.append(f"{tags} serves, not {serves}")
+            audit.broken.append(f"{tags} serves, not {serves}")
         made = len(after.images.keys() - self.before.images.keys())
         if images is not None and made != images:
-            verdict.broken.append(f"{made} images were made, not {images}")
-        self._sizes(after, verdict)
-        self._targets(after, verdict)
+            audit.broken.append(f"{made} images were made, not {images}")
+        self._sizes(after, audit)
+        self._targets(after, audit)
         for key in self._lane.watermarks:
             if (least := self._account.least_healthy(key)) < SIZE:
-                verdict.broken.append(f"at one moment only {least} targets were healthy")
-        verdict.left = self._left(after)
-        verdict.duplicates = self._duplicates(after, builders)
-        return verdict
+                audit.broken.append(f"at one moment only {least} targets were healthy")
+        audit.left = self._left(after)
+        audit.duplicates = self._duplicates(after, builders)
+        return audit
 
-    def _sizes(self, after: Snapshot, verdict: Verdict) -> None:
+    def _sizes(self, after: Snapshot, audit: AuditReport) -> None:
         for name, group in after.groups.items():
             serving = name in _serving(after)
             wanted = (1, 8, SIZE, SIZE, 1) if serving else (0, 0, 0, 0, 0)
@@ -88,12 +90,12 @@ class Auditor:
                 len(group["target_groups"]),
             )
             if found != wanted:
-                verdict.broken.append(
+                audit.broken.append(
                     f"{name} has min, max, desired, instances, target groups {found}, not {wanted}"
                 )
 
     def _not_as_before(self, after: Snapshot) -> list[str]:
-        """To the letter, down to the ids of the instances. Only an image may have been added: it is kept for the next try."""
+        """Every difference, down to the ids of instances. A new image is none: it may stay."""
         return [
             f"the {what} are not as before: {was} → {now}"
             for what, was, now in (
@@ -107,47 +109,44 @@ class Auditor:
             if was != now
         ]
 
-    def _targets(self, after: Snapshot, verdict: Verdict) -> None:
-        """Who gets traffic is who serves, and nobody else."""
+    def _targets(self, after: Snapshot, audit: AuditReport) -> None:
+        """What serves gets the traffic, and nothing else does."""
         wanted = {
             instance for name in _serving(after) for instance in after.groups[name]["instances"]
         }
-        states = [
+        states = self._classic_states() if self._lane.strategy == "classic" else self._states()
+        healthy = {instance for _, instance, state in states if state == "healthy"}
+        others = {instance for _, instance, state in states if state != "draining"} - wanted
+        if healthy != wanted or others:
+            audit.broken.append(
+                f"healthy targets are {healthy}, others {others}; what serves has {wanted}"
+            )
+        if self._lane.strategy == "weighted":
+            home = {arn for arn, instance, _ in states if instance in wanted}
+            weights = self._account.weights(self._lane.infrastructure.listener)
+            with_traffic = {arn for arn, weight in weights.items() if weight}
+            if home != with_traffic:
+                audit.broken.append(
+                    f"the traffic goes to {with_traffic}, and what serves is in {home}"
+                )
+
+    def _states(self) -> list[tuple[str, str, str]]:
+        """Target group, instance and state of each target."""
+        return [
             (arn, target["Target"]["Id"], target["TargetHealth"]["State"])
             for arn in self._lane.target_groups
             for target in self._account.elbv2.describe_target_health(TargetGroupArn=arn)[
                 "TargetHealthDescriptions"
             ]
         ]
-        if self._lane.strategy == "classic":
-            found = self._account.elb.describe_instance_health(
-                LoadBalancerName=self._lane.infrastructure.classic
-            )["InstanceStates"]
-            states = [
-                (
-                    "",
-                    state["InstanceId"],
-                    "healthy" if state["State"] == "InService" else state["State"],
-                )
-                for state in found
-            ]
-        healthy = {instance for _, instance, state in states if state == "healthy"}
-        others = {instance for _, instance, state in states if state != "draining"} - wanted
-        if healthy != wanted or others:
-            verdict.broken.append(
-                f"healthy targets are {healthy}, others {others}; what serves has {wanted}"
-            )
-        if self._lane.strategy == "weighted":
-            home = {arn for arn, instance, _ in states if instance in wanted}
-            with_traffic = {
-                arn
-                for arn, weight in self._account.weights(self._lane.infrastructure.listener).items()
-                if weight
-            }
-            if home != with_traffic:
-                verdict.broken.append(
-                    f"the traffic goes to {with_traffic}, and what serves is in {home}"
-                )
+
+    def _classic_states(self) -> list[tuple[str, str, str]]:
+        """The same behind a classic balancer, which has no target groups and other words."""
+        found = self._account.elb.describe_instance_health(
+            LoadBalancerName=self._lane.infrastructure.classic
+        )["InstanceStates"]
+        words = {"InService": "healthy"}
+        return [("", one["InstanceId"], words.get(one["State"], one["State"])) for one in found]
 
     def _left(self, after: Snapshot) -> list[str]:
         """What belongs to no kept deployment."""
@@ -179,9 +178,9 @@ class Auditor:
         return left
 
     def _duplicates(self, after: Snapshot, builders: int) -> list[str]:
-        """A second instance, group, image or command where one was asked for; terminated instances are still shown."""
+        """What was made more often than asked for, terminated instances included."""
         per_owner = self._instances_by_owner()
-        # The last bake's: those of earlier ones were judged with them.
+        # Builders of earlier bakes were counted in the reports of those bakes.
         several = [
             f"{count} builders of {owner}"
             for owner, count in per_owner.items()
@@ -193,26 +192,16 @@ class Auditor:
             for owner, count in per_owner.items()
             if owner in made and count > SIZE
         ]
-        by_tag: dict[str, int] = {}
-        for group in after.groups.values():
-            by_tag[group["tags"]["ovenbird:tag"]] = by_tag.get(group["tags"]["ovenbird:tag"], 0) + 1
+        by_tag = Counter(group["tags"]["ovenbird:tag"] for group in after.groups.values())
         several += [f"{count} groups of {tag}" for tag, count in by_tag.items() if count > 1]
-        names = list(after.images.values())
-        several += [
-            f"{names.count(name)} images called {name}"
-            for name in set(names)
-            if names.count(name) > 1
-        ]
-        per_instance: dict[str, int] = {}
-        for instance_id in self._all_commands() - self._commands:
-            per_instance[instance_id[1]] = per_instance.get(instance_id[1], 0) + 1
-        several += [
-            f"{count} commands on {name}" for name, count in per_instance.items() if count > 2
-        ]
+        by_name = Counter(after.images.values())
+        several += [f"{count} images called {name}" for name, count in by_name.items() if count > 1]
+        commands = Counter(instance for _, instance in self._all_commands() - self._commands)
+        several += [f"{count} commands on {name}" for name, count in commands.items() if count > 2]
         return several
 
     def _instances_by_owner(self) -> dict[str, int]:
-        """How many instances each bake and each deployment has launched; Packer's are not counted."""
+        """How many instances each bake and each deployment has launched, without Packer's."""
         account = self._account
         pages = account.ec2.get_paginator("describe_instances").paginate(
             Filters=[{"Name": "tag:ovenbird:application", "Values": [f"app-{self._lane.name}"]}]
@@ -221,7 +210,7 @@ class Auditor:
         for instance in (i for page in pages for r in page["Reservations"] for i in r["Instances"]):
             tags = {tag["Key"]: tag["Value"] for tag in instance["Tags"]}
             if "KeyName" in instance:
-                # Packer's: it cannot go on where a dead one stopped, so another one follows it.
+                # Packer made this one. Packer cannot resume, so a second one may follow.
                 continue
             owner = tags.get("ovenbird:deployment") or tags.get("ovenbird:release", "?")
             per_owner[owner] = per_owner.get(owner, 0) + 1

@@ -1,4 +1,4 @@
-"""A lane: one stack with a worker and users of its own, so that several points are tried at the same time."""
+"""A lane: one stack with its own worker and visitors. Several lanes try points side by side."""
 
 from __future__ import annotations
 
@@ -15,25 +15,27 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from demo import infrastructure
 from demo.account import Account
+from demo.balancers import BALANCERS
 from demo.example import Repository
-from demo.infrastructure import Infrastructure
+from demo.infrastructure import Infrastructure, built_with
 from demo.processes import ROOT, Process, Stage
-from demo.traffic import Traffic
+from demo.visitors import Visitors
 
 T = TypeVar("T")
 SIZE = 2
+# Seconds within which a play must end.
 LIMIT = 240.0
 ABROAD = "ap-southeast-2"
+CPU = '{ metric = "cpu", target = 50 }'
 TIMEOUTS = (
-    "first_poll = 0.15\npoll = 0.4\nconfirm = 0.1\nhealthy = 90\napproval = 600\nsoak = {soak}\nstep = {soak}\ndrain = 90\nsettle = 2\n"
-    "way_back = 200"
+    "first_poll = 0.15\npoll = 0.4\nconfirm = 0.1\nhealthy = 90\napproval = 600\n"
+    "soak = {soak}\nstep = {soak}\ndrain = 90\nconsistency_grace = 2\nway_back = 200"
 )
 
 
 class Stacks:
-    """The one stacks file of all lanes."""
+    """The stacks file of all lanes."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._stacks = path, dict[str, str]()
@@ -46,6 +48,9 @@ class Stacks:
 
 
 class Lane:
+    # Seconds of the watch, unless a play needs more.
+    soak = 0.3
+
     def __init__(
         self,
         number: int,
@@ -58,26 +63,26 @@ class Lane:
     ) -> None:
         self.name = f"lane{number}"
         self.stage, self.client, self.account, self.strategy = stage, client, account, strategy
-        self.infrastructure = infrastructure.BALANCERS[strategy](
+        self.infrastructure = BALANCERS[strategy](
             stage.environment, base, self.name, port=8000 + number
         )
         self.repository = Repository(stage.home / f"repository-{self.name}")
         self._stacks = stacks
         self._tags = 0
-        # When that part of the play began whose calls are the points.
+        # The points are the calls from this moment on.
         self.marked_at = 0.0
-        # Why the last play that failed failed.
+        # The failure of the last play that failed.
         self.last_words = ""
         self.worker: Process | None = None
         self.abroad = Account(stage.environment | {"AWS_DEFAULT_REGION": ABROAD})
-        self.builder, self.wanted = "native", ""
-        # Where the stand-in for packer is told when to stop, and says that it has.
+        self.builder, self.asked_of_image = "native", ""
+        # The directory through which the stand-in for packer is told when to stop.
         self.lines = stage.home / f"packer-{self.name}"
-        self.set_soak(0.3)
+        self.set_soak(self.soak)
 
     @property
     def target_groups(self) -> list[str]:
-        """ARNs; none behind a classic balancer."""
+        """The ARNs; none behind a classic balancer."""
         return [
             arn
             for arn in (
@@ -89,7 +94,7 @@ class Lane:
 
     @property
     def watermarks(self) -> list[str]:
-        """Under which keys the cloud keeps the fewest healthy targets; by weights none is whole all the time."""
+        """Keys of the fewest healthy targets. With weights, no target group is always complete."""
         classic = f"classic/{self.infrastructure.region}/{self.infrastructure.classic}"
         return {"attach": self.target_groups, "classic": [classic], "weighted": []}[self.strategy]
 
@@ -101,18 +106,18 @@ class Lane:
             application=f"app-{self.name}",
             timeouts=TIMEOUTS.format(soak=seconds),
             load_balancer="steps = [50, 100]\n" if self.strategy == "weighted" else "",
-            bake=infrastructure.built_with(self.builder, self.stage.environment) + self.wanted,
+            bake=built_with(self.builder, self.stage.environment) + self.asked_of_image,
             capacity="min = 1\nmax = 8\ndesired = 2",
             retention="deployments = 3",
             sweeping="age = 0",
-            top=f'approval = {str(approval).lower()}\nscaling = [{{ metric = "cpu", target = 50 }}{requests}]',
+            top=f"approval = {str(approval).lower()}\nscaling = [{CPU}{requests}]",
         )
         self._stacks.write(self.name, text)
 
-    def use_builder(self, builder: str, wanted: str = "") -> None:
-        """`wanted` are lines of what is asked of the image."""
-        self.builder, self.wanted = builder, wanted
-        self.set_soak(0.3)
+    def use_builder(self, builder: str, asked_of_image: str = "") -> None:
+        """`asked_of_image` are lines of the stack's [bake] table."""
+        self.builder, self.asked_of_image = builder, asked_of_image
+        self.set_soak(self.soak)
 
     def new_tag(self) -> str:
         self._tags += 1
@@ -121,7 +126,7 @@ class Lane:
         return tag
 
     async def start_worker(self) -> None:
-        """Whose every call to AWS says which lane it is of."""
+        """Each call of this worker to AWS carries the name of the lane."""
         watched = {}
         if packer := shutil.which("packer"):
             self._put_stand_in()
@@ -148,23 +153,25 @@ class Lane:
         self.worker.kill()
         await self.start_worker()
 
-    def users(self) -> Traffic:
-        return Traffic(self.infrastructure.address, users=3, rate=12)
+    def visitors(self) -> Visitors:
+        return Visitors(self.infrastructure.address, count=3, rate=12)
 
     async def release(self, tag: str) -> WorkflowHandle[Any, Any]:
-        return await self._start("ReleaseWorkflow", {"stack": self.name, "tag": tag})
+        return await self.start("ReleaseWorkflow", {"stack": self.name, "tag": tag})
 
     async def bake(self, tag: str) -> WorkflowHandle[Any, Any]:
-        return await self._start(
+        return await self.start(
             "ImageWorkflow", {"stack": self.name, "tag": tag}, f"image-{self.name}-{tag}"
         )
 
-    async def rollback(self) -> WorkflowHandle[Any, Any]:
-        return await self._start("RollbackWorkflow", {"stack": self.name})
+    async def rollback(self, **more: str) -> WorkflowHandle[Any, Any]:
+        return await self.start("RollbackWorkflow", {"stack": self.name} | more)
 
-    async def _start(
-        self, workflow: str, request: dict[str, str], workflow_id: str | None = None
+    async def start(
+        self, workflow: str, request: dict[str, Any], workflow_id: str | None = None
     ) -> WorkflowHandle[Any, Any]:
+        """`workflow_id` is the stack's lock where it is left out."""
+
         async def start() -> WorkflowHandle[Any, Any]:
             handle: WorkflowHandle[Any, Any] = await self.client.start_workflow(
                 workflow,
@@ -178,7 +185,7 @@ class Lane:
         return await patiently(start)
 
     async def ending(self, handle: WorkflowHandle[Any, Any]) -> str:
-        """`Completed`, the type of its failure, or that it did not end in time."""
+        """`Completed`, the type of the failure, or a sentence where it did not end in time."""
 
         async def result() -> str:
             try:
@@ -199,7 +206,7 @@ class Lane:
             return f"no end within {LIMIT:.0f} s"
 
     async def signal(self, handle: WorkflowHandle[Any, Any], name: str) -> None:
-        """Content where it has ended."""
+        """Does nothing where the workflow has ended."""
 
         async def send() -> None:
             try:
@@ -211,7 +218,7 @@ class Lane:
         await patiently(send)
 
     async def status(self, handle: WorkflowHandle[Any, Any]) -> dict[str, Any]:
-        """Empty where no worker answers now."""
+        """Empty where no worker answers."""
         try:
             found: dict[str, Any] = await handle.query("status", rpc_timeout=timedelta(seconds=2))
         except RPCError:
@@ -220,7 +227,7 @@ class Lane:
 
 
 async def patiently(call: Callable[[], Awaitable[T]]) -> T:
-    """Through a restart of Temporal's server: our own questions must not be what fails."""
+    """Calls again while Temporal's server restarts, so that the bench itself does not fail."""
     deadline = asyncio.get_running_loop().time() + 60
     while True:
         try:

@@ -1,7 +1,8 @@
 """
-Stands in for `packer` on a lane's PATH: runs the real one and hands its lines on, so that the worker can be killed at each of them.
+Stands in for `packer` on a lane's PATH, so that the worker can be killed at each line of Packer.
 
-The directory in TORTURE_LINES holds `kill-at`: the number of the line behind which nothing more is handed on, and `struck` is written.
+It runs the real Packer and passes its lines on. The directory in TORTURE_LINES holds `kill-at`, the
+number of the last line that is passed on. After that line it writes `struck`, and waits.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def main() -> int:
         if count == kill_at:
             at.unlink()
             (directory / "struck").touch()
-            # Until the worker is killed, and this with it.
+            # The worker is killed now, and this process with it.
             threading.Event().wait()
     (directory / "lines").write_text(str(count))
     return running.wait()

@@ -1,4 +1,4 @@
-"""The matrices: each call of each play, struck once by each fault."""
+"""The crash matrices: each fault strikes once at each call of each play."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 
-from bench.torture.audit import Verdict
+from bench.torture.audit import AuditReport
 from bench.torture.lane import Lane
-from bench.torture.plays import LOOK, PACKED, PLAYS
-from demo.traffic import Tally
+from bench.torture.plays import LOOK, PLAYS, WITH_PACKER
+from demo.visitors import Tally
 
 KILLS = {"killed before": "hang", "killed after": "late_reply"}
-# Packer's own output instead of a call: the worker is killed behind a line.
+# The worker is killed after a line of Packer's output, in place of a call.
 LINE = "killed at its line"
 REPLIES = {
     "reply lost": "lost_reply",
@@ -26,10 +26,10 @@ REPLIES = {
     "hangs 30 s": "hang",
 }
 READS = ("Describe", "Get", "List", "HEAD ", "GET ")
-# A call that one run did not need to make (a look less), the next one may.
+# A run may not need a call (a look less), so the point is tried again.
 TRIES = 3
 ANYTHING = "*"
-# Longer than any worker lives after it was noticed that a call is held.
+# Longer than a worker lives after the cloud has held a call.
 HELD = 60.0
 
 
@@ -45,7 +45,7 @@ class Point:
 class Tried:
     point: Point
     struck: bool
-    verdict: Verdict
+    audit: AuditReport
     lane: str
 
 
@@ -54,19 +54,19 @@ class Results:
     tried: list[Tried] = field(default_factory=list)
 
     def broken(self) -> list[Tried]:
-        return [one for one in self.tried if not one.verdict.kept]
+        return [one for one in self.tried if not one.audit.kept]
 
 
 async def points(lane: Lane, play: str) -> list[Point]:
-    """From one quiet run: every call that this lane's worker makes, with each of the faults that make sense for it."""
+    """From one run without faults: each call of the worker, with each fault that makes sense."""
     lane.account.forget_calls()
-    verdict = await PLAYS[play](lane)
-    if not verdict.kept:
-        raise RuntimeError(f"the quiet {play} broke its promise already: {verdict}")
+    audit = await PLAYS[play](lane)
+    if not audit.kept:
+        raise RuntimeError(f"the play {play} breaks a promise without any fault: {audit}")
     calls = [call for call in lane.account.calls() if call["caller"] == lane.name]
     counts = Counter(_nameless(call["action"]) for call in calls)
     earlier = Counter(_nameless(call["action"]) for call in calls if call["at"] < lane.marked_at)
-    lines = int((lane.lines / "lines").read_text()) if play == PACKED else 0
+    lines = int((lane.lines / "lines").read_text()) if play == WITH_PACKER else 0
     return [Point(play, "line", line, LINE) for line in range(1, lines + 1)] + [
         Point(play, action, occurrence, fault)
         for action, count in counts.items()
@@ -77,12 +77,12 @@ async def points(lane: Lane, play: str) -> list[Point]:
 
 
 def _nameless(action: str) -> str:
-    """The next play's keys in S3 hold another tag and another run."""
+    """Without the tag and the run in a key of S3: they differ in the next play."""
     return re.sub(r"/(logs|manifests)/.*?(/[a-z]+\.log)?$", rf"/\1/{ANYTHING}\2", action)
 
 
 async def try_point(lane: Lane, point: Point) -> Tried:
-    """One play with one fault; the users ask all the time."""
+    """One play with one fault. The visitors send requests all the time."""
     if point.fault == LINE:
         return await _try_line(lane, point)
     kill = point.fault in KILLS
@@ -96,15 +96,15 @@ async def try_point(lane: Lane, point: Point) -> Tried:
         **({"seconds": HELD if kill else 30} if kind in ("hang", "late_reply") else {}),
     )
     watching = asyncio.create_task(_kill_when_struck(lane)) if kill else None
-    with lane.users() as users:
-        verdict = await PLAYS[point.play](lane)
+    with lane.visitors() as visitors:
+        audit = await PLAYS[point.play](lane)
         if watching:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
         struck = any(fault["times"] == 0 for fault in lane.account.faults_of(f"^{lane.name}$"))
         lane.account.forget_faults_of(f"^{lane.name}$")
-        tally = users.stop()
-    return _tried(lane, point, verdict, tally, struck=struck)
+        tally = visitors.stop()
+    return _tried(lane, point, audit, tally, struck=struck)
 
 
 async def _try_line(lane: Lane, point: Point) -> Tried:
@@ -117,22 +117,22 @@ async def _try_line(lane: Lane, point: Point) -> Tried:
         await asyncio.shield(asyncio.ensure_future(lane.kill_worker()))
 
     watching = asyncio.create_task(kill())
-    with lane.users() as users:
-        verdict = await PLAYS[point.play](lane)
+    with lane.visitors() as visitors:
+        audit = await PLAYS[point.play](lane)
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
-        tally = users.stop()
+        tally = visitors.stop()
     was_struck = struck.exists()
     for name in ("struck", "kill-at"):
         (lane.lines / name).unlink(missing_ok=True)
-    return _tried(lane, point, verdict, tally, struck=was_struck)
+    return _tried(lane, point, audit, tally, struck=was_struck)
 
 
-def _tried(lane: Lane, point: Point, verdict: Verdict, tally: Tally, *, struck: bool) -> Tried:
-    verdict.requests, verdict.failed_requests = tally.sent, tally.failed
+def _tried(lane: Lane, point: Point, audit: AuditReport, tally: Tally, *, struck: bool) -> Tried:
+    audit.requests, audit.failed_requests = tally.sent, tally.failed
     if tally.failures:
-        verdict.broken.append(f"requests failed: {tally.failures[:3]}")
-    return Tried(point, struck, verdict, lane.name)
+        audit.broken.append(f"requests failed: {tally.failures[:3]}")
+    return Tried(point, struck, audit, lane.name)
 
 
 async def _kill_when_struck(lane: Lane) -> None:
@@ -145,7 +145,11 @@ async def _kill_when_struck(lane: Lane) -> None:
 
 
 async def run(lanes: list[Lane], wanted: Iterable[Point], console: Console) -> Results:
-    """The lanes take the points from one queue. A lane whose promise was broken is not used again: its state is not the next point's."""
+    """
+    The lanes take the points from one queue.
+
+    A lane that broke a promise is not used again: its stack is no longer as the next point needs.
+    """
     queue = list(wanted)
     total, results = len(queue), Results()
 
@@ -155,19 +159,19 @@ async def run(lanes: list[Lane], wanted: Iterable[Point], console: Console) -> R
             try:
                 for _ in range(TRIES):
                     tried = await try_point(lane, point)
-                    if tried.struck or not tried.verdict.kept:
+                    if tried.struck or not tried.audit.kept:
                         break
-            except Exception as error:  # noqa: BLE001 (whatever it was, it is a point that was not kept, and is reported)
+            except Exception as error:  # noqa: BLE001 (any error means that the point was not kept)
                 tried = Tried(
                     point,
                     struck=True,
-                    verdict=Verdict(broken=[f"the play itself broke: {error!r}"]),
+                    audit=AuditReport(broken=[f"the play itself failed: {error!r}"]),
                     lane=lane.name,
                 )
             results.tried.append(tried)
-            if not tried.verdict.kept:
+            if not tried.audit.kept:
                 console.print(
-                    f"[bold red]BROKEN[/] {point} in {lane.name}: {tried.verdict}", soft_wrap=True
+                    f"[bold red]BROKEN[/] {point} in {lane.name}: {tried.audit}", soft_wrap=True
                 )
                 return
             if len(results.tried) % 25 == 0:

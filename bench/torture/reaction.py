@@ -1,4 +1,4 @@
-"""How long from "abort" to "blue serves exactly as before", at any moment of a release."""
+"""How many seconds pass from "abort" to "blue serves exactly as before", at any moment."""
 
 from __future__ import annotations
 
@@ -6,15 +6,20 @@ import asyncio
 import random
 import time
 
-from bench.torture.audit import Auditor, Verdict
+from bench.torture.audit import Auditor, AuditReport
 from bench.torture.lane import Lane
 
+# Seconds that such a release takes.
 LONGEST = 3.5
 
 
-async def run(lane: Lane, runs: int) -> list[Verdict]:
-    """With the image baked, so that the moments lie between the first call and the drain; one that came too late is not counted."""
-    found: list[Verdict] = []
+async def run(lane: Lane, runs: int) -> list[AuditReport]:
+    """
+    Aborts at random moments between the first call and the drain. The image is baked before.
+
+    A release that completed before its abort is not counted.
+    """
+    found: list[AuditReport] = []
     lane.set_soak(1)
     tag = await _baked(lane)
     while len(found) < runs:
@@ -28,10 +33,10 @@ async def run(lane: Lane, runs: int) -> list[Verdict]:
         if ended == "Completed":
             tag = await _baked(lane)
         else:
-            # A release that was aborted before it was admitted is refused: nothing was done.
+            # A release that is aborted before its first check is refused: it changed nothing.
             wanted = ended if ended == "Refused" else "RolledBack"
-            found.append(auditor.verdict(ended, wanted, serves=None, seconds=seconds))
-    lane.set_soak(0.3)
+            found.append(auditor.report(ended, wanted, serves=None, seconds=seconds))
+    lane.set_soak(lane.soak)
     return found
 
 

@@ -1,4 +1,4 @@
-"""The stage of a torture: a durable Temporal, a cloud without delays, and the lanes."""
+"""What a torture needs: Temporal that keeps its state, a cloud without delays, the lanes."""
 
 from __future__ import annotations
 
@@ -10,31 +10,35 @@ from pathlib import Path
 from temporalio.client import Client
 
 from bench.torture.lane import Lane, Stacks
-from demo import infrastructure
+from demo import network
 from demo.account import Account
 from demo.processes import Stage
 
 
 @asynccontextmanager
 async def lanes(
-    home: Path, count: int, strategy: str = "attach"
+    home: Path, count: int, strategy: str = "attach", *, unprepared: int = 0
 ) -> AsyncIterator[tuple[Stage, list[Lane]]]:
-    """Each serves one version, and has another one parked."""
+    """
+    Each lane serves one version and has another one parked.
+
+    The last `unprepared` of the lanes have neither: just a worker.
+    """
     with Stage(home, cloud=("--no-delays", "--scale", "0.02"), durable=True) as stage:
         account = Account(stage.environment)
-        base = infrastructure.build(stage.environment, stack="torture")
+        base = network.build(stage.environment, stack="torture")
         client = await Client.connect(stage.temporal_address)
         stacks = Stacks(home / "stacks.toml")
         made = [
             Lane(number, stage, client, account, base, stacks, strategy)
             for number in range(1, count + 1)
         ]
-        await asyncio.gather(*(_prepare(lane) for lane in made))
+        await asyncio.gather(*(lane.start_worker() for lane in made))
+        await asyncio.gather(*(_prepare(lane) for lane in made[: count - unprepared]))
         yield stage, made
 
 
 async def _prepare(lane: Lane) -> None:
-    await lane.start_worker()
     for _ in range(2):
         ended = await lane.ending(await lane.release(lane.new_tag()))
         if ended != "Completed":

@@ -7,7 +7,7 @@ import urllib.request
 from typing import Any
 
 from demo.account import Account
-from demo.traffic import Traffic
+from demo.visitors import Visitors
 from tests.conftest import Theatre
 from tests.localcloud.conftest import health, members, refused, until
 
@@ -170,10 +170,10 @@ def test_a_target_that_dies_under_traffic_costs_requests(
         AutoScalingGroupName=group, TargetGroupARNs=[arn]
     )
     until(lambda: [h["State"] for h in health(account, theatre).values()] == ["healthy"] * 2)
-    with Traffic(theatre.base.address) as traffic:
+    with Visitors(theatre.base.address) as visitors:
         account._control("POST", f"instances/{members(account, group)[0]['InstanceId']}/kill")
-        until(lambda: traffic.tally.failed)
-        tally = traffic.stop()
+        until(lambda: visitors.tally.failed)
+        tally = visitors.stop()
     account.autoscaling.detach_load_balancer_target_groups(
         AutoScalingGroupName=group, TargetGroupARNs=[arn]
     )

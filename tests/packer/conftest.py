@@ -1,4 +1,4 @@
-"""What needs the real Packer: `make test-packer` runs it, and fails where there is none."""
+"""These tests need the real Packer. `make test-packer` runs them, and fails without it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from collections.abc import Callable
 import pytest
 
 from demo.infrastructure import built_with
-from tests.conftest import StackUnderTest, Theatre
+from tests.stacks import StackUnderTest, Theatre
 
 
 @pytest.fixture(scope="session", autouse=True)
 def packer() -> str:
     found = shutil.which("packer")
-    assert found, (
-        "there is no packer on the PATH: apt-get install packer, or https://developer.hashicorp.com/packer/install"
-    )
+    where = "https://developer.hashicorp.com/packer/install"
+    assert found, f"there is no packer on the PATH: apt-get install packer, or {where}"
     return found
 
 

@@ -1,4 +1,4 @@
-"""I8 with a deploy key: git over SSH, on the worker and on either builder; the key is nowhere afterwards."""
+"""I8 with a deploy key, for git over SSH: the worker and both builders keep it nowhere."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import boto3
 import pytest
 
 from demo.infrastructure import built_with
-from tests.conftest import StackUnderTest, Theatre
 from tests.planted import disk, places_that_know
+from tests.stacks import StackUnderTest, Theatre
 
 
 @pytest.fixture
 async def git_over_ssh(tmp_path: Path) -> AsyncIterator[tuple[str, str]]:
-    """Its address, and the deploy key that it admits."""
+    """The address of the server, and the deploy key that it admits."""
     key, host_key = (
         asyncssh.generate_private_key("ssh-ed25519"),
         asyncssh.generate_private_key("ssh-ed25519"),
@@ -72,7 +72,7 @@ def profile(theatre: Theatre) -> str:
     return "builder"
 
 
-# asyncssh's server drops a coroutine of its own when a client hangs up.
+# A coroutine of asyncssh's server is never awaited where a client closes the connection.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("builder", ["native", "packer"])
 async def test_a_deploy_key_is_nowhere(
@@ -87,12 +87,11 @@ async def test_a_deploy_key_is_nowhere(
     stack = make_stack(
         bake=built_with(builder, theatre.stage.environment) + f'profile = "{profile}"'
     )
-    text = theatre.stacks[stack.name].replace(
+    stack.configure(
         f'repository = "{stack.repository.url}"',
-        f'repository = "{address}{stack.repository.directory}"\ncredential.parameter = "/{stack.name}/key"',
+        f'repository = "{address}{stack.repository.directory}"\n'
+        f'credential.parameter = "/{stack.name}/key"',
     )
-    theatre.stacks[stack.name] = text
-    theatre.write_stacks()
     stack.account.ssm.put_parameter(Name=f"/{stack.name}/key", Value=key, Type="SecureString")
     stack.repository.release("v1", ovenbird__env='BUILD="sleep 1"\nSTART="python3 app.py"\n')
     result, hits = await places_that_know(stack, await stack.start("v1"), planted, 6.0)

@@ -1,4 +1,4 @@
-"""What a bake makes can be trusted: it was tried, it holds no secret, and what read the private repository is nowhere."""
+"""What a bake makes: the service was tried, no secret is in it, and no credential is left."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ import boto3
 import pytest
 
 from demo.account import Snapshot
-from tests.conftest import StackUnderTest, Theatre
 from tests.git_server import PrivateGit
 from tests.planted import disk, places_that_know
+from tests.stacks import StackUnderTest, Theatre
 
 MakeStack = Callable[..., StackUnderTest]
-# No secret: what it would be taken for is put together here, so that nobody's scanner takes this file for one.
+# Not a real secret. It is put together here so that no scanner takes this file for one.
 PLANTED = "glpat-" + "Planted0Planted0Plan"
+NEVER_ON_A_BUILDER = r"""TRY=no
+START="sh -c 'test -z \"\$OVENBIRD_BUILDER\" && exec python3 app.py'"
+"""
 PRIVATE_KEY = "-----BEGIN OPENSSH " + "PRIVATE KEY-----\n" + "planted0" * 9 + "\n"
 
 
 def of(stack: StackUnderTest) -> Snapshot:
-    """What there is of the stack's application: its builder, its images."""
+    """The builder and the images of the stack's application."""
     return stack.account.snapshot(only=f"app{stack.name[1:]}-")
 
 
@@ -41,7 +44,7 @@ async def test_a_service_that_is_not_fit_to_serve_becomes_no_image(stack: StackU
 async def test_a_service_that_cannot_run_on_a_builder_says_so(stack: StackUnderTest) -> None:
     stack.repository.release(
         "v1",
-        ovenbird__env='TRY=no\nSTART="sh -c \'test -z \\"\\$OVENBIRD_BUILDER\\" && exec python3 app.py\'"\n',
+        ovenbird__env=NEVER_ON_A_BUILDER,
     )
     await stack.release("v1")
 
@@ -70,7 +73,9 @@ async def test_what_only_looks_like_a_secret_is_none(stack: StackUnderTest) -> N
     env = 'START="python3 app.py"\nSCAN_ALLOW="*.pem"\n'
     reader = (
         'MARK = b"-----BEGIN OPENSSH '
-        'PRIVATE KEY-----"\nURL = "https://user:password@example.com"\nKEY = "AKIAIOSFODNN7EXAMPLE"\n'
+        'PRIVATE KEY-----"\n'
+        'URL = "https://user:password@example.com"\n'
+        'KEY = "AKIAIOSFODNN7EXAMPLE"\n'
     )
     stack.repository.release("v1", keys__py=reader, deploy__pem=PRIVATE_KEY, ovenbird__env=env)
     await stack.release("v1")
@@ -116,25 +121,22 @@ def builder_profile(theatre: Theatre) -> Iterator[str]:
 def private(
     make_stack: MakeStack, theatre: Theatre, builder_profile: str, tmp_path: Path
 ) -> Iterator[StackUnderTest]:
-    """Its repository asks for a token, which lies in Parameter Store."""
+    """A stack whose repository asks for a token. The token is in Parameter Store."""
     server = PrivateGit(tmp_path, PLANTED)
     stack = make_stack(bake=f'profile = "{builder_profile}"')
     name = f"/ovenbird/{stack.name}/token"
     stack.account.ssm.put_parameter(Name=name, Value=PLANTED, Type="SecureString")
-    text = theatre.stacks[stack.name].replace(
+    stack.configure(
         f'repository = "{stack.repository.url}"',
-        (
-            f'repository = "{server.url(stack.repository.directory.name)}"\ncredential.parameter = "{name}"'
-        ),
+        f'repository = "{server.url(stack.repository.directory.name)}"\n'
+        f'credential.parameter = "{name}"',
     )
-    theatre.stacks[stack.name] = text
-    theatre.write_stacks()
     yield stack
     server.stop()
 
 
 async def test_a_private_repositorys_token_is_nowhere(private: StackUnderTest) -> None:
-    """I8: not in any history, log, tag, user data, process's arguments or environment, nor on the image's disk."""
+    """I8: no history, log, tag, user data, process or disk of an image holds it."""
     stack = private
     stack.repository.release("v1", ovenbird__env='BUILD="sleep 1"\nSTART="python3 app.py"\n')
     handle = await stack.start("v1")
@@ -145,12 +147,11 @@ async def test_a_private_repositorys_token_is_nowhere(private: StackUnderTest) -
 
 
 async def test_a_credential_that_cannot_be_read_is_refused_by_its_name(
-    private: StackUnderTest, theatre: Theatre
+    private: StackUnderTest,
 ) -> None:
     stack = private
     stack.repository.release("v1")
-    theatre.stacks[stack.name] = theatre.stacks[stack.name].replace("/token", "/nothing")
-    theatre.write_stacks()
+    stack.configure("/token", "/nothing")
     error = await stack.fails(await stack.start("v1"))
 
     assert error.type == "Refused"
@@ -160,13 +161,14 @@ async def test_a_credential_that_cannot_be_read_is_refused_by_its_name(
 async def test_the_environment_of_a_stack_arrives_at_boot(
     make_stack: MakeStack, builder_profile: str
 ) -> None:
-    """One image serves every stack: what differs is asked of AWS by the instance itself."""
+    """One image serves every stack: each instance reads from AWS what differs."""
     stack = make_stack()
-    settings = f'profile = "{builder_profile}"\nenvironment.parameters = "/{stack.name}/app"\nenvironment.values = {{ GREETING = "good $day" }}\n'
-    stack.theatre.stacks[stack.name] = stack.theatre.stacks[stack.name].replace(
-        'type = "t3.micro"', f'type = "t3.micro"\n{settings}'
+    settings = (
+        f'profile = "{builder_profile}"',
+        f'environment.parameters = "/{stack.name}/app"',
+        'environment.values = { GREETING = "good $day" }',
     )
-    stack.theatre.write_stacks()
+    stack.configure('type = "t3.micro"', "\n".join(('type = "t3.micro"', *settings)))
     stack.account.ssm.put_parameter(
         Name=f"/{stack.name}/app/DATABASE_PASSWORD", Value='it"s secret', Type="SecureString"
     )

@@ -1,4 +1,4 @@
-"""What AWS does to a bake: each has its sentence for the operator, and leaves nothing."""
+"""Failures of AWS during a bake: the operator reads the cause, and nothing is left."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from demo.account import Snapshot, aws_calls
-from tests.conftest import StackUnderTest
+from tests.stacks import StackUnderTest
 from tests.system.test_bake import of
 
 MakeStack = Callable[..., StackUnderTest]
-IMPATIENT = (
-    "first_poll = 0.3\npoll = 0.3\nconfirm = 0.2\nhealthy = 60\nsoak = 0.3\ndrain = 60\nimage = 2\n"
-)
+IMPATIENT = {"image": 2}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Hooks, windows, and a database that only goes one way."""
+"""Hooks, cutover windows, and releases after which the database has no way back."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from temporalio.client import WorkflowHandle
 
 from demo.account import aws_calls
-from tests.conftest import StackUnderTest
+from tests.stacks import StackUnderTest, new_tags
 
 MakeStack = Callable[..., StackUnderTest]
-TIMEOUTS = "first_poll = 0.3\npoll = 0.3\nconfirm = 0.2\nhealthy = 60\napproval = 600\nsoak = 0.5\ndrain = 60\n"
 KEY = "planted-hook-key"
 
 
 class Called:
-    """Whom the hooks call: it keeps what it was told, and answers as `answers` say, the last one for ever."""
+    """A server that hooks call. It keeps each body. The last of its `answers` is repeated."""
 
     def __init__(self) -> None:
         self.told: list[dict[str, Any]] = []
@@ -51,7 +51,8 @@ class Called:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def hook(self, name: str, when: str, more: str = "") -> str:
-        return f'[[stacks.STACK.hooks]]\nname = "{name}"\nwhen = "{when}"\nurl = "http://127.0.0.1:{self.server.server_port}/"\n{more}\n'
+        url = f"http://127.0.0.1:{self.server.server_port}/"
+        return f'[[stacks.STACK.hooks]]\nname = "{name}"\nwhen = "{when}"\nurl = "{url}"\n{more}\n'
 
 
 @pytest.fixture
@@ -67,19 +68,33 @@ def add(stack: StackUnderTest, text: str) -> None:
     stack.theatre.write_stacks()
 
 
+SMOKE_TEST = """[[stacks.STACK.hooks]]
+name = "smoke"
+when = "pre_cutover"
+command = "test -e $DESTDIR/srv/app/app.py && echo version $(cat $DESTDIR/srv/app/VERSION)"
+"""
+
+
 async def test_hooks_are_called_in_their_moments_signed_and_their_no_rolls_back(
     make_stack: MakeStack, called: Called
 ) -> None:
-    stack = make_stack(timeouts=TIMEOUTS)
+    stack = make_stack()
     stack.account.ssm.put_parameter(Name=f"/{stack.name}/hook", Value=KEY, Type="SecureString")
     secret = f'secret.parameter = "/{stack.name}/hook"'
     moments = ("pre_bake", "pre_cutover", "post_cutover", "on_rollback")
     add(stack, "".join(called.hook(when.replace("_", "-"), when, secret) for when in moments))
-    command = 'command = "test -e $DESTDIR/srv/app/app.py && echo version $(cat $DESTDIR/srv/app/VERSION)"'
-    add(stack, f'[[stacks.STACK.hooks]]\nname = "smoke"\nwhen = "pre_cutover"\n{command}\n')
-    for tag in ("v1", "v2"):
-        stack.repository.release(tag)
-    # It is busy twice before it makes up its mind.
+    add(stack, SMOKE_TEST)
+    new_tags(stack, "v1", "v2")
+    await release_with_every_hook(stack, called)
+    before = stack.account.snapshot(only=stack.name).groups
+    handle = await fail_by_a_hook(stack, called)
+    assert stack.account.snapshot(only=stack.name).groups == before
+    history = await handle.fetch_history()
+    assert KEY not in history.to_json()
+
+
+async def release_with_every_hook(stack: StackUnderTest, called: Called) -> None:
+    # The hook is not ready in its first two answers.
     called.answers["pre-cutover"] = [503, 202, 200]
     result = await stack.release("v1")
 
@@ -96,7 +111,10 @@ async def test_hooks_are_called_in_their_moments_signed_and_their_no_rolls_back(
     assert "hook pre-cutover: looks good" in result["notes"]
     assert "hook smoke: version v1" in result["notes"]
 
-    before = stack.account.snapshot(only=stack.name).groups
+
+async def fail_by_a_hook(
+    stack: StackUnderTest, called: Called
+) -> WorkflowHandle[Any, dict[str, Any]]:
     called.told.clear()
     called.answers["post-cutover"] = [409]
     handle = await stack.start("v2")
@@ -110,16 +128,16 @@ async def test_hooks_are_called_in_their_moments_signed_and_their_no_rolls_back(
         "on-rollback",
     ]
     assert "says no" in called.told[-1]["reason"]
-    assert stack.account.snapshot(only=stack.name).groups == before
-    history = await handle.fetch_history()
-    assert KEY not in history.to_json()
+    return handle
 
 
 async def test_a_hook_that_never_answers_is_given_up(make_stack: MakeStack) -> None:
-    stack = make_stack(timeouts=TIMEOUTS)
+    stack = make_stack()
+    # Nothing listens on port 9.
+    url = "http://127.0.0.1:9/"
     add(
         stack,
-        '[[stacks.STACK.hooks]]\nname = "nobody"\nwhen = "pre_bake"\nurl = "http://127.0.0.1:9/"\ntimeout = 1\n',
+        f'[[stacks.STACK.hooks]]\nname = "nobody"\nwhen = "pre_bake"\nurl = "{url}"\ntimeout = 1\n',
     )
     stack.repository.release("v1")
     error = await stack.fails(await stack.start("v1"))
@@ -132,16 +150,13 @@ async def test_a_hook_that_never_answers_is_given_up(make_stack: MakeStack) -> N
 async def test_a_freeze_holds_the_cutover_and_an_urgent_release_does_not_wait(
     make_stack: MakeStack,
 ) -> None:
-    """With the strategy attach green has its share as soon as it is attached: so it waits before that."""
-    stack = make_stack(timeouts=TIMEOUTS)
-    for tag in ("v1", "v2"):
-        stack.repository.release(tag)
+    """With the strategy attach, green gets requests once it is attached: it waits before that."""
+    stack = make_stack()
+    new_tags(stack, "v1", "v2")
     await stack.release("v1")
-    begin, end = datetime.now(UTC) - timedelta(hours=1), datetime.now(UTC) + timedelta(hours=1)
-    add(
-        stack,
-        f"[[stacks.STACK.cutover.freezes]]\nbegin = {begin.isoformat()}\nend = {end.isoformat()}\n",
-    )
+    begin, end = (datetime.now(UTC) + timedelta(hours=hours) for hours in (-1, 1))
+    freeze = f"begin = {begin.isoformat()}\nend = {end.isoformat()}"
+    add(stack, f"[[stacks.STACK.cutover.freezes]]\n{freeze}\n")
     stack.account.forget_calls()
     handle = await stack.start("v2")
     await stack.until(lambda status: "the cutover may begin at" in str(status["bullets"]))
@@ -153,12 +168,12 @@ async def test_a_freeze_holds_the_cutover_and_an_urgent_release_does_not_wait(
 
 @pytest.mark.shared_images
 async def test_an_approval_for_a_later_moment_waits_for_it(make_stack: MakeStack) -> None:
-    stack = make_stack(timeouts=TIMEOUTS, top="approval = true")
+    stack = make_stack(top="approval = true")
     stack.repository.release("v1")
     handle = await stack.start("v1")
     await stack.until(lambda status: status["waiting_for"] == "approve cutover")
     await handle.signal("approve_cutover", {"by": "ann", "at": "at dawn"})
-    moment = datetime.now(UTC) + timedelta(seconds=3)
+    moment = datetime.now(UTC) + timedelta(seconds=2)
     await handle.signal("approve_cutover", {"by": "ann", "at": moment.isoformat()})
     await handle.result()
     status = await stack.status()
@@ -173,9 +188,8 @@ async def test_an_approval_for_a_later_moment_waits_for_it(make_stack: MakeStack
 
 @pytest.mark.shared_images
 async def test_nobody_rolls_back_behind_a_contraction_without_force(make_stack: MakeStack) -> None:
-    stack = make_stack(timeouts=TIMEOUTS)
-    for tag in ("v1", "v2"):
-        stack.repository.release(tag)
+    stack = make_stack()
+    new_tags(stack, "v1", "v2")
     await stack.release("v1")
     await stack.release("v2", contraction=True)
     error = await stack.fails(await stack.start_rollback())

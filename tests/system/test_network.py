@@ -1,4 +1,4 @@
-"""A stack behind a network load balancer: the strategy attach, with connections in place of requests."""
+"""A stack behind a network load balancer: the strategy attach, with connections, not requests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.conftest import StackUnderTest
+from tests.stacks import StackUnderTest, new_tags
 
 pytestmark = pytest.mark.shared_images
 MakeStack = Callable[..., StackUnderTest]
@@ -15,16 +15,15 @@ MakeStack = Callable[..., StackUnderTest]
 async def test_a_release_and_a_rollback_behind_a_network_balancer_lose_no_request(
     make_stack: MakeStack,
 ) -> None:
-    """A balancer of connections ends none: who keeps one is with the old version until its instance ends."""
+    """It ends no connection: one that is kept stays with its instance until that ends."""
     stack = make_stack(balancer="network")
-    for tag in ("v1", "v2"):
-        stack.repository.release(tag)
+    new_tags(stack, "v1", "v2")
     await stack.release("v1")
-    with stack.traffic(keep_alive=False) as users:
+    with stack.visitors(keep_alive=False) as visitors:
         await stack.release("v2")
         assert stack.groups()["v2"]["TargetGroupARNs"] == [stack.infrastructure.target_group_arn]
         result = await (await stack.start_rollback()).result()
-        tally = users.stop()
+        tally = visitors.stop()
 
     assert result["tag"] == "v1"
     assert tally.failed == 0, tally.failures

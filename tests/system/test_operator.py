@@ -1,44 +1,39 @@
-"""I7: an operator's word is final and prompt, whatever form it comes in."""
+"""I7: what an operator says is final and takes effect at once, as signal and as update."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
 
-from tests.conftest import StackUnderTest
+from tests.shared_images import APPLICATION
+from tests.stacks import StackUnderTest, new_tags, unbaked
 
-SLOW = "first_poll = 0.3\npoll = 0.5\nconfirm = 0.2\nhealthy = 60\napproval = 60\nsoak = 20\ndrain = 60\n"
+pytestmark = pytest.mark.shared_images
 
 
 @pytest.fixture
 async def serving(make_stack: Callable[..., StackUnderTest]) -> StackUnderTest:
-    """A stack that serves v1, asks for approval, and watches for 20 s."""
+    """A stack that serves v1, asks for an approval, and watches for 20 s."""
     stack = make_stack(
         top="approval = true",
-        timeouts=SLOW.replace("soak = 20", "soak = 0.5"),
         capacity="min = 1\nmax = 8\ndesired = 2",
     )
-    stack.repository.release("v1")
-    stack.repository.release("v2")
+    new_tags(stack, "v1", "v2", unbaked(stack))
     await stack.release("v1")
-    stack.theatre.stacks[stack.name] = stack.theatre.stacks[stack.name].replace(
-        "soak = 0.5", "soak = 20"
-    )
-    stack.theatre.write_stacks()
+    stack.set_timeouts(soak=20)
     return stack
 
 
 async def test_an_abort_at_every_wait_restores_blue_exactly(serving: StackUnderTest) -> None:
     """During the bake, the health wait, the approval and the watch; accepted within 2 s each."""
-    before = asdict(serving.account.snapshot(only=serving.name + "-"))
+    before = serving.snapshot()
     for phase in ("baking", "waiting_healthy", "waiting_approval", "watching"):
-        handle = await serving.start("v2")
+        handle = await serving.start(unbaked(serving) if phase == "baking" else "v2")
         if phase == "watching":
             await handle.signal("approve_cutover")
         await serving.until_phase(phase)
@@ -53,7 +48,7 @@ async def test_an_abort_at_every_wait_restores_blue_exactly(serving: StackUnderT
 
         assert error.type == "RolledBack"
         assert f"aborted by ann: seen enough while {phase}" in error.message
-        assert asdict(serving.account.snapshot(only=serving.name + "-")) == before
+        assert serving.snapshot() == before
         status = await serving.status()
         assert status["aborted"]
 
@@ -61,7 +56,7 @@ async def test_an_abort_at_every_wait_restores_blue_exactly(serving: StackUnderT
 async def test_an_abort_that_nobody_else_waits_for_ends_the_bake_and_leaves_nothing(
     serving: StackUnderTest,
 ) -> None:
-    handle = await serving.start("v2")
+    handle = await serving.start(unbaked(serving))
     status = await serving.until(lambda status: bool(status["bake"]))
     await handle.signal("abort_and_roll_back", "text instead of an object")
     error = await serving.fails(handle)
@@ -70,10 +65,9 @@ async def test_an_abort_that_nobody_else_waits_for_ends_the_bake_and_leaves_noth
 
     assert "text instead of an object" in error.message
     assert ended.type == "Abandoned"
-    application = f"app{serving.name[1:]}"
-    left = serving.account.snapshot(only=application)
+    left = serving.account.snapshot(only=APPLICATION)
     assert left.security_groups == []
-    assert not [name for name in left.images.values() if "v2" in name]
+    assert not [name for name in left.images.values() if unbaked(serving) in name]
 
 
 async def test_pause_stops_before_the_next_action_and_resume_goes_on(
@@ -119,7 +113,7 @@ async def test_updates_are_refused_with_the_reason_and_signals_are_kept(
 
 
 async def test_cancelling_the_workflow_rolls_back_like_an_abort(serving: StackUnderTest) -> None:
-    before = asdict(serving.account.snapshot(only=serving.name + "-"))
+    before = serving.snapshot()
     handle = await serving.start("v2")
     await serving.until_phase("waiting_approval")
     await handle.cancel(reason="the pipeline was stopped")
@@ -127,16 +121,13 @@ async def test_cancelling_the_workflow_rolls_back_like_an_abort(serving: StackUn
 
     assert error.type == "RolledBack"
     assert "the pipeline was stopped" in error.message
-    assert asdict(serving.account.snapshot(only=serving.name + "-")) == before
+    assert serving.snapshot() == before
 
 
-@pytest.mark.shared_images
 async def test_an_approval_that_never_comes_rolls_back(
     make_stack: Callable[..., StackUnderTest],
 ) -> None:
-    stack = make_stack(
-        top="approval = true", timeouts=SLOW.replace("approval = 60", "approval = 0.5")
-    )
+    stack = make_stack(top="approval = true", timeouts={"approval": 0.5})
     stack.repository.release("v1")
     error = await stack.fails(await stack.start("v1"))
 
@@ -144,14 +135,12 @@ async def test_an_approval_that_never_comes_rolls_back(
     assert "nobody approved the cutover" in error.message
 
 
-@pytest.mark.shared_images
 async def test_behind_the_point_of_no_return_an_abort_is_refused_with_the_reason(
     make_stack: Callable[..., StackUnderTest],
 ) -> None:
-    """Parking is held up by a slow call, so that the words arrive in the middle of it; a cancel then has no effect either."""
+    """A slow call holds up the parking, so that the abort and the cancel arrive during it."""
     stack = make_stack()
-    stack.repository.release("v1")
-    stack.repository.release("v2")
+    new_tags(stack, "v1", "v2")
     await stack.release("v1")
     handle = await stack.start("v2")
     stack.account.fault("latency", "CreateOrUpdateTags", seconds=4)

@@ -1,4 +1,4 @@
-"""A release, end to end: the tag is what serves, nobody notices, and only what belongs there is left."""
+"""A release, end to end: the tag serves, no request fails, and nothing else is left."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from demo.account import aws_calls
-from tests.conftest import StackUnderTest
+from tests.stacks import StackUnderTest, new_tags
 
 MUTATING = (
     "Create",
@@ -25,14 +25,14 @@ MUTATING = (
 )
 
 
+@pytest.mark.shared_images
 async def test_two_releases_under_traffic(stack: StackUnderTest) -> None:
-    """I1, I2, I3: no request fails, the second version serves, the first is parked, the temporary things are gone."""
-    stack.repository.release("v1")
-    stack.repository.release("v2")
+    """I1, I2, I3: the second version serves, the first is parked, nothing temporary is left."""
+    new_tags(stack, "v1", "v2")
     first = await stack.release("v1")
-    with stack.traffic() as traffic:
+    with stack.visitors() as visitors:
         second = await stack.release("v2")
-        tally = traffic.stop()
+        tally = visitors.stop()
 
     assert tally.failures == []
     assert set(tally.versions) == {"v1", "v2"}
@@ -47,7 +47,7 @@ async def test_two_releases_under_traffic(stack: StackUnderTest) -> None:
     assert "Launch" not in str(groups["v1"]["SuspendedProcesses"])
     assert len(groups["v2"]["Instances"]) == groups["v2"]["DesiredCapacity"] == 2
     assert groups["v2"]["TargetGroupARNs"] == [stack.infrastructure.target_group_arn]
-    left = stack.account.snapshot(only=stack.name + "-")
+    left = stack.snapshot()
     assert (
         sorted(left.groups) == left.templates == sorted([first["deployment"], second["deployment"]])
     )
@@ -88,7 +88,7 @@ async def test_what_is_made_says_whose_it_is(stack: StackUnderTest) -> None:
 async def test_the_sixth_oldest_is_pruned_and_an_image_in_use_is_not(
     make_stack: Callable[..., StackUnderTest],
 ) -> None:
-    """I4: retention counts served deployments; an image that an instance runs stays and the notes say why."""
+    """I4: only served deployments count. An image that is in use stays, and a note says why."""
     stack = make_stack(retention="deployments = 2")
     tags = ["v1", "v2", "v3", "v4"]
     for tag in tags:
@@ -105,7 +105,7 @@ async def test_the_sixth_oldest_is_pruned_and_an_image_in_use_is_not(
 
     assert fourth["pruned"] == [results[1]["deployment"]]
     assert squatter["Instances"][0]["InstanceId"] in str(fourth["notes"])
-    left = stack.account.snapshot(only=stack.name + "-")
+    left = stack.snapshot()
     assert (
         sorted(left.groups)
         == left.templates
@@ -143,10 +143,10 @@ async def test_launch_configurations_where_the_stack_says_so(
     make_stack: Callable[..., StackUnderTest],
 ) -> None:
     stack = make_stack(top='launch = "configuration"', retention="deployments = 2")
-    for tag in ("v1", "v2", "v3"):
-        stack.repository.release(tag)
-        await stack.release(tag)
-    left = stack.account.snapshot(only=stack.name + "-")
+    new_tags(stack, "v1")
+    for _ in range(3):
+        await stack.release("v1", force=True)
+    left = stack.snapshot()
 
     assert len(left.configurations) == 2
     assert left.templates == []
@@ -168,9 +168,9 @@ async def test_two_stacks_share_one_bake_when_they_start_at_the_same_moment(
     assert actions.count("RunInstances") == actions.count("CreateImage") == 1
 
 
+@pytest.mark.shared_images
 async def test_an_image_that_was_baked_before_is_reused(stack: StackUnderTest) -> None:
-    stack.repository.release("v1")
-    stack.repository.release("v2")
+    new_tags(stack, "v1", "v2")
     first = await stack.release("v1")
     await stack.release("v2")
     stack.account.forget_calls()
@@ -184,10 +184,9 @@ async def test_an_image_that_was_baked_before_is_reused(stack: StackUnderTest) -
 async def test_green_follows_blue_that_grows_during_the_approval(
     make_stack: Callable[..., StackUnderTest],
 ) -> None:
-    """I1: what blue carries at the cutover is what green must carry."""
+    """I1: green must be as large as blue is at the cutover."""
     stack = make_stack(top="approval = true")
-    stack.repository.release("v1")
-    stack.repository.release("v2")
+    new_tags(stack, "v1", "v2")
     first = await stack.release("v1")
     handle = await stack.start("v2")
     await stack.until(lambda status: bool(status["waiting_for"]))
@@ -206,8 +205,7 @@ async def test_blues_minimum_is_pinned_while_both_serve_and_recorded_when_it_is_
     make_stack: Callable[..., StackUnderTest],
 ) -> None:
     stack = make_stack(top="approval = true", capacity="min = 1\nmax = 8\ndesired = 2")
-    stack.repository.release("v1")
-    stack.repository.release("v2")
+    new_tags(stack, "v1", "v2")
     await stack.release("v1")
     assert stack.groups()["v1"]["MinSize"] == 1
     handle = await stack.start("v2")
@@ -222,10 +220,11 @@ async def test_blues_minimum_is_pinned_while_both_serve_and_recorded_when_it_is_
     assert stack.groups()["v2"]["MinSize"] == 1
 
 
+@pytest.mark.shared_images
 async def test_the_calls_of_a_release_do_not_grow_with_the_instances(
     make_stack: Callable[..., StackUnderTest],
 ) -> None:
-    """What it costs in numbers is a benchmark's to say (bench/); that it does not grow is a promise."""
+    """bench/ measures how many calls there are. Here it matters that they do not become more."""
     counts = []
     for size in (2, 6):
         stack = make_stack(
@@ -238,7 +237,7 @@ async def test_the_calls_of_a_release_do_not_grow_with_the_instances(
         stack.account.forget_calls()
         await stack.release("v1", force=True)
         actions = aws_calls(stack.account.calls())
-        # How often it looks is a matter of how long instances boot; what it does each time is not.
+        # The number of looks depends on how long instances boot, so only changes are counted.
         counts.append([action for action in actions if action.startswith(MUTATING)])
 
     assert counts[0] == counts[1]

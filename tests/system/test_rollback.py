@@ -1,22 +1,22 @@
-"""A rollback takes the parked deployment back into service, and what serves goes on serving until it has."""
+"""A rollback takes the parked deployment back into service. What serves stays until then."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from subprocess import CompletedProcess
 
 import pytest
 
 from demo.account import aws_calls
-from tests.conftest import StackUnderTest, eventually
+from tests.stacks import StackUnderTest, eventually
 
 Cli = Callable[..., CompletedProcess[str]]
+pytestmark = pytest.mark.shared_images
 
 
 @pytest.fixture
 async def twice(make_stack: Callable[..., StackUnderTest]) -> StackUnderTest:
-    """v1 is parked, v2 serves; blue's minimum is below its size, as after a scale-out."""
+    """v1 is parked and v2 serves. Its minimum is below its size, as after a scale-out."""
     stack = make_stack(capacity="min = 1\nmax = 8\ndesired = 2")
     for tag in ("v1", "v2"):
         stack.repository.release(tag)
@@ -24,11 +24,10 @@ async def twice(make_stack: Callable[..., StackUnderTest]) -> StackUnderTest:
     return stack
 
 
-@pytest.mark.shared_images
 async def test_a_rollback_wakes_the_parked_group_as_large_as_the_load_is_today(
     twice: StackUnderTest, run_cli: Cli
 ) -> None:
-    """No bake, no new group, no failed request; the other one is parked, and the next rollback goes back to it."""
+    """It makes no image and no group, and no request fails. The next rollback goes back again."""
     stack, account = twice, twice.account
     names = {tag: group["AutoScalingGroupName"] for tag, group in stack.groups().items()}
     account.autoscaling.set_desired_capacity(AutoScalingGroupName=names["v2"], DesiredCapacity=3)
@@ -38,9 +37,9 @@ async def test_a_rollback_wakes_the_parked_group_as_large_as_the_load_is_today(
 
     await eventually(grown)
     account.forget_calls()
-    with stack.traffic() as traffic:
+    with stack.visitors() as visitors:
         done = run_cli("rollback", stack.name, "--by", "ann")
-        tally = traffic.stop()
+        tally = visitors.stop()
     groups = stack.groups()
 
     assert done.returncode == 0, done.stderr
@@ -63,22 +62,18 @@ async def test_a_rollback_wakes_the_parked_group_as_large_as_the_load_is_today(
     assert stack.groups()["v2"]["MaxSize"] == 8
 
 
-@pytest.mark.shared_images
 async def test_a_rollback_that_fails_leaves_what_serves_serving_and_the_other_parked(
     twice: StackUnderTest,
 ) -> None:
     stack = twice
     name = stack.groups()["v1"]["AutoScalingGroupName"]
-    stack.theatre.stacks[stack.name] = stack.theatre.stacks[stack.name].replace(
-        "healthy = 60", "healthy = 2"
-    )
-    stack.theatre.write_stacks()
+    stack.set_timeouts(healthy=2)
     stack.account.fault("boot_silent", "RunInstances", match={"tags": name}, times=None)
-    before = asdict(stack.account.snapshot(only=stack.name + "-"))
-    with stack.traffic() as traffic:
+    before = stack.snapshot()
+    with stack.visitors() as visitors:
         error = await stack.fails(await stack.start_rollback())
-        tally = traffic.stop()
-    after = asdict(stack.account.snapshot(only=stack.name + "-"))
+        tally = visitors.stop()
+    after = stack.snapshot()
 
     assert error.type == "RolledBack"
     assert "v1 is not fit to serve" in error.message
@@ -87,7 +82,6 @@ async def test_a_rollback_that_fails_leaves_what_serves_serving_and_the_other_pa
     assert after == before
 
 
-@pytest.mark.shared_images
 async def test_where_the_group_is_gone_its_image_is_launched_again(twice: StackUnderTest) -> None:
     stack, account = twice, twice.account
     gone = stack.groups()["v1"]["AutoScalingGroupName"]
@@ -102,13 +96,11 @@ async def test_where_the_group_is_gone_its_image_is_launched_again(twice: StackU
     assert "RunInstances" not in aws_calls(account.calls())
 
 
-@pytest.mark.parametrize(
-    ("to", "words"), [("v9", "v9 is not kept; there are: v1"), ("v2", "it serves")]
-)
 async def test_a_rollback_to_what_cannot_serve_is_refused_with_what_there_is(
-    twice: StackUnderTest, run_cli: Cli, to: str, words: str
+    twice: StackUnderTest, run_cli: Cli
 ) -> None:
-    done = run_cli("rollback", twice.name, "--to", to)
+    for to, words in (("v9", "v9 is not kept; there are: v1"), ("v2", "it serves")):
+        done = run_cli("rollback", twice.name, "--to", to)
 
-    assert done.returncode == 2
-    assert words in done.stderr
+        assert done.returncode == 2
+        assert words in done.stderr

@@ -1,31 +1,25 @@
-"""Terminate runs no code: what it leaves is found and cleared by the sweep, and nothing else is."""
+"""A terminated workflow runs no code. The sweep clears what it leaves, and nothing else."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from subprocess import CompletedProcess
 
 import pytest
 
-from tests.conftest import StackUnderTest
+from tests.shared_images import APPLICATION
+from tests.stacks import StackUnderTest, eventually, new_tags, unbaked
 
 Cli = Callable[..., CompletedProcess[str]]
-TIMEOUTS = "first_poll = 0.3\npoll = 0.5\nconfirm = 0.2\nhealthy = 60\nsoak = 0.5\ndrain = 60\n"
+pytestmark = pytest.mark.shared_images
 
 
 @pytest.fixture
 async def serving(make_stack: Callable[..., StackUnderTest]) -> StackUnderTest:
-    stack = make_stack(
-        timeouts=TIMEOUTS, capacity="min = 1\nmax = 8\ndesired = 2", sweeping="age = 0"
-    )
-    stack.repository.release("v1")
-    stack.repository.release("v2")
+    stack = make_stack(capacity="min = 1\nmax = 8\ndesired = 2", sweeping="age = 0")
+    new_tags(stack, "v1", "v2", unbaked(stack))
     await stack.release("v1")
-    stack.theatre.stacks[stack.name] = stack.theatre.stacks[stack.name].replace(
-        "soak = 0.5", "soak = 60"
-    )
-    stack.theatre.write_stacks()
+    stack.set_timeouts(soak=60)
     return stack
 
 
@@ -33,39 +27,15 @@ async def serving(make_stack: Callable[..., StackUnderTest]) -> StackUnderTest:
 async def test_what_a_terminated_release_leaves_is_cleared_under_traffic(
     serving: StackUnderTest, run_cli: Cli, phase: str
 ) -> None:
-    """Blue had left the balancer in the last case: it is back and healthy before green goes, and no request fails."""
+    """While it was watched, blue had left: blue must be healthy again before green goes."""
     stack = serving
-    before = asdict(stack.account.snapshot(only=stack.name + "-"))
-    with stack.traffic() as traffic:
-        handle = await stack.start("v2")
-        await stack.until(
-            lambda status: (
-                status["phase"] == phase
-                and (phase != "watching" or not status["blue"]["in_balancer"])
-                and (phase != "baking" or bool(status["bake"]))
-            )
-        )
-        if phase == "baking":
-            bake = stack.theatre.client.get_workflow_handle(
-                (await stack.status())["bake"]["workflow_id"]
-            )
-            while not (await bake.query("status"))["ledger"]:
-                pass
-            await bake.terminate("a person was in a hurry")
-        else:
-            assert (
-                "a release or rollback of it is under way"
-                in run_cli("sweep", stack.name, "--apply").stdout
-            )
-        await handle.terminate("a person was in a hurry")
-        if phase == "watching":
-            refused = await stack.fails(await stack.start("v2"))
-            assert refused.type == "Refused"
-            assert f"ovenbird sweep {stack.name}" in refused.message
+    before = stack.snapshot()
+    with stack.visitors() as visitors:
+        await terminate_in(stack, phase, run_cli)
         dry = run_cli("sweep", stack.name)
-        left = asdict(stack.account.snapshot(only=stack.name + "-"))
+        left = stack.snapshot()
         done = run_cli("sweep", stack.name, "--apply")
-        tally = traffic.stop()
+        tally = visitors.stop()
 
     assert dry.returncode == 0, dry.stderr
     assert "This was a dry run" in dry.stdout
@@ -73,11 +43,38 @@ async def test_what_a_terminated_release_leaves_is_cleared_under_traffic(
     assert done.returncode == 0, done.stdout + done.stderr
     assert "cleared" in done.stdout
     assert tally.failures == []
-    assert asdict(stack.account.snapshot(only=stack.name + "-")) == before
-    assert not [
-        name for name in stack.account.snapshot().security_groups if f"app{stack.name[1:]}-" in name
-    ]
+    assert stack.snapshot() == before
+    groups = stack.account.snapshot().security_groups
+    assert not [name for name in groups if f"{APPLICATION}-" in name]
     assert "nothing is left over" in run_cli("sweep", stack.name).stdout
+
+
+async def terminate_in(stack: StackUnderTest, phase: str, run_cli: Cli) -> None:
+    """While it bakes, its bake is terminated too."""
+    handle = await stack.start(unbaked(stack) if phase == "baking" else "v2")
+    status = await stack.until(
+        lambda status: (
+            status["phase"] == phase
+            and (phase != "watching" or not status["blue"]["in_balancer"])
+            and (phase != "baking" or bool(status["bake"]))
+        )
+    )
+    if phase == "baking":
+        bake = stack.theatre.client.get_workflow_handle(status["bake"]["workflow_id"])
+
+        async def made() -> bool:
+            return bool((await bake.query("status"))["ledger"])
+
+        await eventually(made)
+        await bake.terminate("a person was in a hurry")
+    else:
+        words = "a release or rollback of it is under way"
+        assert words in run_cli("sweep", stack.name, "--apply").stdout
+    await handle.terminate("a person was in a hurry")
+    if phase == "watching":
+        refused = await stack.fails(await stack.start("v2"))
+        assert refused.type == "Refused"
+        assert f"ovenbird sweep {stack.name}" in refused.message
 
 
 async def test_a_sweep_stops_itself_when_its_input_looks_wrong(
@@ -96,58 +93,52 @@ async def test_a_sweep_stops_itself_when_its_input_looks_wrong(
             }
         ]
     )
-    before = asdict(account.snapshot(only=stack.name + "-"))
+    before = stack.snapshot()
     done = run_cli("sweep", stack.name, "--apply")
 
     assert "no deployment is marked as serving" in done.stdout
     assert done.returncode == 1
-    assert asdict(account.snapshot(only=stack.name + "-")) == before
+    assert stack.snapshot() == before
 
 
 async def test_what_serves_users_stays_until_blue_is_healthy_however_dead_its_release(
     serving: StackUnderTest, run_cli: Cli
 ) -> None:
-    """Blue is ill when it comes back: the sweep gives up and lets go of the lock, and green goes on serving until the next one."""
+    """Blue comes back unhealthy: the sweep gives up, and green serves until the next sweep."""
     stack, account = serving, serving.account
-    before = asdict(account.snapshot(only=stack.name + "-"))
+    before = stack.snapshot()
     handle = await stack.start("v2")
     await stack.until(
         lambda status: status["phase"] == "watching" and not status["blue"]["in_balancer"]
     )
     await handle.terminate("a person was in a hurry")
-    stack.theatre.stacks[stack.name] = stack.theatre.stacks[stack.name].replace(
-        "healthy = 60", "healthy = 3"
-    )
-    stack.theatre.write_stacks()
+    stack.set_timeouts(healthy=3)
     account.fault("boot_silent", match={"tags": f"{stack.name}-v1"}, times=None)
     blue = [i["InstanceId"] for i in stack.groups()["v1"]["Instances"]]
     for instance in blue:
         account._control("POST", f"instances/{instance}/kill")
-    with stack.traffic() as traffic:
+    with stack.visitors() as visitors:
         ill = run_cli("sweep", stack.name, "--apply")
         assert ill.returncode == 1
         assert "did not become healthy again" in ill.stdout
         assert len(stack.groups()["v2"]["Instances"]) == 2
         account.clear_faults()
-        stack.theatre.stacks[stack.name] = stack.theatre.stacks[stack.name].replace(
-            "healthy = 3", "healthy = 60"
-        )
-        stack.theatre.write_stacks()
+        stack.set_timeouts(healthy=60)
         done = run_cli("sweep", stack.name, "--apply", timeout=90)
-        tally = traffic.stop()
+        tally = visitors.stop()
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert tally.failures == []
-    after = asdict(account.snapshot(only=stack.name + "-"))
-    assert after["templates"] == before["templates"]
-    assert [(len(g["instances"]), g["min"]) for g in after["groups"].values()] == [(2, 1)]
+    after = stack.snapshot()
+    assert after.templates == before.templates
+    assert [(len(g["instances"]), g["min"]) for g in after.groups.values()] == [(2, 1)]
 
 
 async def test_a_first_release_that_serves_users_is_left_to_a_person(
     make_stack: Callable[..., StackUnderTest], run_cli: Cli
 ) -> None:
-    """Nothing is marked as serving, and it gets the traffic: to keep it or to take it away are one command each."""
-    stack = make_stack(timeouts=TIMEOUTS.replace("soak = 0.5", "soak = 60"), sweeping="age = 0")
+    """It gets the traffic, and nothing is marked as serving. There is a command for either way."""
+    stack = make_stack(timeouts={"soak": 60}, sweeping="age = 0")
     stack.repository.release("v1")
     handle = await stack.start("v1")
     await stack.until_phase("watching")
@@ -164,4 +155,4 @@ async def test_a_first_release_that_serves_users_is_left_to_a_person(
         AutoScalingGroupName=command[2], TargetGroupARNs=command[4:]
     )
     assert run_cli("sweep", stack.name, "--apply").returncode == 0
-    assert stack.account.snapshot(only=stack.name + "-").groups == {}
+    assert stack.snapshot().groups == {}

@@ -1,4 +1,4 @@
-"""A small sample of `make torture`, as its user runs it: what is measured at length is tried in every run of the tests."""
+"""A small sample of `make torture`, run as its user runs it."""
 
 from __future__ import annotations
 
@@ -11,23 +11,10 @@ from demo.processes import ROOT
 
 
 async def test_a_sample_of_the_torture_keeps_every_promise() -> None:
+    command = [sys.executable, "-m", "bench.torture", "--lanes", "1", "--plays", "release with"]
     process = await asyncio.to_thread(
         subprocess.run,
-        [
-            sys.executable,
-            "-m",
-            "bench.torture",
-            "--lanes",
-            "1",
-            "--plays",
-            "release with",
-            "--sample",
-            "1",
-            "--storm",
-            "0",
-            "--aborts",
-            "1",
-        ],
+        [*command, "--sample", "1", "--storm", "0", "--aborts", "1"],
         cwd=ROOT,
         capture_output=True,
         text=True,

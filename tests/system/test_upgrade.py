@@ -1,4 +1,4 @@
-"""A release that waits for its approval outlives the version of Ovenbird that began it."""
+"""A release that waits for its approval goes on under the next version of Ovenbird."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from temporalio.client import Client
 
 from demo.processes import Process
-from tests.conftest import StackUnderTest, Theatre, eventually
+from tests.stacks import StackUnderTest, Theatre, eventually
 
 
 def make_current(theatre: Theatre, name: str, build: str) -> bool:

@@ -1,4 +1,4 @@
-"""Two target groups behind weighted rules: green is seen by nobody but the preview until it is let to, and the watch decides by itself."""
+"""Two target groups behind weighted rules. Before the approval only the preview sees green."""
 
 from __future__ import annotations
 
@@ -11,16 +11,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from demo.account import aws_calls
-from tests.conftest import StackUnderTest
+from tests.stacks import StackUnderTest, new_tags
 
 pytestmark = pytest.mark.shared_images
 MakeStack = Callable[..., StackUnderTest]
 STEPS = "steps = [10, 50, 100]\n"
-TIMEOUTS = "first_poll = 0.3\npoll = 0.3\nconfirm = 0.2\nhealthy = 60\napproval = 600\nstep = {step}\nsoak = {soak}\ndrain = 60\nhot = {hot}\n"
-
-
-def timeouts(step: float = 1, soak: float = 0.5, hot: float = 0) -> str:
-    return TIMEOUTS.format(step=step, soak=soak, hot=hot)
 
 
 def weights(stack: StackUnderTest) -> dict[str, int]:
@@ -51,9 +46,8 @@ async def until_weighs(stack: StackUnderTest, percent: int) -> dict[str, Any]:
 
 
 async def serving_v1(stack: StackUnderTest) -> dict[str, Any]:
-    """What the groups are then; v2 is tagged and not released."""
-    for tag in ("v1", "v2"):
-        stack.repository.release(tag)
+    """Releases v1, tags v2, and returns the groups."""
+    new_tags(stack, "v1", "v2")
     await stack.release("v1")
     return stack.account.snapshot(only=stack.name).groups
 
@@ -61,14 +55,11 @@ async def serving_v1(stack: StackUnderTest) -> dict[str, Any]:
 async def test_green_is_seen_in_the_preview_alone_until_the_approval_and_then_step_by_step(
     make_stack: MakeStack,
 ) -> None:
-    stack = make_stack(
-        balancer="weighted", load_balancer=STEPS, timeouts=timeouts(), top="approval = true"
-    )
-    for tag in ("v1", "v2"):
-        stack.repository.release(tag)
+    stack = make_stack(balancer="weighted", load_balancer=STEPS, top="approval = true")
+    new_tags(stack, "v1", "v2")
     await stack.release("v1")
     assert weights(stack) == {"one": 100, "two": 0}
-    with stack.traffic() as users:
+    with stack.visitors() as visitors:
         handle = await stack.start("v2")
         status = await stack.until_phase("waiting_approval")
         assert {ask(stack) for _ in range(20)} == {"v1"}
@@ -81,7 +72,7 @@ async def test_green_is_seen_in_the_preview_alone_until_the_approval_and_then_st
         await until_weighs(stack, 10)
         await until_weighs(stack, 50)
         result = await handle.result()
-        tally = users.stop()
+        tally = visitors.stop()
 
     assert result["deployment"] in stack.groups()["v2"]["AutoScalingGroupName"]
     assert tally.failed == 0, tally.failures
@@ -94,17 +85,15 @@ async def test_green_is_seen_in_the_preview_alone_until_the_approval_and_then_st
 
 
 async def test_a_rollback_takes_the_other_target_group_again(make_stack: MakeStack) -> None:
-    stack = make_stack(
-        balancer="weighted", load_balancer="steps = [100]", timeouts=timeouts(soak=0.3)
-    )
+    stack = make_stack(balancer="weighted", load_balancer="steps = [100]")
+    new_tags(stack, "v1", "v2")
     for tag in ("v1", "v2"):
-        stack.repository.release(tag)
         await stack.release(tag)
     assert weights(stack) == {"one": 0, "two": 100}
-    with stack.traffic() as users:
+    with stack.visitors() as visitors:
         handle = await stack.start_rollback()
         result = await handle.result()
-        tally = users.stop()
+        tally = visitors.stop()
 
     assert (result["tag"], weights(stack)) == ("v1", {"one": 100, "two": 0})
     assert tally.failed == 0, tally.failures
@@ -114,16 +103,16 @@ async def test_an_abort_while_watched_is_one_call_away_from_as_before(
     make_stack: MakeStack,
 ) -> None:
     stack = make_stack(
-        balancer="weighted", load_balancer="steps = [50, 100]", timeouts=timeouts(step=60)
+        balancer="weighted", load_balancer="steps = [50, 100]", timeouts={"step": 60}
     )
     before = await serving_v1(stack)
-    with stack.traffic() as users:
+    with stack.visitors() as visitors:
         handle = await stack.start("v2")
         await until_weighs(stack, 50)
         stack.account.forget_calls()
         await handle.signal("abort_and_roll_back", {"by": "ann"})
         error = await stack.fails(handle)
-        tally = users.stop()
+        tally = visitors.stop()
 
     calls = aws_calls(stack.account.calls())
     changing = [call for call in calls if not call.startswith(("Describe", "Get"))]
@@ -137,86 +126,9 @@ async def test_an_abort_while_watched_is_one_call_away_from_as_before(
     assert stack.account.snapshot(only=stack.name).groups == before
 
 
-async def test_a_version_that_serves_errors_is_rolled_back_at_the_first_step(
-    make_stack: MakeStack,
-) -> None:
-    """It passes its health checks; one answer of five is an error."""
-    watch = "error_rate = 0.05\nrequests = 20\nperiod = 1\n"
-    stack = make_stack(
-        balancer="weighted", load_balancer=STEPS, timeouts=timeouts(step=30), watch=watch
-    )
-    stack.repository.release("v1")
-    stack.repository.release("v2-errors", ERRORS="0.2")
-    await stack.release("v1")
-    with stack.traffic() as users:
-        error = await stack.fails(await stack.start("v2-errors"))
-        tally = users.stop()
-
-    assert error.type == "RolledBack"
-    assert "the error rate of the new version is too high" in error.message
-    assert "watch.error_rate allows 5.0%" in error.message
-    assert weights(stack) == {"one": 100, "two": 0}
-    assert tally.failed < tally.sent * 0.1
-    assert list(stack.groups()) == ["v1"]
-
-
-async def test_too_few_requests_ask_a_person(make_stack: MakeStack) -> None:
-    watch = "error_rate = 0.05\nrequests = 1000000\nperiod = 1\n"
-    stack = make_stack(
-        balancer="weighted",
-        load_balancer="steps = [50, 100]",
-        timeouts=timeouts(step=2, soak=0),
-        watch=watch,
-    )
-    for tag in ("v1", "v2"):
-        stack.repository.release(tag)
-    await stack.release("v1")
-    handle = await stack.start("v2")
-    status = await stack.until(lambda status: status["paused"] is not None)
-
-    assert status["paused"]["by"] == "Ovenbird"
-    assert "are too few to judge it by" in status["paused"]["reason"]
-    assert weights(stack) == {"one": 50, "two": 50}
-    await handle.signal("resume", {"by": "ann"})
-    assert (await handle.result())["tag"] == "v2"
-
-
-async def test_an_alarm_ends_it_with_its_name(make_stack: MakeStack) -> None:
-    """Also with the strategy attach, and before anything is shifted."""
-    stack = make_stack(watch='alarms = ["shop-is-sick"]', timeouts=timeouts(soak=5))
-    for tag in ("v1", "v2"):
-        stack.repository.release(tag)
-    alarm = {
-        "AlarmName": "shop-is-sick",
-        "Namespace": "Shop",
-        "MetricName": "Sick",
-        "Statistic": "Sum",
-        "Period": 60,
-        "EvaluationPeriods": 1,
-        "Threshold": 1,
-        "ComparisonOperator": "GreaterThanThreshold",
-    }
-    stack.account.cloudwatch.put_metric_alarm(**alarm)
-    await stack.release("v1")
-    handle = await stack.start("v2")
-    await stack.until_phase("watching")
-    stack.account.cloudwatch.set_alarm_state(
-        AlarmName="shop-is-sick", StateValue="ALARM", StateReason="test"
-    )
-    error = await stack.fails(handle)
-    assert "rolled back by the watch: the alarm shop-is-sick is in ALARM" in error.message
-    stack.account.forget_calls()
-    again = await stack.fails(await stack.start("v2"))
-    assert "the alarm shop-is-sick is in ALARM" in again.message
-    assert "DetachLoadBalancerTargetGroups" not in aws_calls(stack.account.calls())
-
-
 async def test_blue_stays_hot_until_it_is_parked_by_word(make_stack: MakeStack) -> None:
-    stack = make_stack(
-        balancer="weighted", load_balancer="steps = [100]", timeouts=timeouts(hot=120)
-    )
-    for tag in ("v1", "v2"):
-        stack.repository.release(tag)
+    stack = make_stack(balancer="weighted", load_balancer="steps = [100]", timeouts={"hot": 120})
+    new_tags(stack, "v1", "v2")
     await stack.release("v1")
     handle = await stack.start("v2")
     await stack.until(lambda status: "stays as large as it is until" in str(status["bullets"]))
@@ -230,7 +142,7 @@ async def test_blue_stays_hot_until_it_is_parked_by_word(make_stack: MakeStack) 
 
 
 async def test_what_cannot_be_understood_is_refused(make_stack: MakeStack) -> None:
-    stack = make_stack(balancer="weighted", timeouts=timeouts())
+    stack = make_stack(balancer="weighted")
     stack.repository.release("v1")
     pair = [stack.infrastructure.target_group_arn, stack.infrastructure.other_target_group_arn]
 
@@ -264,11 +176,11 @@ async def test_what_a_terminated_release_leaves_between_two_weights_is_put_right
     stack = make_stack(
         balancer="weighted",
         load_balancer="steps = [50, 100]",
-        timeouts=timeouts(step=60),
+        timeouts={"step": 60},
         sweeping="age = 0",
     )
     before = await serving_v1(stack)
-    with stack.traffic() as users:
+    with stack.visitors() as visitors:
         handle = await stack.start("v2")
         await until_weighs(stack, 50)
         await handle.terminate("a person was in a hurry")
@@ -276,7 +188,7 @@ async def test_what_a_terminated_release_leaves_between_two_weights_is_put_right
         assert refused.type == "Refused"
         dry = await asyncio.to_thread(run_cli, "sweep", stack.name)
         done = await asyncio.to_thread(run_cli, "sweep", stack.name, "--apply")
-        tally = users.stop()
+        tally = visitors.stop()
 
     assert "does not get all of the traffic" in dry.stdout
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""Every combination of the operator's words has one outcome: the table of docs/operations.md, said while no worker is up."""
+"""Messages in any order have one outcome: the table of docs/operations.md, sent to no worker."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from temporalio.client import WorkflowUpdateFailedError
 
 from demo.processes import Process
-from tests.conftest import StackUnderTest, Theatre
+from tests.stacks import StackUnderTest, Theatre, new_tags
 
-TIMEOUTS = "first_poll = 0.3\npoll = 0.5\nconfirm = 0.2\nhealthy = 60\napproval = 600\nsoak = 0.3\ndrain = 60\n"
+pytestmark = pytest.mark.shared_images
 ABORT, APPROVE, PAUSE, RESUME = "abort_and_roll_back", "approve_cutover", "pause", "resume"
 BEFORE_THE_FIRST_TASK = [
     ((ABORT,), "Refused"),
@@ -72,14 +72,9 @@ async def say(stack: StackUnderTest, words: tuple[str, ...]) -> None:
 
 
 def stacks_for(make_stack: Callable[..., StackUnderTest], count: int) -> list[StackUnderTest]:
-    """Of one application, so that one bake serves all."""
-    first = make_stack(top="approval = true", timeouts=TIMEOUTS, application="words")
-    first.repository.release("v1")
-    more = [
-        make_stack(first.repository, top="approval = true", timeouts=TIMEOUTS, application="words")
-        for _ in range(count - 1)
-    ]
-    return [first, *more]
+    stacks = [make_stack(top="approval = true") for _ in range(count)]
+    new_tags(stacks[0], "v1")
+    return stacks
 
 
 async def start(stack: StackUnderTest, queue: str) -> None:
@@ -106,7 +101,7 @@ async def test_words_before_the_first_task(
 async def test_words_in_one_instant_at_the_approval(
     make_stack: Callable[..., StackUnderTest], alone: Alone
 ) -> None:
-    """While no worker is up they pile up, and all of them come with one task."""
+    """While no worker is up they wait. All of them arrive in one workflow task."""
     stacks = stacks_for(make_stack, len(AT_THE_APPROVAL))
     await alone.arrives()
     for stack in stacks:
@@ -123,11 +118,10 @@ async def test_words_in_one_instant_at_the_approval(
     ]
 
 
-@pytest.mark.shared_images
 async def test_an_approval_says_who_and_why_and_may_have_to_be_anothers(
     make_stack: Callable[..., StackUnderTest],
 ) -> None:
-    stack = make_stack(top="approval = true", timeouts=TIMEOUTS, approving="by_another = true")
+    stack = make_stack(top="approval = true", approving="by_another = true")
     stack.repository.release("v1")
     handle = await stack.start("v1")
     await handle.signal("approve_cutover", {"by": "tests"})
@@ -144,13 +138,15 @@ async def test_an_approval_says_who_and_why_and_may_have_to_be_anothers(
     assert "an approval by tests was ignored" in str(status["notes"])
 
 
-@pytest.mark.shared_images
 async def test_an_approval_that_expires_ends_as_the_stack_chose(
     make_stack: Callable[..., StackUnderTest],
 ) -> None:
-    impatient = TIMEOUTS.replace("approval = 600", "approval = 0.3")
     cut, keep = (
-        make_stack(top="approval = true", timeouts=impatient, approving=f'when_expired = "{then}"')
+        make_stack(
+            top="approval = true",
+            timeouts={"approval": 0.3},
+            approving=f'when_expired = "{then}"',
+        )
         for then in ("cut_over", "keep_waiting")
     )
     cut.repository.release("v1")

@@ -1,26 +1,23 @@
-"""The world changes under a release: fleets scale, groups vanish, stacks gain a target group."""
+"""The world changes during a release: fleets scale, groups vanish, target groups are added."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 import pytest
 
-from tests.conftest import StackUnderTest
+from tests.stacks import StackUnderTest, new_tags
 
-TIMEOUTS = "first_poll = 0.3\npoll = 0.3\nconfirm = 0.2\nhealthy = 60\nsoak = 4\ndrain = 60\n"
+pytestmark = pytest.mark.shared_images
 
 
-@pytest.mark.shared_images
 async def test_a_green_that_scales_out_while_it_is_watched_is_no_worse_for_it(
     make_stack: Callable[..., StackUnderTest],
 ) -> None:
-    """Scale-out stays on: that is when the load doubles."""
-    stack = make_stack(timeouts=TIMEOUTS)
-    stack.repository.release("v1")
-    stack.repository.release("v2")
+    """Scale-out stays on, for the load may double just then."""
+    stack = make_stack(timeouts={"soak": 2})
+    new_tags(stack, "v1", "v2")
     await stack.release("v1")
     handle = await stack.start("v2")
     status = await stack.until_phase("watching")
@@ -32,19 +29,14 @@ async def test_a_green_that_scales_out_while_it_is_watched_is_no_worse_for_it(
     assert stack.groups()["v2"]["DesiredCapacity"] == 4
 
 
-@pytest.mark.shared_images
 async def test_a_blue_that_comes_back_takes_the_load_that_green_has_by_then(
     make_stack: Callable[..., StackUnderTest],
 ) -> None:
-    """I1: the balancer never has less than the stack needs, also on the way back."""
-    stack = make_stack(timeouts=TIMEOUTS.replace("soak = 4", "soak = 0.5"))
-    stack.repository.release("v1")
-    stack.repository.release("v2")
+    """I1: the way back too never leaves fewer instances than the load needs."""
+    stack = make_stack()
+    new_tags(stack, "v1", "v2")
     await stack.release("v1")
-    stack.theatre.stacks[stack.name] = stack.theatre.stacks[stack.name].replace(
-        "soak = 0.5", "soak = 30"
-    )
-    stack.theatre.write_stacks()
+    stack.set_timeouts(soak=30)
     handle = await stack.start("v2")
     status = await stack.until_phase("watching")
     stack.account.autoscaling.set_desired_capacity(
@@ -58,20 +50,15 @@ async def test_a_blue_that_comes_back_takes_the_load_that_green_has_by_then(
     assert "v2" not in stack.groups()
 
 
-@pytest.mark.shared_images
 async def test_when_blue_is_gone_green_goes_on_serving_and_the_ending_is_dirty(
     make_stack: Callable[..., StackUnderTest],
 ) -> None:
-    """I1, I2: removing green as well would leave nobody; what is left is listed with how to clear it."""
-    stack = make_stack(timeouts=TIMEOUTS.replace("soak = 4", "soak = 0.5"))
-    stack.repository.release("v1")
-    stack.repository.release("v2")
+    """I1, I2: to remove green too would leave nothing that serves. What is left is listed."""
+    stack = make_stack()
+    new_tags(stack, "v1", "v2")
     first = await stack.release("v1")
-    stack.theatre.stacks[stack.name] = stack.theatre.stacks[stack.name].replace(
-        "soak = 0.5", "soak = 30"
-    )
-    stack.theatre.write_stacks()
-    with stack.traffic() as traffic:
+    stack.set_timeouts(soak=30)
+    with stack.visitors() as visitors:
         handle = await stack.start("v2")
         await stack.until(
             lambda status: status["phase"] == "watching" and not status["blue"]["in_balancer"]
@@ -81,7 +68,7 @@ async def test_when_blue_is_gone_green_goes_on_serving_and_the_ending_is_dirty(
         )
         await handle.signal("abort_and_roll_back", {"by": "ann"})
         error = await stack.fails(handle)
-        tally = traffic.stop()
+        tally = visitors.stop()
 
     assert tally.failures == []
     assert error.type == "Dirty"
@@ -91,24 +78,19 @@ async def test_when_blue_is_gone_green_goes_on_serving_and_the_ending_is_dirty(
     assert (await stack.status())["phase"] == "dirty"
 
 
-@pytest.mark.shared_images
 async def test_a_stack_that_gains_a_target_group_and_one_that_loses_one(
     make_stack: Callable[..., StackUnderTest],
 ) -> None:
-    """Blue leaves what it is in; where the stack no longer names that, the release is refused before anything is made."""
-    stack, other = make_stack(timeouts=TIMEOUTS), make_stack()
-    for tag in ("v1", "v2", "v3"):
-        stack.repository.release(tag)
+    """A target group of blue that the stack does not name any more is a mistake: refused."""
+    stack, other = make_stack(), make_stack()
+    new_tags(stack, "v1", "v2", "v3")
     await stack.release("v1")
-    before = stack.theatre.stacks[stack.name]
     mine, second = stack.infrastructure.target_group, other.infrastructure.target_group
-    stack.theatre.stacks[stack.name] = before.replace(f'["{mine}"]', f'["{mine}", "{second}"]')
-    stack.theatre.write_stacks()
+    stack.configure(f'["{mine}"]', f'["{mine}", "{second}"]')
     await stack.release("v2")
     assert len(stack.groups()["v2"]["TargetGroupARNs"]) == 2
     assert stack.groups()["v1"].get("TargetGroupARNs", []) == []
-    stack.theatre.stacks[stack.name] = before
-    stack.theatre.write_stacks()
+    stack.configure(f'["{mine}", "{second}"]', f'["{mine}"]')
     error = await stack.fails(await stack.start("v3"))
 
     assert error.type == "Refused"
@@ -120,11 +102,9 @@ async def waiting(make_stack: Callable[..., StackUnderTest]) -> StackUnderTest:
     """v1 serves with two instances, and v2 waits beside it for the approval; both serve."""
     stack = make_stack(
         top="approval = true",
-        timeouts=TIMEOUTS.replace("soak = 4", "soak = 0.5"),
         capacity="min = 1\nmax = 8\ndesired = 2",
     )
-    for tag in ("v1", "v2"):
-        stack.repository.release(tag)
+    new_tags(stack, "v1", "v2")
     await stack.release("v1")
     await stack.start("v2")
     await stack.until_phase("waiting_approval")
@@ -141,11 +121,10 @@ async def approved(stack: StackUnderTest) -> Any:
     return handle
 
 
-@pytest.mark.shared_images
 async def test_a_blue_that_is_scaled_in_or_loses_an_instance_changes_nothing_about_green(
     waiting: StackUnderTest,
 ) -> None:
-    """Green is what was verified: never smaller than blue was, whatever happens to blue after."""
+    """Green stays as large as it was when it was verified."""
     stack, autoscaling = waiting, waiting.account.autoscaling
     lost = stack.groups()["v1"]["Instances"][0]["InstanceId"]
     stack.account.ec2.terminate_instances(InstanceIds=[lost])
@@ -158,25 +137,23 @@ async def test_a_blue_that_is_scaled_in_or_loses_an_instance_changes_nothing_abo
     assert stack.groups()["v1"]["DesiredCapacity"] == 0
 
 
-@pytest.mark.shared_images
 async def test_a_green_that_somebody_deletes_is_rolled_back(waiting: StackUnderTest) -> None:
     stack = waiting
     stack.account.autoscaling.delete_auto_scaling_group(
         AutoScalingGroupName=group_of(stack, "v2"), ForceDelete=True
     )
-    with stack.traffic() as traffic:
+    with stack.visitors() as visitors:
         error = await stack.fails(await approved(stack))
-        tally = traffic.stop()
+        tally = visitors.stop()
 
     assert error.type == "RolledBack"
     assert "somebody deleted it" in error.message
     assert tally.failures == []
     assert list(stack.groups()) == ["v1"]
     assert stack.groups()["v1"]["MinSize"] == 1
-    assert len(stack.account.snapshot(only=stack.name + "-").templates) == 1
+    assert len(stack.snapshot().templates) == 1
 
 
-@pytest.mark.shared_images
 async def test_a_listener_that_somebody_takes_away_halts_the_release_before_the_cutover(
     waiting: StackUnderTest,
 ) -> None:
@@ -194,11 +171,10 @@ async def test_a_listener_that_somebody_takes_away_halts_the_release_before_the_
     assert len(stack.groups()["v1"]["TargetGroupARNs"]) == 1
 
 
-@pytest.mark.shared_images
 async def test_processes_that_somebody_suspends_are_said_by_name(
     make_stack: Callable[..., StackUnderTest],
 ) -> None:
-    stack = make_stack(timeouts=TIMEOUTS)
+    stack = make_stack()
     stack.repository.release("v1")
     stack.account.fault(
         "boot_silent", "RunInstances", match={"tags": f"{stack.name}-v1"}, times=None
@@ -215,41 +191,6 @@ async def test_processes_that_somebody_suspends_are_said_by_name(
     assert stack.groups() == {}
 
 
-async def test_an_image_that_somebody_deregisters_is_told_in_aws_own_words(
-    make_stack: Callable[..., StackUnderTest],
-) -> None:
-    stack = make_stack(timeouts=TIMEOUTS.replace("healthy = 60", "healthy = 3"))
-    stack.repository.release("v1")
-    stack.account.fault("latency", "CreateAutoScalingGroup", seconds=1.5)
-    handle = await stack.start("v1")
-    await stack.until_phase("launching")
-    (image,) = stack.account.snapshot(only=f"ovenbird/app{stack.name[1:]}").images
-    stack.account.ec2.deregister_image(ImageId=image)
-    error = await stack.fails(handle)
-
-    assert error.type == "RolledBack"
-    assert image in error.message
-    assert asdict(stack.account.snapshot(only=stack.name + "-"))["groups"] == {}
-
-
-async def test_a_tag_that_is_moved_under_a_release_does_not_move_the_release(
-    stack: StackUnderTest,
-) -> None:
-    """The commit was resolved once, and is what is baked and served."""
-    meant = stack.repository.release("v1")
-    stack.account.fault("latency", "CreateSecurityGroup", seconds=1.5)
-    handle = await stack.start("v1")
-    await stack.until(lambda status: bool(status["bake"]))
-    stack.repository.move("v1", VERSION="moved")
-    result = await handle.result()
-    with stack.traffic() as traffic:
-        tally = traffic.stop()
-
-    assert result["commit"] == meant
-    assert set(tally.versions) <= {"v1"}
-
-
-@pytest.mark.shared_images
 async def test_a_zone_without_capacity_is_made_up_for_by_the_other(stack: StackUnderTest) -> None:
     stack.repository.release("v1")
     empty, full = stack.infrastructure.subnets

@@ -1,4 +1,4 @@
-"""Users: requests through the balancer all the time, and who answered them."""
+"""Visitors: requests through the balancer all the time, and which version answered them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-UNREADY = 10.0
+# Seconds until the first answer.
+READY_WITHIN = 10.0
 
 
 @dataclass
 class Tally:
-    """`spans` says from when to when (seconds since the start) each version answered."""
+    """`spans` holds the first and the last answer of each version, in seconds since the start."""
 
     sent: int = 0
     failed: int = 0
@@ -25,16 +26,17 @@ class Tally:
     spans: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
-class Traffic:
+class Visitors:
     """
-    A few users, each asking as soon as it has its answer, at most `rate` times a second.
+    A few visitors. Each sends its next request once it has its answer, at most `rate` a second.
 
-    Every second one uses a new connection each time, all of them without `keep_alive`. The last one's requests take 0.3 s where the application knows `?pause=`: there is
-    always something in flight.
+    Every second visitor opens a new connection for each request; without `keep_alive` all do.
+    The requests of the last visitor take 0.3 s where the application knows `?pause=`, so that one
+    request is always in flight.
     """
 
     def __init__(
-        self, address: str, *, users: int = 4, rate: float = 60, keep_alive: bool = True
+        self, address: str, *, count: int = 4, rate: float = 60, keep_alive: bool = True
     ) -> None:
         parts = urlsplit(address)
         self._host, self._port = parts.hostname or "", parts.port or 80
@@ -43,23 +45,23 @@ class Traffic:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._started = time.monotonic()
-        self._users = [
+        self._visitors = [
             threading.Thread(
                 target=self._ask,
                 args=(
                     keep_alive and number % 2 == 0,
-                    "/?pause=0.3" if number == users - 1 else "/",
+                    "/?pause=0.3" if number == count - 1 else "/",
                 ),
                 daemon=True,
             )
-            for number in range(users)
+            for number in range(count)
         ]
 
     def __enter__(self) -> Self:
         self._until_it_answers()
         self._started = time.monotonic()
-        for user in self._users:
-            user.start()
+        for visitor in self._visitors:
+            visitor.start()
         return self
 
     def __exit__(
@@ -72,12 +74,12 @@ class Traffic:
 
     def stop(self) -> Tally:
         self._stop.set()
-        for user in self._users:
-            user.join(timeout=20)
+        for visitor in self._visitors:
+            visitor.join(timeout=20)
         return self.tally
 
     def _until_it_answers(self) -> None:
-        deadline = time.monotonic() + UNREADY
+        deadline = time.monotonic() + READY_WITHIN
         problem = "not asked yet"
         while problem and time.monotonic() < deadline:
             connection = http.client.HTTPConnection(self._host, self._port, timeout=5)
@@ -107,7 +109,7 @@ class Traffic:
 
     @staticmethod
     def _once(connection: http.client.HTTPConnection, path: str = "/") -> tuple[str, str]:
-        """Version, and what was wrong."""
+        """The version that answered, and the problem where there was one."""
         try:
             connection.request("GET", path)
             answer = connection.getresponse()

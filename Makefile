@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-OURS := domain workflows activities console localcloud demo bench worker.py starter.py
+OURS := domain workflows activities console ovenbird localcloud demo bench worker.py starter.py
 
 .PHONY: demo test test-packer check bench bench-bake cutover histories torture lock clean
 .DEFAULT_GOAL := demo

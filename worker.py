@@ -44,6 +44,8 @@ from activities.rules import Rules
 from activities.schedules import Schedules
 from activities.source import Source
 from activities.templates import Templates
+from console.codes import FAILED
+from console.ending import leave
 from domain.errors import InvalidConfiguration
 from ovenbird.logs import configure_logging
 from ovenbird.search_attributes import ensure_search_attributes
@@ -195,7 +197,12 @@ async def run(settings: Settings) -> None:
 
 def main() -> None:
     configure_logging()
-    asyncio.run(run(Settings()))
+    try:
+        asyncio.run(run(Settings()))
+    except SystemExit as refusal:
+        # Like any short-lived client, it may crash when the interpreter ends.
+        print(refusal.code, file=sys.stderr)
+        leave(FAILED)
 
 
 if __name__ == "__main__":

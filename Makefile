@@ -2,18 +2,18 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-OURS := domain workflows activities console localcloud demo bench worker.py starter.py
+OURS := domain workflows activities console ovenbird localcloud demo bench worker.py starter.py
 
-.PHONY: demo test test-packer check bench bench-bake cutover histories torture lock clean
+.PHONY: demo test test-packer install-check check bench bench-bake cutover histories torture lock clean
 .DEFAULT_GOAL := demo
 
-$(VENV)/.installed: requirements.lock pyproject.toml
+$(VENV)/.installed: requirements-dev.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	@if command -v uv >/dev/null 2>&1; then \
-		uv pip install --python $(BIN)/python --quiet --require-hashes -r requirements.lock && \
+		uv pip install --python $(BIN)/python --quiet --require-hashes -r requirements-dev.lock && \
 		uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation -e .; \
 	else \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock && \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
 	fi
 	@touch $@
@@ -28,6 +28,10 @@ test: $(VENV)/.installed
 # Needs Packer on the PATH, 1.6 or newer.
 test-packer: $(VENV)/.installed
 	$(BIN)/python -m pytest tests/packer
+
+# A wheel in a fresh environment, without the development lock. WITH=python3.13 tries another Python.
+install-check: $(VENV)/.installed
+	INSTALL_WITH=$(WITH) $(BIN)/python -m pytest tests/install --numprocesses=0
 
 check: $(VENV)/.installed
 	$(BIN)/ruff format --check .
@@ -54,10 +58,14 @@ histories: $(VENV)/.installed
 torture: $(VENV)/.installed
 	@$(BIN)/python -m bench.torture $(if $(SAMPLE),--sample $(SAMPLE) --storm $(SAMPLE)0) $(if $(PLAYS),--plays $(PLAYS) --storm 0 --aborts 1)
 
-# Needs uv. The lock names no registry: packages come from wherever the machine is set up to get them.
-lock:
-	uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-emit-index-url \
-		--python-version 3.11 --no-header --quiet -o requirements.lock
+# requirements-dev.lock is for a checkout, requirements.lock for production, with the same versions. UPGRADE=1 takes
+# the newest. No lock names a registry: packages come from wherever the machine is set up to get them.
+UV = $(shell command -v uv || echo $(BIN)/uv)
+COMPILE = $(UV) pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header --quiet --python-version 3.11
+lock: $(VENV)/.installed
+	@command -v $(UV) >/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(COMPILE) --all-extras $(if $(UPGRADE),--upgrade) -o requirements-dev.lock
+	$(COMPILE) --constraints requirements-dev.lock $(if $(UPGRADE),--upgrade) -o requirements.lock
 
 clean:
 	rm -rf $(VENV) .ovenbird .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,1 +1,1 @@
-"""What the command line's commands share: connecting, asking, following, showing. starter.py names the commands."""
+"""What the commands of the command line do and show. starter.py gives them names and options."""

@@ -15,6 +15,8 @@ BY_TYPE = {REFUSED: REFUSED_CODE, ROLLED_BACK: ROLLED_BACK_CODE, DIRTY: DIRTY_CO
 
 
 class Stop(Exception):
+    """A command ends here: its exit code, a message, and facts for --json."""
+
     def __init__(self, code: int, words: str, **facts: object) -> None:
         super().__init__(words)
         self.code, self.words, self.facts = code, words, facts

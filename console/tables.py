@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,68 +25,76 @@ def table(headings: list[str], rows: Iterable[Iterable[Any]]) -> None:
     Console().print(grid)
 
 
+def show_running(rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        print("nothing is being released")
+        return
+    table(["stack", "tag", "phase", "since"], [row.values() for row in rows])
+
+
 def show_diff(found: dict[str, Any]) -> None:
     was, now = found["was"], found["now"]
-    print(
-        f"{was['tag']} ({was['commit'][:12]}, {was['id']}) → {now['tag']} ({now['commit'][:12]}, {now['id']})"
-    )
+    print(f"{_image(was)} → {_image(now)}")
     if was["base_image"] != now["base_image"]:
         print(f"base image: {was['base_image']} → {now['base_image']}")
     if was["recipe"] != now["recipe"]:
         print(f"recipe: {was['recipe']} → {now['recipe']}")
     for line in found["commits"]:
         print(f"commit: {line}")
-    for what, changes in (("package", found["packages"]), ("file", found["files"])):
+    for kind, changes in (("package", found["packages"]), ("file", found["files"])):
         for change in changes:
-            if not change["was"] or not change["now"]:
-                print(
-                    f"{what}: {'-' if change['was'] else '+'} {change['name']} {change['was'] or change['now']}"
-                )
-            else:
-                print(f"{what}: {change['name']} {change['was']} → {change['now']}")
+            print(f"{kind}: {_change(change)}")
     if found["more"]:
         print(f"and {found['more']} more")
 
 
+def _image(image: dict[str, Any]) -> str:
+    return f"{image['tag']} ({image['commit'][:12]}, {image['id']})"
+
+
+def _change(change: dict[str, Any]) -> str:
+    if not change["was"]:
+        return f"+ {change['name']} {change['now']}"
+    if not change["now"]:
+        return f"- {change['name']} {change['was']}"
+    return f"{change['name']} {change['was']} → {change['now']}"
+
+
 def show_checks(found: list[dict[str, Any]]) -> None:
-    table(
-        ["", "what", "found"],
-        [
-            ["✗" if one["problem"] else "✓", one["what"], one["problem"] or one["found"]]
-            for one in found
-        ],
+    rows = (
+        ("✗" if check["problem"] else "✓", check["what"], check["problem"] or check["found"])
+        for check in found
     )
+    table(["", "what", "found"], rows)
 
 
 def show_plan(plan: dict[str, Any]) -> None:
-    """In the words of the checklist."""
-    image = f"reuse {plan['image']}" if plan["image"] else f"bake it ({plan['bake']})"
-    beside = (
-        f"beside {plan['blue']} ({plan['blue_tag']})" if plan["blue"] else "as the first deployment"
-    )
+    """In the order and the words of the checklist."""
     print(f"A release of {plan['tag']} ({plan['commit'][:12]}) to {plan['stack']} would:")
-    moves = (
+    for step in _planned_steps(plan):
+        print(f"  - {step}")
+    for problem in plan["problems"]:
+        print(f"✗ it would be refused: {problem}")
+    for question in plan["unknown"]:
+        print(f"? {question}")
+
+
+def _planned_steps(plan: dict[str, Any]) -> Iterator[str]:
+    blue = plan["blue"]
+    beside = f"beside {blue} ({plan['blue_tag']})" if blue else "as the first deployment"
+    yield f"image: reuse {plan['image']}" if plan["image"] else f"image: bake it ({plan['bake']})"
+    yield f"create a launch {plan['launch']} and an Auto Scaling group of {plan['size']} {beside}"
+    yield f"attach it to {', '.join(plan['target_groups'])}"
+    cutover = (
         "wait for an approval before the cutover"
         if plan["approval"]
         else "cut over without an approval"
     )
-    if plan["strategy"] == "weighted":
-        moves += ", step by step, by the weights of its listener rules"
-    for line in (
-        f"image: {image}",
-        f"create a launch {plan['launch']} and an Auto Scaling group of {plan['size']} {beside}",
-        f"attach it to {', '.join(plan['target_groups'])}",
-        moves,
-        f"watch it for {plan['soak']:g} s, then drain and park the old one"
-        if plan["blue"]
-        else f"watch it for {plan['soak']:g} s",
-        f"prune {', '.join(plan['prune'])}" if plan["prune"] else "prune nothing",
-    ):
-        print(f"  - {line}")
-    for problem in plan["problems"]:
-        print(f"✗ it would be refused: {problem}")
-    for words in plan["unknown"]:
-        print(f"? {words}")
+    by_weights = ", step by step, by the weights of its listener rules"
+    yield cutover + (by_weights if plan["strategy"] == "weighted" else "")
+    park = ", then drain and park the old one" if blue else ""
+    yield f"watch it for {plan['soak']:g} s{park}"
+    yield f"prune {', '.join(plan['prune'])}" if plan["prune"] else "prune nothing"
 
 
 def show_history(deployments: list[dict[str, Any]]) -> None:
@@ -95,13 +103,13 @@ def show_history(deployments: list[dict[str, Any]]) -> None:
         return
     rows = (
         (
-            d["name"],
-            d["tag"],
-            d["state"] or "-",
-            (d["served_at"] or "never served")[:19],
-            f"{len(d['group']['instances'])}/{d['group']['desired']}",
+            deployment["name"],
+            deployment["tag"],
+            deployment["state"] or "-",
+            (deployment["served_at"] or "never served")[:19],
+            f"{len(deployment['group']['instances'])}/{deployment['group']['desired']}",
         )
-        for d in deployments
+        for deployment in deployments
     )
     table(["deployment", "tag", "state", "served at", "instances"], rows)
 
@@ -109,13 +117,13 @@ def show_history(deployments: list[dict[str, Any]]) -> None:
 def show_stacks(stacks: list[dict[str, Any]]) -> None:
     rows = (
         (
-            s["name"],
-            s["application"]["name"],
-            s["region"],
-            f"{s['capacity']['min']} to {s['capacity']['max']}",
-            "yes" if s["approval"] else "no",
+            stack["name"],
+            stack["application"]["name"],
+            stack["region"],
+            f"{stack['capacity']['min']} to {stack['capacity']['max']}",
+            "yes" if stack["approval"] else "no",
         )
-        for s in stacks
+        for stack in stacks
     )
     table(["stack", "application", "region", "size", "approval"], rows)
 
@@ -127,14 +135,14 @@ def show_board(board: list[dict[str, Any]]) -> None:
         return
     rows = (
         (
-            c["tag"],
-            c["deployment"] or f"(launch {c['image']} again)",
-            c["state"],
-            _age(c["served_at"]),
-            f"{c['seconds_last_time']:.0f} s" if c["seconds_last_time"] else "-",
-            c["blocked"] or "-",
+            candidate["tag"],
+            candidate["deployment"] or f"(launch {candidate['image']} again)",
+            candidate["state"],
+            _age(candidate["served_at"]),
+            f"{candidate['seconds_last_time']:.0f} s" if candidate["seconds_last_time"] else "-",
+            candidate["blocked"] or "-",
         )
-        for c in board
+        for candidate in board
     )
     table(["tag", "deployment", "state", "served", "last time", "blocked by"], rows)
 
@@ -146,35 +154,37 @@ def show_ledger(ledger: dict[str, Any]) -> None:
         return
     rows = (
         (
-            e["of"],
-            e["kind"],
-            e["name"],
-            _clock(e["intended"]),
-            _clock(e["made"]),
-            _clock(e["gone"]),
-            "" if e["gone"] else "there",
+            entry["of"],
+            entry["kind"],
+            entry["name"],
+            _clock(entry["intended"]),
+            _clock(entry["made"]),
+            _clock(entry["gone"]),
+            "" if entry["gone"] else "there",
         )
-        for e in ledger["ledger"]
+        for entry in ledger["ledger"]
     )
     table(["of", "kind", "name", "intended", "made", "deleted", ""], rows)
 
 
 def show_sweep(stacks: list[dict[str, Any]]) -> None:
-    """One line a finding, and what became of it."""
     for swept in stacks:
+        name = swept["stack"]
         if swept["stopped"]:
-            print(f"{swept['stack']}: nothing is cleared: {swept['stopped']}")
+            print(f"{name}: nothing is cleared: {swept['stopped']}")
         elif not swept["findings"]:
-            print(f"{swept['stack']}: nothing is left over")
-        for found in swept["findings"]:
-            done = "cleared" if found["name"] in swept["cleared"] else "found"
-            left = swept["left"].get(found["name"])
-            print(
-                f"{swept['stack']}: {done}: {found['action']} {found['name']}: {found['why']}"
-                + (f"; not cleared: {left}" if left else "")
-            )
-    if any(s["findings"] and s["dry_run"] for s in stacks):
+            print(f"{name}: nothing is left over")
+        for finding in swept["findings"]:
+            print(f"{name}: {_finding(finding, swept)}")
+    if any(swept["findings"] and swept["dry_run"] for swept in stacks):
         print("This was a dry run; --apply clears it.")
+
+
+def _finding(finding: dict[str, Any], swept: dict[str, Any]) -> str:
+    done = "cleared" if finding["name"] in swept["cleared"] else "found"
+    left = swept["left"].get(finding["name"])
+    not_cleared = f"; not cleared: {left}" if left else ""
+    return f"{done}: {finding['action']} {finding['name']}: {finding['why']}{not_cleared}"
 
 
 def _clock(at: str | None) -> str:

@@ -1,9 +1,8 @@
-"""Talking to Temporal from a short-lived process: bounded calls, and words for everything that can be missing."""
+"""Calls to Temporal from a short-lived process: each ends in time, and says what is missing."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -26,20 +25,24 @@ from temporalio.service import RPCError, RPCStatusCode
 from console.codes import BY_TYPE, FAILED, REFUSED_CODE, Stop
 from domain.errors import NotReady
 from domain.status import Status
-from workflows.contract import DATA_CONVERTER, TASK_QUEUE, release_id
+from ovenbird.settings import task_queue
+from workflows.contract import DATA_CONVERTER, release_id
 
 RPC_TIMEOUT = timedelta(seconds=5)
-PATIENCE_WITHOUT_WORKER = 10.0
-NOT_BEGUN = 2
+UPDATE_TIMEOUT = timedelta(seconds=10)
+NO_WORKER_AFTER = 10.0
+# Its start and a first task that waits: the history of a workflow that no worker has begun.
+EVENTS_BEFORE_A_WORKER = 2
 READ_ONLY_LIMIT = timedelta(minutes=2)
-
-
-def task_queue() -> str:
-    return os.environ.get("OVENBIRD_TASK_QUEUE", TASK_QUEUE)
+UNANSWERED = (
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.UNAVAILABLE,
+    RPCStatusCode.CANCELLED,
+)
 
 
 async def connect() -> Client:
-    """From Temporal's standard environment configuration. Stops with words where no server answers."""
+    """By Temporal's standard environment configuration. Stops where no server answers."""
     try:
         config = ClientConfig.load_client_connect_config()
     except RuntimeError as error:
@@ -51,23 +54,25 @@ async def connect() -> Client:
         connecting = Client.connect(
             **{"target_host": address} | config, data_converter=DATA_CONVERTER
         )
-        return await asyncio.wait_for(connecting, PATIENCE_WITHOUT_WORKER)
+        return await asyncio.wait_for(connecting, NO_WORKER_AFTER)
     except (RuntimeError, ValueError, TimeoutError):
         raise Stop(
             FAILED,
-            f"no Temporal server answers at {address}.\nSet TEMPORAL_ADDRESS or TEMPORAL_PROFILE, or start one: temporal server start-dev",
+            f"no Temporal server answers at {address}.\n"
+            "Set TEMPORAL_ADDRESS or TEMPORAL_PROFILE, or start one: temporal server start-dev",
         ) from None
 
 
 async def picked_up(handle: WorkflowHandle[Any, Any]) -> bool:
-    """Has a worker begun with it? Until then its history is its start and a first task that waits."""
-    return (await handle.describe(rpc_timeout=RPC_TIMEOUT)).history_length > NOT_BEGUN
+    """Has a worker begun it?"""
+    return (await handle.describe(rpc_timeout=RPC_TIMEOUT)).history_length > EVENTS_BEFORE_A_WORKER
 
 
-def no_worker(what: str) -> Stop:
+def no_worker(consequence: str) -> Stop:
     return Stop(
         FAILED,
-        f"no worker polls the task queue {task_queue()!r}. {what}\nStart one: python worker.py",
+        f"no worker polls the task queue {task_queue()!r}. {consequence}\n"
+        "Start one: ovenbird-worker",
         reason="no worker",
     )
 
@@ -95,12 +100,17 @@ async def describe(client: Client, workflow_id: str) -> WorkflowExecutionDescrip
     except ValueError:
         raise Stop(
             FAILED,
-            f"{workflow_id} is paused by the Temporal server itself; unpause it: temporal workflow unpause -w {workflow_id}",
+            f"{workflow_id} is paused by the Temporal server itself;"
+            f" unpause it: temporal workflow unpause -w {workflow_id}",
         ) from None
 
 
 def trying_again(description: WorkflowExecutionDescription) -> str:
-    """What the activity under way failed with the last time, and how often it was tried; a look that says "not yet" is no try."""
+    """
+    The last failure of the activity under way, and how often it was tried.
+
+    A poll that says "not ready" has failed too, but is no try.
+    """
     for activity in description.raw_description.pending_activities:
         failure = activity.last_failure
         if failure.application_failure_info.type == NotReady.__name__:
@@ -111,7 +121,7 @@ def trying_again(description: WorkflowExecutionDescription) -> str:
 
 
 async def stuck(handle: WorkflowHandle[Any, Any], description: WorkflowExecutionDescription) -> str:
-    """The message of the workflow task that keeps failing: a bug, which parks the release until fixed code runs."""
+    """The error in workflow code that holds the release until fixed code runs; else empty."""
     if description.raw_description.pending_workflow_task.attempt <= 1:
         return ""
     message = ""
@@ -127,22 +137,25 @@ async def ask(
     request: dict[str, Any],
     limit: timedelta | None = READ_ONLY_LIMIT,
 ) -> Any:
-    """Run a workflow that answers on a worker, within `limit`. Stops with what it was refused for, or after 10 s without a worker."""
-    workflow_id = f"{workflow.removesuffix('Workflow').lower()}-{request.get('stack') or 'all'}-{uuid.uuid4()}"
+    """
+    The result of a workflow that a worker answers within `limit`.
+
+    Stops with the reason of a refusal, and after 10 s where no worker has begun it.
+    """
+    name = workflow.removesuffix("Workflow").lower()
     handle: WorkflowHandle[Any, Any] = await client.start_workflow(
         workflow,
         request,
-        id=workflow_id,
+        id=f"{name}-{request.get('stack') or 'all'}-{uuid.uuid4()}",
         task_queue=task_queue(),
         execution_timeout=limit,
         rpc_timeout=RPC_TIMEOUT,
     )
     result = asyncio.create_task(handle.result())
-    if not (await asyncio.wait([result], timeout=PATIENCE_WITHOUT_WORKER))[
-        0
-    ] and not await picked_up(handle):
+    answered, _ = await asyncio.wait([result], timeout=NO_WORKER_AFTER)
+    if not answered and not await picked_up(handle):
         result.cancel()
-        await handle.terminate("nobody could answer", rpc_timeout=RPC_TIMEOUT)
+        await handle.terminate("no worker could answer", rpc_timeout=RPC_TIMEOUT)
         raise no_worker("The question was withdrawn.")
     try:
         return await result
@@ -153,7 +166,7 @@ async def ask(
 
 
 def ended_badly(error: WorkflowFailureError) -> Stop:
-    """Exit code and words of a workflow that failed."""
+    """The exit code and the message for a workflow that failed."""
     cause = error.cause
     if isinstance(cause, ApplicationError):
         return Stop(
@@ -164,16 +177,20 @@ def ended_badly(error: WorkflowFailureError) -> Stop:
         )
     return Stop(
         FAILED,
-        f"it was ended from outside ({cause}): what it made may be left; `ovenbird sweep` shows it, and clears it with --apply",
+        f"it was ended from outside ({cause}): what it made may be left."
+        " `ovenbird sweep` shows it, and clears it with --apply",
     )
 
 
-async def tell(client: Client, stack: str, word: str, by: str, reason: str, at: str = "") -> str:
-    """An operator's word, answered. Where no worker can answer, it is left as a signal, which is never lost."""
+async def tell(client: Client, stack: str, name: str, message: dict[str, str]) -> str:
+    """
+    The answer to an update. Stops with the reason of a refusal.
+
+    Where no worker can answer, the message is sent as a signal, which is never lost.
+    """
     handle = client.get_workflow_handle(release_id(stack))
-    message = {"by": by, "reason": reason} | ({"at": at} if at else {})
     try:
-        return str(await handle.execute_update(word, message, rpc_timeout=timedelta(seconds=10)))
+        return str(await handle.execute_update(name, message, rpc_timeout=UPDATE_TIMEOUT))
     except WorkflowUpdateFailedError as error:
         raise Stop(REFUSED_CODE, f"refused: {error.cause}") from None
     except WorkflowUpdateRPCTimeoutOrCancelledError:
@@ -181,11 +198,7 @@ async def tell(client: Client, stack: str, word: str, by: str, reason: str, at: 
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             raise Stop(REFUSED_CODE, f"nothing is under way for {stack}") from None
-        if error.status not in (
-            RPCStatusCode.DEADLINE_EXCEEDED,
-            RPCStatusCode.UNAVAILABLE,
-            RPCStatusCode.CANCELLED,
-        ):
+        if error.status not in UNANSWERED:
             raise
-    await handle.signal(word, message, rpc_timeout=RPC_TIMEOUT)
-    return "kept: no worker answered within 10 s; it takes effect as soon as one does (python worker.py)"
+    await handle.signal(name, message, rpc_timeout=RPC_TIMEOUT)
+    return "kept: no worker answered within 10 s; it takes effect as soon as one does"

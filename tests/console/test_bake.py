@@ -1,4 +1,4 @@
-"""`ovenbird bake`: an image ahead of its release, and a new one where what it is made of has changed."""
+"""`ovenbird bake`: an image before its release, and a new one when its parts have changed."""
 
 from __future__ import annotations
 

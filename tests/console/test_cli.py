@@ -1,4 +1,4 @@
-"""The command line as a process: what a person or a pipeline sees, and the exit code it can rely on."""
+"""The command line as a process: its output and its exit codes."""
 
 from __future__ import annotations
 
@@ -185,5 +185,5 @@ async def test_following_survives_a_killed_worker_and_ctrl_c_leaves_the_release_
 
 
 def test_a_short_lived_client_never_crashes_at_its_end(run_cli: Cli) -> None:
-    """Temporal's runtime crashes one such process in four unless its one entry point guards the exit."""
+    """Without console.ending.leave, Temporal's runtime crashes one such process in four."""
     assert [run_cli("status").returncode for _ in range(12)] == [0] * 12

@@ -1,0 +1,111 @@
+"""The commands that hold the lock of a stack, and the one that follows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+from console.codes import REFUSED_CODE, Stop
+from console.follow import follow
+from console.runs import temporal_facts
+from console.temporal import RPC_TIMEOUT, connect, describe, ended_badly, query_status
+from console.views import choose_view
+from ovenbird.settings import task_queue
+from workflows.contract import release_id
+
+
+async def release(
+    request: dict[str, Any], *, detach: bool, wait: bool, as_json: bool
+) -> dict[str, Any]:
+    summary = f"{request['tag']} → {request['stack']}"
+    return await _start_and_follow(
+        "ReleaseWorkflow", request, summary, detach=detach, wait=wait, as_json=as_json
+    )
+
+
+async def rollback(
+    request: dict[str, Any], *, detach: bool, wait: bool, as_json: bool
+) -> dict[str, Any]:
+    summary = f"{request['stack']} back to {request.get('to') or 'the previous one'}"
+    return await _start_and_follow(
+        "RollbackWorkflow", request, summary, detach=detach, wait=wait, as_json=as_json
+    )
+
+
+async def adopt(request: dict[str, Any]) -> dict[str, Any]:
+    """It changes nothing but tags and takes seconds, so there is nothing to follow."""
+    client = await connect()
+    summary = f"{request['stack']} adopts {request['group']}"
+    handle = await _start(client, "AdoptWorkflow", request, summary)
+    try:
+        adopted: dict[str, Any] = await handle.result()
+    except WorkflowFailureError as error:
+        raise ended_badly(error) from None
+    return adopted
+
+
+async def watch(stack: str, *, as_json: bool) -> dict[str, Any]:
+    client = await connect()
+    if await describe(client, release_id(stack)) is None:
+        raise Stop(REFUSED_CODE, f"nothing was ever released to {stack}")
+    handle = client.get_workflow_handle(release_id(stack))
+    return await follow(client, handle, choose_view(as_json=as_json))
+
+
+async def _start_and_follow(
+    workflow: str,
+    request: dict[str, Any],
+    summary: str,
+    *,
+    detach: bool,
+    wait: bool,
+    as_json: bool,
+) -> dict[str, Any]:
+    client = await connect()
+    handle = await _start(client, workflow, request, summary)
+    if detach:
+        return {
+            "accepted": handle.id,
+            "run": handle.first_execution_run_id,
+            "follow": f"ovenbird watch {request['stack']}",
+        }
+    return await follow(client, handle, choose_view(as_json=as_json), wait_for_approval=wait)
+
+
+async def _start(
+    client: Client, workflow: str, request: dict[str, Any], summary: str
+) -> WorkflowHandle[Any, Any]:
+    """Stops with who holds the lock, where another run of this stack is under way."""
+    stack = request["stack"]
+    try:
+        return await client.start_workflow(
+            workflow,
+            request,
+            id=release_id(stack),
+            task_queue=task_queue(),
+            rpc_timeout=RPC_TIMEOUT,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+            static_summary=summary,
+        )
+    except WorkflowAlreadyStartedError:
+        raise await _locked(client, stack) from None
+
+
+async def _locked(client: Client, stack: str) -> Stop:
+    """By whom, since when, and what to do."""
+    holder = await describe(client, release_id(stack))
+    facts = temporal_facts(holder) if holder else {}
+    status = await query_status(client.get_workflow_handle(release_id(stack)))
+    who = status.requested_by if status and status.requested_by else "somebody"
+    phase = (status.phase if status else facts.get("phase") or "under way").replace("_", " ")
+    since = f"{holder.start_time:%Y-%m-%d %H:%M:%S} UTC" if holder else "a moment ago"
+    return Stop(
+        REFUSED_CODE,
+        f"{stack} is locked: {facts.get('tag') or 'a release'} is being released by {who}"
+        f" since {since} ({phase}).\n"
+        f"Follow it with `ovenbird watch {stack}`, or stop it with `ovenbird abort {stack}`.",
+        holder=facts,
+    )

@@ -1,0 +1,58 @@
+"""What a command prints in the end, where it is not a table."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from rich.console import Console
+
+from console.picture import draw
+from domain.status import Status
+
+WIDTH_IN_A_PIPE = 160
+
+
+def show(result: dict[str, Any]) -> None:
+    """One sentence, and notes."""
+    if "answer" in result:
+        print(f"{result['stack']}: {result['answer']}")
+    elif "accepted" in result:
+        print(f"accepted as {result['accepted']}; follow it with `{result['follow']}`")
+    elif "baked" in result:
+        image = result["image"]
+        when = "baked now" if result["baked"] else "baked before: nothing has changed since"
+        print(f"{image['id']} is {image['name']}, {when}")
+    else:
+        _show_served(result)
+
+
+def show_adopted(adopted: dict[str, Any]) -> None:
+    version = f"{adopted['tag']} ({adopted['commit'][:12]})"
+    print(f"{adopted['stack']} is served by {adopted['deployment']}, which runs {version}")
+
+
+def show_status(facts: dict[str, Any]) -> None:
+    """A picture where a worker answered, and Temporal's own facts where none did."""
+    if facts["stuck"]:
+        print(f"STUCK: {facts['stuck']}")
+    if facts.get("bullets"):
+        status = Status.model_validate({name: facts[name] for name in Status.model_fields})
+        width = None if sys.stdout.isatty() else WIDTH_IN_A_PIPE
+        Console(width=width).print(draw(status, None, facts["trying_again"]))
+        return
+    if "bullets" not in facts:
+        print("no worker answers; what Temporal itself knows:")
+    for key, value in facts.items():
+        if value not in ("", None, [], {}):
+            print(f"{key}: {value}")
+
+
+def _show_served(result: dict[str, Any]) -> None:
+    version = f"{result['tag']} ({result['commit'][:12]})"
+    parked = f"; {result['parked']} is parked" if result.get("parked") else ""
+    print(f"{result['stack']} serves {version} as {result['deployment']}{parked}")
+    for name in result["pruned"]:
+        print(f"  pruned: {name}")
+    for note in result["notes"]:
+        print(f"  note: {note}")

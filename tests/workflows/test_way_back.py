@@ -112,6 +112,22 @@ async def test_when_blue_is_gone_green_goes_on_serving_and_the_ending_is_dirty(
     assert case.account.healthy_units(case.world.arns[0]) == 2
 
 
+async def test_a_blue_that_cannot_join_the_balancer_again_leaves_green_serving(
+    make_case: MakeCase,
+) -> None:
+    """Attached is not enough: where its AddToLoadBalancer is suspended, nobody is registered."""
+    case = await make_case(timeouts={"way_back": 1})
+    blue(case.account).suspended.add("AddToLoadBalancer")
+    case.world.when("observe", lambda: is_detached(case), lambda: case.says("abort_and_roll_back"))
+
+    error = await failure(await case.release())
+
+    assert error
+    assert error.type == DIRTY
+    assert "not registered yet" in (await case.status())["notes"][-1]
+    assert case.account.healthy_units(case.world.arns[0]) == 2
+
+
 @pytest.mark.parametrize("process", ["Launch", "AddToLoadBalancer"])
 async def test_a_process_of_green_that_somebody_suspends_is_said_by_name(
     make_case: MakeCase, process: str

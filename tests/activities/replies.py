@@ -1,0 +1,34 @@
+"""What AWS answers, by operation: the real activity and AWS's own client run, without network."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+
+from activities.aws import Aws
+
+
+class Replies:
+    """`asked`: each operation with its parameters, in order. Without an answer it gets an empty one."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self._answers = answers
+        session = boto3.Session(aws_access_key_id="id", aws_secret_access_key="key")
+        session.events.register("before-parameter-build", self._note)
+        # botocore takes an answer from such a handler; its type stubs do not know.
+        answer: Any = self._answer
+        session.events.register("before-call", answer)
+        self.aws = Aws(session)
+
+    @property
+    def operations(self) -> list[str]:
+        return [operation for operation, _ in self.asked]
+
+    def _note(self, params: dict[str, Any], model: Any, **_: Any) -> None:
+        self.asked.append((model.name, dict(params)))
+
+    def _answer(self, model: Any, **_: Any) -> tuple[Any, Any]:
+        return SimpleNamespace(status_code=200), self._answers.get(model.name, {})

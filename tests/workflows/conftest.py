@@ -1,0 +1,99 @@
+"""A real Temporal server, activities in memory, and the promises, asked after every case."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import sys
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from demo.processes import FAST
+from domain.config import Stack
+from domain.models import State
+from tests.workflows.blueprint import balancer, settings, weighted
+from tests.workflows.case import Case
+from tests.workflows.stacks import activities
+from tests.workflows.world import Door, World
+from worker import WORKFLOWS
+from workflows.contract import DATA_CONVERTER, SEARCH_ATTRIBUTES
+
+_numbers = itertools.count(1)
+MakeCase = Callable[..., Awaitable[Case]]
+# A workflow that is not kept is replayed at each task, so code that decides otherwise is seen.
+CACHES = {"cached": 1_000, "replayed": 0}
+
+
+@pytest_asyncio.fixture(scope="session")
+async def temporal() -> AsyncIterator[Client]:
+    binary = shutil.which("temporal", path=str(Path(sys.executable).parent))
+    options = [part for value in FAST for part in ("--dynamic-config-value", value)]
+    async with await WorkflowEnvironment.start_local(
+        data_converter=DATA_CONVERTER,
+        search_attributes=SEARCH_ATTRIBUTES,
+        dev_server_existing_path=binary,
+        dev_server_extra_args=options,
+        dev_server_log_level="error",
+    ) as environment:
+        yield environment.client
+
+
+@pytest.fixture(params=CACHES)
+def cached(request: pytest.FixtureRequest) -> int:
+    return CACHES[request.param]
+
+
+@pytest_asyncio.fixture
+async def make_case(temporal: Client, cached: int) -> AsyncIterator[MakeCase]:
+    """
+    A stack that `blue` serves, with `parked` deployments behind it, oldest first, and an image of
+    v2. Other settings are laid over the stack's.
+
+    `sticky`: with weights, a client stays so many seconds with its target group.
+    """
+    async with AsyncExitStack() as workers:
+        made: list[Case] = []
+
+        async def make(
+            *, blue: str | None = "v1", parked: Sequence[str] = (), sticky: float = 0, **more: Any
+        ) -> Case:
+            stack = Stack.model_validate(settings(f"m{next(_numbers)}", **more))
+            world = World(stack, balancer(stack), stacks={stack.name: stack})
+            case = Case(temporal, f"{stack.name}-{uuid.uuid4().hex[:8]}", world)
+            if stack.load_balancer.strategy == "weighted":
+                rule = weighted(world.arns, sticky=sticky)
+                case.account.rules[rule.arn] = rule
+            for number, tag in enumerate(parked, start=1):
+                case.make(tag, State.PARKED, number)
+            if blue:
+                case.make(blue, State.SERVING, 28)
+            case.image("v2")
+            await workers.enter_async_context(_worker(case, cached))
+            made.append(case)
+            return case
+
+        yield make
+        for case in made:
+            await case.keep_promises()
+
+
+def _worker(case: Case, cached: int) -> Worker:
+    """Without the sandbox, which loads our modules for each replay; the system tests have it."""
+    return Worker(
+        case.client,
+        task_queue=case.task_queue,
+        workflows=WORKFLOWS,
+        activities=activities(case.world, case.client),
+        interceptors=[Door(case.world)],
+        max_cached_workflows=cached,
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    )

@@ -1,0 +1,123 @@
+"""What alarms and metrics say of the new version, and how its traffic grows by it."""
+
+from __future__ import annotations
+
+import pytest
+
+from domain.errors import ROLLED_BACK, HookRefused
+from domain.traffic import Rule
+from domain.watch import Counted
+from tests.workflows.blueprint import STRATEGIES
+from tests.workflows.case import Case, failure
+from tests.workflows.conftest import MakeCase
+
+WEIGHTED = STRATEGIES["weighted"]
+STICKY = 0.6
+SOAK = {"soak": 0.01}
+
+
+def shares(case: Case) -> list[int]:
+    return [call.request.weights[case.world.arns[1]] for call in case.world.named("set_weights")]
+
+
+async def test_clients_that_stay_with_blue_are_waited_for_before_it_leaves(
+    make_case: MakeCase,
+) -> None:
+    case = await make_case(load_balancer=WEIGHTED | {"stickiness": "wait"}, sticky=STICKY)
+
+    await (await case.release()).result()
+
+    (left,) = case.world.named("detach")
+    assert left.at - case.world.named("set_weights")[-1].at >= STICKY
+
+
+async def test_a_stickiness_that_nobody_waits_for_is_refused(make_case: MakeCase) -> None:
+    case = await make_case(load_balancer=WEIGHTED, sticky=STICKY)
+
+    error = await failure(await case.release())
+
+    assert error
+    assert "stickiness" in error.message
+
+
+async def test_a_version_that_serves_errors_is_rolled_back_at_the_first_step(
+    make_case: MakeCase,
+) -> None:
+    case = await make_case(load_balancer=WEIGHTED, watch={"error_ratio": 2, "requests": 50})
+    blue, green = case.world.arns
+    case.world.counted = {
+        blue: Counted(requests=1_000, errors=5),
+        green: Counted(requests=200, errors=60),
+    }
+
+    error = await failure(await case.release())
+
+    assert error
+    assert error.type == ROLLED_BACK
+    assert "60 of 200 answers were 5xx" in error.message
+    assert shares(case) == [1, 0]
+
+
+async def test_an_alarm_ends_it_with_its_name(make_case: MakeCase) -> None:
+    case = await make_case(watch={"alarms": ["too-many-errors"]}, timeouts=SOAK)
+    case.world.alarms = {"too-many-errors": "OK"}
+    case.world.at("read_watch", lambda: case.world.alarms.update({"too-many-errors": "ALARM"}), 2)
+
+    error = await failure(await case.release())
+
+    assert error
+    assert "the alarm too-many-errors is in ALARM" in error.message
+
+
+async def test_what_is_wrong_before_the_cutover_moves_no_traffic(make_case: MakeCase) -> None:
+    case = await make_case(watch={"alarms": ["too-many-errors"]})
+    case.world.alarms = {"too-many-errors": "ALARM"}
+
+    error = await failure(await case.release())
+
+    assert error
+    assert error.type == ROLLED_BACK
+    assert not case.world.named("detach")
+
+
+@pytest.mark.parametrize("then", ["ask", "go_on"])
+async def test_too_few_requests_decide_nothing(make_case: MakeCase, then: str) -> None:
+    case = await make_case(watch={"latency": 0.1, "when_inconclusive": then}, timeouts=SOAK)
+    case.world.counted = {case.world.arns[0]: Counted(requests=3, latency=9)}
+    handle = await case.release()
+    if then == "ask":
+        paused = await case.until(lambda status: bool(status["paused"]))
+        assert "3 requests are too few" in paused["paused"]["reason"]
+        await case.says("resume")
+
+    notes = (await handle.result())["notes"]
+
+    assert any("it went on although" in note for note in notes) is (then == "go_on")
+
+
+async def test_green_is_in_the_preview_before_it_has_traffic(make_case: MakeCase) -> None:
+    case = await make_case(
+        load_balancer=WEIGHTED | {"preview": ["arn:rule/preview"]}, approval=True
+    )
+    blue, green = case.world.arns
+    preview = Rule(arn="arn:rule/preview", listener="l", default=False, weights={blue: 1})
+    case.account.rules[preview.arn] = preview
+    handle = await case.release()
+    await case.until_waiting()
+    assert case.account.rules[preview.arn].weights == {green: 1}
+    assert shares(case) == []
+
+    await case.says("approve_cutover")
+    await handle.result()
+
+
+async def test_a_hook_that_says_no_rolls_back(make_case: MakeCase) -> None:
+    hook = {"name": "smoke", "when": "pre_cutover", "url": "https://example.com/smoke"}
+    case = await make_case(hooks=(hook,))
+    case.world.hook_answers["smoke"] = HookRefused("the hook smoke says no (409): broken")
+
+    error = await failure(await case.release())
+
+    assert error
+    assert "the hook smoke says no" in error.message
+    assert not case.world.named("detach")

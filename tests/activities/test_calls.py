@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from activities.groups import EnsureGroup, Groups
+from activities.group_requests import EnsureGroup
+from activities.groups import Groups
 from activities.images import ImageRef, Images
 from activities.preflight import Preflight, PreflightOf
 from domain import names

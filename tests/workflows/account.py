@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from domain import health, names
-from domain.config import WarmPool
+from domain.group_settings import WarmPool
 from domain.models import Group, Image, Instance, TargetState
 from domain.sections import Mixed
 from domain.sweep import Owned

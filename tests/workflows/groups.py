@@ -6,8 +6,8 @@ from temporalio import activity
 
 from activities.aws import nothing_there
 from activities.fleets import DeleteWarmPool, Distribute, PutWarmPool
-from activities.groups import (
-    REBALANCE,
+from activities.group_facts import deployment
+from activities.group_requests import (
     EnsureGroup,
     GroupRef,
     GroupsRef,
@@ -19,8 +19,8 @@ from activities.groups import (
     Resize,
     Unpin,
     Unprotect,
-    deployment,
 )
+from activities.groups import REBALANCE
 from activities.schedules import MoveSchedule
 from domain import names
 from domain.errors import AwsRefused, Conflict, NotReady

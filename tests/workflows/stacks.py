@@ -12,15 +12,16 @@ from temporalio.client import Client
 from activities.aws import Aws
 from activities.bakes import Bakes
 from activities.checks import Check
-from activities.groups import deployment
+from activities.group_facts import deployment
 from activities.hooks import RunHook
 from activities.inventory import Inventories, TakeInventory
 from activities.preflight import PreflightOf
 from activities.provisioning import Identify
 from activities.source import ResolveTag
-from domain.config import Stack, pick
+from domain.config import Stack
 from domain.errors import UnknownTag
 from domain.images import BakeIdentity
+from domain.stacks_file import pick
 from domain.sweep import Inventory
 from tests.workflows.groups import GroupsInMemory
 from tests.workflows.images import BuildersInMemory, ImagesInMemory

@@ -2,19 +2,19 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-OURS := domain workflows activities console localcloud demo bench worker.py starter.py
+OURS := domain workflows activities console localcloud/src localcloud/tests demo bench worker.py starter.py
 
 .PHONY: demo test test-packer check bench bench-bake cutover histories torture lock clean
 .DEFAULT_GOAL := demo
 
-$(VENV)/.installed: requirements.lock pyproject.toml
+$(VENV)/.installed: requirements.lock pyproject.toml localcloud/pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	@if command -v uv >/dev/null 2>&1; then \
 		uv pip install --python $(BIN)/python --quiet --require-hashes -r requirements.lock && \
-		uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation -e .; \
+		uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation -e ./localcloud -e .; \
 	else \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e ./localcloud -e .; \
 	fi
 	@touch $@
 
@@ -56,7 +56,7 @@ torture: $(VENV)/.installed
 
 # Needs uv. The lock names no registry: packages come from wherever the machine is set up to get them.
 lock:
-	uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-emit-index-url \
+	uv pip compile pyproject.toml localcloud/pyproject.toml --all-extras --no-emit-package ovenbird-localcloud --universal --generate-hashes --no-emit-index-url \
 		--python-version 3.11 --no-header --quiet -o requirements.lock
 
 clean:

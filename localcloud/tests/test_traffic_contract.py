@@ -11,10 +11,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-
-from demo.account import Account
-from tests.conftest import Theatre
-from tests.localcloud.conftest import finish, refused, run, send, until
+from harness import Account, Network, image_of, refused, run, until
 
 PORT = 9_500
 SERVER = """import http.server, os
@@ -36,12 +33,12 @@ class Pair:
     """A balancer with two target groups, each with one instance that says its name."""
 
     def __init__(
-        self, account: Account, theatre: Theatre, base: dict[str, Any], number: int
+        self, account: Account, network: Network, base: dict[str, Any], number: int
     ) -> None:
         self.elb, self.account, self.port = account.elbv2, account, PORT + number
         name = f"pair-{number}"
         self.balancer: Any = self.elb.create_load_balancer(
-            Name=name, Subnets=list(theatre.base.subnets)
+            Name=name, Subnets=list(network.subnets)
         )["LoadBalancers"][0]
         self.arns, self.instances = [], []
         self.colors = {"": ""}
@@ -52,7 +49,7 @@ class Pair:
                 Name=f"{name}-{color}",
                 Protocol="HTTP",
                 Port=8080,
-                VpcId=theatre.base.vpc,
+                VpcId=network.vpc,
                 HealthCheckIntervalSeconds=5,
                 HealthyThresholdCount=2,
                 UnhealthyThresholdCount=2,
@@ -107,25 +104,16 @@ class Pair:
 
 
 @pytest.fixture(scope="module")
-def pair(account: Account, theatre: Theatre) -> Pair:
-    base = {
-        "ImageId": theatre.base.base_image,
-        "MinCount": 1,
-        "MaxCount": 1,
-        "InstanceType": "t3.micro",
-        "SubnetId": theatre.base.subnets[0],
-    }
+def pair(account: Account, network: Network) -> Pair:
     number = int(time.time() * 10) % 400
-    builder = run(account, base)
     wants = "$DESTDIR/etc/systemd/system/multi-user.target.wants"
-    script = f"mkdir -p {wants} $DESTDIR/srv\ncat > $DESTDIR/srv/server.py <<'PY'\n{SERVER}PY\ncat > {wants}/web.service <<'UNIT'\n{UNIT}UNIT\n"
-    assert finish(account, send(account, builder, script), builder)["Status"] == "Success"
-    image = account.ec2.create_image(InstanceId=builder, Name=f"pair-{number}")["ImageId"]
-    until(
-        lambda: account.ec2.describe_images(ImageIds=[image])["Images"][0]["State"] == "available"
+    script = (
+        f"mkdir -p {wants} $DESTDIR/srv\n"
+        f"cat > $DESTDIR/srv/server.py <<'PY'\n{SERVER}PY\n"
+        f"cat > {wants}/web.service <<'UNIT'\n{UNIT}UNIT\n"
     )
-    account.ec2.terminate_instances(InstanceIds=[builder])
-    return Pair(account, theatre, base | {"ImageId": image}, number)
+    image = image_of(account, network.launch, f"pair-{number}", script)
+    return Pair(account, network, network.launch | {"ImageId": image}, number)
 
 
 def test_weights_move_the_traffic_of_open_connections_too(pair: Pair) -> None:
@@ -263,16 +251,16 @@ def test_the_traffic_is_counted_and_alarms_are_raised(pair: Pair) -> None:
     until(lambda: alarm() == "OK", 30)
 
 
-def test_a_network_balancer_carries_tcp(account: Account, theatre: Theatre, pair: Pair) -> None:
+def test_a_network_balancer_carries_tcp(account: Account, network: Network, pair: Pair) -> None:
     name = f"nlb-{pair.port}"
     balancer: Any = account.elbv2.create_load_balancer(
-        Name=name, Type="network", Subnets=list(theatre.base.subnets)
+        Name=name, Type="network", Subnets=list(network.subnets)
     )["LoadBalancers"][0]
     group = account.elbv2.create_target_group(
         Name=name,
         Protocol="TCP",
         Port=8080,
-        VpcId=theatre.base.vpc,
+        VpcId=network.vpc,
         HealthCheckProtocol="TCP",
         HealthCheckIntervalSeconds=5,
         HealthCheckTimeoutSeconds=3,

@@ -7,19 +7,11 @@ A test here that fails after an upgrade of moto says which correction no longer 
 from __future__ import annotations
 
 import urllib.error
-from importlib.metadata import version
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-
-from demo.account import Account
-from tests.conftest import Theatre
-from tests.localcloud.conftest import finish, refused, run, send, state, until
-
-
-def test_moto_is_the_version_that_is_corrected() -> None:
-    assert version("moto") == "5.2.5"
+from harness import Account, Network, finish, refused, run, send, state, until
 
 
 def test_a_vpc_outside_of_the_regions_network_is_refused_by_name(account: Account) -> None:
@@ -60,11 +52,11 @@ def test_an_instance_takes_time_to_start_to_stop_and_to_end(
 
 
 def test_a_subnet_has_the_address_of_what_has_ended_again(
-    account: Account, theatre: Theatre, base: dict[str, Any]
+    account: Account, network: Network, base: dict[str, Any]
 ) -> None:
-    prefix = theatre.stage.environment["LOCALCLOUD_CIDR"].rsplit(".", 2)[0]
+    prefix = account.environment["LOCALCLOUD_CIDR"].rsplit(".", 2)[0]
     made = account.ec2.create_subnet(
-        VpcId=theatre.base.vpc, CidrBlock=f"{prefix}.61.0/28", AvailabilityZone="eu-west-1a"
+        VpcId=network.vpc, CidrBlock=f"{prefix}.61.0/28", AvailabilityZone="eu-west-1a"
     )["Subnet"]
 
     def free() -> int:
@@ -94,11 +86,11 @@ def test_a_dead_man_shutdown_ends_an_instance_that_says_so(
 
 
 def test_a_security_group_in_use_cannot_be_deleted(
-    account: Account, theatre: Theatre, base: dict[str, Any], name: str
+    account: Account, network: Network, base: dict[str, Any], name: str
 ) -> None:
-    group = account.ec2.create_security_group(
-        GroupName=name, Description="x", VpcId=theatre.base.vpc
-    )["GroupId"]
+    group = account.ec2.create_security_group(GroupName=name, Description="x", VpcId=network.vpc)[
+        "GroupId"
+    ]
     instance = run(account, base, SecurityGroupIds=[group])
 
     assert refused(account.ec2.delete_security_group, GroupId=group) == "DependencyViolation"
@@ -196,7 +188,7 @@ def test_launch_templates_keep_their_token_their_list_and_their_filter(
 
 
 def test_launch_configurations_are_not_overwritten_and_not_deleted_in_use(
-    account: Account, theatre: Theatre, web_image: str, name: str
+    account: Account, network: Network, web_image: str, name: str
 ) -> None:
     call = {"LaunchConfigurationName": name, "ImageId": web_image, "InstanceType": "t3.micro"}
     account.autoscaling.create_launch_configuration(**call)
@@ -206,7 +198,7 @@ def test_launch_configurations_are_not_overwritten_and_not_deleted_in_use(
         LaunchConfigurationName=name,
         MinSize=0,
         MaxSize=1,
-        VPCZoneIdentifier=theatre.base.subnets[0],
+        VPCZoneIdentifier=network.subnets[0],
     )
     assert (
         refused(account.autoscaling.delete_launch_configuration, LaunchConfigurationName=name)
@@ -221,7 +213,7 @@ def test_launch_configurations_are_not_overwritten_and_not_deleted_in_use(
 
 
 def test_a_command_runs_on_the_instance_that_was_named_and_nowhere_else(
-    account: Account, base: dict[str, Any], theatre: Theatre
+    account: Account, base: dict[str, Any], network: Network
 ) -> None:
     one, other = run(account, base), run(account, base)
     found = finish(
@@ -237,11 +229,11 @@ def test_a_command_runs_on_the_instance_that_was_named_and_nowhere_else(
         account,
         one,
         "head -c 30000 /dev/zero | tr '\\0' x",
-        OutputS3BucketName=theatre.base.bucket,
+        OutputS3BucketName=network.bucket,
         OutputS3KeyPrefix="contract",
     )
     assert len(finish(account, long, one)["StandardOutputContent"]) == 24_000
-    listed = account.s3.list_objects_v2(Bucket=theatre.base.bucket, Prefix=f"contract/{long}")[
+    listed = account.s3.list_objects_v2(Bucket=network.bucket, Prefix=f"contract/{long}")[
         "Contents"
     ]
     assert {item["Size"] for item in listed} == {30_000, 0}
@@ -252,10 +244,10 @@ def test_a_command_runs_on_the_instance_that_was_named_and_nowhere_else(
 
 
 def test_throttling_and_errors_strike_as_often_as_they_were_asked_to(account: Account) -> None:
-    """botocore tries such calls again by itself: the record shows each try."""
+    """Botocore tries such calls again by itself: the record shows each try."""
     account.fault("throttle", "DescribeKeyPairs", skip=1)
     account.fault("error", "DescribeKeyPairs", skip=1, status=503, code="ServiceUnavailable")
-    account.forget_calls()
+    account.control("DELETE", "requests")
     for _ in range(3):
         account.ec2.describe_key_pairs()
     outcomes = [call["outcome"] for call in account.calls() if call["action"] == "DescribeKeyPairs"]
@@ -265,20 +257,20 @@ def test_throttling_and_errors_strike_as_often_as_they_were_asked_to(account: Ac
 
 @pytest.mark.parametrize("kind", ["lost_reply", "reset"])
 def test_a_dropped_connection_leaves_the_caller_without_an_answer(
-    account: Account, theatre: Theatre, name: str, kind: str
+    account: Account, network: Network, name: str, kind: str
 ) -> None:
-    """botocore tries again by itself: after a lost reply the second try finds what the first one made."""
+    """Botocore tries again by itself: after a lost reply the second try finds what the first one made."""
     account.fault(kind, "CreateSecurityGroup")
     if kind == "lost_reply":
         code = refused(
             account.ec2.create_security_group,
             GroupName=name,
             Description="x",
-            VpcId=theatre.base.vpc,
+            VpcId=network.vpc,
         )
         assert code == "InvalidGroup.Duplicate"
     else:
-        account.ec2.create_security_group(GroupName=name, Description="x", VpcId=theatre.base.vpc)
+        account.ec2.create_security_group(GroupName=name, Description="x", VpcId=network.vpc)
     mine = [
         call
         for call in account.calls()

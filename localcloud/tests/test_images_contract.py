@@ -7,11 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-
-from demo.account import Account
-from demo.infrastructure import Infrastructure
-from tests.conftest import ELSEWHERE
-from tests.localcloud.conftest import finish, refused, run, send, until
+from harness import OTHER_REGION, Account, Network, finish, refused, run, send, until
 
 
 @pytest.fixture
@@ -41,7 +37,7 @@ def available(account: Account, image: str) -> bool:
 
 
 def test_a_copy_takes_time_is_one_for_its_token_and_is_a_copy(
-    account: Account, abroad: tuple[Account, Infrastructure], image: str, name: str
+    account: Account, abroad: tuple[Account, Network], image: str, name: str
 ) -> None:
     there, network = abroad
     tags = [
@@ -96,17 +92,17 @@ def test_a_copy_takes_time_is_one_for_its_token_and_is_a_copy(
 
 
 def test_a_copy_can_fail_in_one_region(
-    account: Account, abroad: tuple[Account, Infrastructure], image: str, name: str
+    account: Account, abroad: tuple[Account, Network], image: str, name: str
 ) -> None:
     there, _ = abroad
-    account.fault("image_failed", "CopyImage", match={"name": name, "region": ELSEWHERE})
+    account.fault("image_failed", "CopyImage", match={"name": name, "region": OTHER_REGION})
     copy = there.ec2.copy_image(SourceRegion="eu-west-1", SourceImageId=image, Name=name)["ImageId"]
 
     until(lambda: facts(there, copy)["State"] == "failed")
 
 
 def test_what_a_key_of_aws_encrypts_cannot_be_shared(
-    account: Account, abroad: tuple[Account, Infrastructure], image: str, name: str
+    account: Account, abroad: tuple[Account, Network], image: str, name: str
 ) -> None:
     there, _ = abroad
     call: dict[str, Any] = {"SourceRegion": "eu-west-1", "SourceImageId": image, "Encrypted": True}

@@ -7,26 +7,23 @@ from typing import Any
 
 import asyncssh
 import pytest
-
-from demo.account import Account
-from tests.conftest import Theatre
-from tests.localcloud.conftest import run
+from harness import Account, Network, run
 
 
 @pytest.fixture
 def machine(
-    account: Account, theatre: Theatre, base: dict[str, Any], name: str
+    account: Account, network: Network, base: dict[str, Any], name: str
 ) -> Iterator[dict[str, Any]]:
     """An instance with a key pair, its address and port, and its security group, which admits nobody yet."""
     key = account.ec2.create_key_pair(KeyName=name)["KeyMaterial"]
-    group = account.ec2.create_security_group(
-        GroupName=name, VpcId=theatre.base.vpc, Description="x"
-    )["GroupId"]
+    group = account.ec2.create_security_group(GroupName=name, VpcId=network.vpc, Description="x")[
+        "GroupId"
+    ]
     instance = run(account, base, KeyName=name, SecurityGroupIds=[group])
     found = account.ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][
         0
     ]
-    port = int(theatre.stage.environment["LOCALCLOUD_SSH_PORT"])
+    port = int(account.environment["LOCALCLOUD_SSH_PORT"])
     yield {
         "id": instance,
         "host": found["PrivateIpAddress"],

@@ -259,7 +259,7 @@ def test_throttling_and_errors_strike_as_often_as_they_were_asked_to(account: Ac
 def test_a_dropped_connection_leaves_the_caller_without_an_answer(
     account: Account, network: Network, name: str, kind: str
 ) -> None:
-    """Botocore tries again by itself: after a lost reply the second try finds what the first one made."""
+    """Botocore tries again: after a lost reply the second try finds what the first one made."""
     account.fault(kind, "CreateSecurityGroup")
     if kind == "lost_reply":
         code = refused(

@@ -1,4 +1,4 @@
-"""Images beyond their making: what the local cloud says that moto does not, and that there are other regions."""
+"""Images after their creation: their attributes, and their copies in other regions."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_a_copy_can_fail_in_one_region(
 
 
 def test_what_a_key_of_aws_encrypts_cannot_be_shared(
-    account: Account, abroad: tuple[Account, Network], image: str, name: str
+    abroad: tuple[Account, Network], image: str, name: str
 ) -> None:
     there, _ = abroad
     call: dict[str, Any] = {"SourceRegion": "eu-west-1", "SourceImageId": image, "Encrypted": True}

@@ -1,4 +1,4 @@
-"""An instance answers SSH as on AWS: to whoever has its key and is admitted by its security groups."""
+"""An instance answers SSH to those who have its key and whom its security groups admit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness import Account, Network, run
 def machine(
     account: Account, network: Network, base: dict[str, Any], name: str
 ) -> Iterator[dict[str, Any]]:
-    """An instance with a key pair, its address and port, and its security group, which admits nobody yet."""
+    """An instance with a key pair, and its security group, which admits nobody yet."""
     key = account.ec2.create_key_pair(KeyName=name)["KeyMaterial"]
     group = account.ec2.create_security_group(GroupName=name, VpcId=network.vpc, Description="x")[
         "GroupId"

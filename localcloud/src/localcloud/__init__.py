@@ -1,6 +1,10 @@
 """
-An AWS region on a laptop, real enough to break.
+An AWS region on a laptop, for tests: moto answers the API, what it describes is real (README.md).
 
-moto answers the API; instances, images, health checks and the balancer are real (see README.md). It is a program of its
-own: nothing here imports the rest of the project, which reaches it through `AWS_ENDPOINT_URL` alone.
+Whoever uses it reaches it through `AWS_ENDPOINT_URL` alone.
 """
+
+import os
+
+# moto reads it when it is imported: hundreds of images that nobody asked for take a second.
+os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")

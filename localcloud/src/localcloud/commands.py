@@ -1,4 +1,4 @@
-"""SSM Run Command that really runs: the script, in the instance's root, with its real output and exit code."""
+"""SSM Run Command runs the script on the instance's disk, with its own output and exit code."""
 
 from __future__ import annotations
 
@@ -8,130 +8,137 @@ import time
 from pathlib import Path
 from typing import Any
 
-from moto.core.responses import ActionResult
-from moto.s3.models import s3_backends
-from moto.ssm.exceptions import SSMException
-from moto.ssm.models import SimpleSystemManagerBackend
-from moto.ssm.responses import SimpleSystemManagerResponse
-
-from localcloud.machines import end_group
-from localcloud.region import Region, correct, find_instance
+from localcloud import pages
+from localcloud.machines import Machine, end_group
+from localcloud.patches import Original, adds, corrects
+from localcloud.region import Region, find_instance
 from localcloud.settings import ACCOUNT
+from localcloud.upstream import ActionResult, SSMException, backend
 
-# What GetCommandInvocation returns of each stream; the whole of it goes to S3 where the call names a bucket.
-# https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetCommandInvocation.html
+# What GetCommandInvocation returns of each stream; S3 gets all of it where the call names a bucket.
 INLINE_LIMIT = 24_000
+LOOK = 0.02
 
 
-def install(region: Region) -> None:
-    @correct(SimpleSystemManagerBackend, "send_command")
-    def send_command(original: Any, self: Any, **call: Any) -> Any:
+class Commands:
+    def __init__(self, region: Region) -> None:
+        self._region = region
+
+    @corrects(
+        "moto.ssm.models:SimpleSystemManagerBackend.send_command",
+        "AWS-RunShellScript runs on the named instances alone, in time.",
+        pages.ssm("SendCommand"),
+    )
+    def send(self, original: Original, ssm: Any, **call: Any) -> Any:
         if call["document_name"] != "AWS-RunShellScript":
             raise NotImplementedError(f"SendCommand with the document {call['document_name']}")
         if call["targets"]:
             raise NotImplementedError("SendCommand with Targets: name the instances")
         for instance_id in call["instance_ids"]:
-            if not _agent_online(region, instance_id):
+            if not self._is_online(instance_id):
                 raise SSMException(
                     "InvalidInstanceId",
                     f"Instances [[{instance_id}]] not in a valid state for account {ACCOUNT}",
                 )
         # moto adds every instance of the account to the command, and to the caller's own list.
         asked = list(dict.fromkeys(call["instance_ids"]))
-        command = original(self, **call)
+        command = original(ssm, **call)
         command.instance_ids = asked
-        command.invocations = [
-            i for i in command.invocations if i["InstanceId"] in command.instance_ids
-        ]
+        command.invocations = [one for one in command.invocations if one["InstanceId"] in asked]
         command.status = command.status_details = "InProgress"
         for invocation in command.invocations:
             invocation.update(Status="InProgress", StatusDetails="InProgress", ResponseCode=-1)
-            threading.Thread(target=_run, args=(region, command, invocation), daemon=True).start()
+            run = _Run(self._region, command, invocation)
+            threading.Thread(target=run.follow, daemon=True).start()
         return command
 
-    def describe_instance_information(self: Any) -> Any:
-        filters = {f["Key"]: f["Values"] for f in self._get_param("Filters", [])}
-        wanted = filters.get("InstanceIds") or list(region.machines)
-        return ActionResult(
-            {
-                "InstanceInformationList": [
-                    {"InstanceId": i, "PingStatus": "Online", "PlatformType": "Linux"}
-                    for i in wanted
-                    if _agent_online(region, i)
-                ]
-            }
-        )
-
-    SimpleSystemManagerResponse.describe_instance_information = describe_instance_information
-
-
-def _agent_online(region: Region, instance_id: str) -> bool:
-    instance = find_instance(instance_id)
-    return (
-        instance is not None
-        and instance.state == "running"
-        and region.machines[instance_id].running
+    @adds(
+        "moto.ssm.responses:SimpleSystemManagerResponse.describe_instance_information",
+        "An instance whose machine runs has an agent that is online.",
+        pages.ssm("DescribeInstanceInformation"),
     )
+    def describe_agents(self, response: Any) -> ActionResult:
+        filters = {one["Key"]: one["Values"] for one in response._get_param("Filters", [])}
+        asked = filters.get("InstanceIds") or list(self._region.machines)
+        online = [
+            {"InstanceId": instance_id, "PingStatus": "Online", "PlatformType": "Linux"}
+            for instance_id in asked
+            if self._is_online(instance_id)
+        ]
+        return ActionResult({"InstanceInformationList": online})
 
-
-def _run(region: Region, command: Any, invocation: dict[str, Any]) -> None:
-    machine = region.machines[invocation["InstanceId"]]
-    directory = machine.root / "run/commands" / command.command_id
-    directory.mkdir(parents=True)
-    script = directory / "script.sh"
-    script.write_text("\n".join(command.parameters["commands"]) + "\n")
-    stdout, stderr = directory / "stdout", directory / "stderr"
-    process = machine.run(script, stdout, stderr)
-    region.lease.note_process_group(process.pid)
-    limit = int((command.parameters.get("executionTimeout") or ["3600"])[0])
-    deadline = time.monotonic() + limit
-    status = ""
-    while process.poll() is None:
-        if not machine.running:
-            status = "Undeliverable"
-        elif time.monotonic() > deadline:
-            status = "TimedOut"
-        if status:
-            end_group(process)
-            break
-        threading.Event().wait(0.02)
-    _finish(region, command, invocation, process, status, stdout, stderr)
-
-
-def _finish(
-    region: Region,
-    command: Any,
-    invocation: dict[str, Any],
-    process: subprocess.Popen[bytes],
-    status: str,
-    stdout: Path,
-    stderr: Path,
-) -> None:
-    status = status or ("Success" if process.returncode == 0 else "Failed")
-    streams = {path.name: path.read_bytes() if path.exists() else b"" for path in (stdout, stderr)}
-    with region.lock:
-        if command.output_s3_bucket_name:
-            prefix = "/".join(
-                part
-                for part in (
-                    command.output_s3_key_prefix.strip("/"),
-                    command.command_id,
-                    invocation["InstanceId"],
-                )
-                if part
-            )
-            store = s3_backends[ACCOUNT]["aws"]
-            for name, content in streams.items():
-                store.put_object(
-                    command.output_s3_bucket_name,
-                    f"{prefix}/awsrunShellScript/0.awsrunShellScript/{name}",
-                    content,
-                )
-        invocation.update(
-            Status=status,
-            StatusDetails=status,
-            ResponseCode=process.returncode,
-            StandardOutputContent=streams["stdout"].decode(errors="replace")[:INLINE_LIMIT],
-            StandardErrorContent=streams["stderr"].decode(errors="replace")[:INLINE_LIMIT],
+    def _is_online(self, instance_id: str) -> bool:
+        instance = find_instance(instance_id)
+        return (
+            instance is not None
+            and instance.state == "running"
+            and self._region.machines[instance_id].running
         )
-        command.status = command.status_details = status
+
+
+class _Run:
+    """One command on one instance, from its start until its output is kept."""
+
+    def __init__(self, region: Region, command: Any, invocation: dict[str, Any]) -> None:
+        self._region, self._command, self._invocation = region, command, invocation
+        self._machine = region.machines[invocation["InstanceId"]]
+        self._directory = self._machine.root / "run/commands" / command.command_id
+
+    def follow(self) -> None:
+        self._directory.mkdir(parents=True)
+        script = self._directory / "script.sh"
+        parameters = self._command.parameters
+        script.write_text("\n".join(parameters["commands"]) + "\n")
+        stdout, stderr = self._directory / "stdout", self._directory / "stderr"
+        process = self._machine.run(script, stdout, stderr)
+        self._region.lease.note_process_group(process.pid)
+        limit = int((parameters.get("executionTimeout") or ["3600"])[0])
+        status = _until_it_ends(process, self._machine, limit)
+        self._finish(status, process.returncode, _contents(stdout, stderr))
+
+    def _finish(self, status: str, code: int, streams: dict[str, bytes]) -> None:
+        with self._region.lock:
+            if self._command.output_s3_bucket_name:
+                self._upload(streams)
+            self._invocation.update(
+                Status=status,
+                StatusDetails=status,
+                ResponseCode=code,
+                StandardOutputContent=_inline(streams["stdout"]),
+                StandardErrorContent=_inline(streams["stderr"]),
+            )
+            self._command.status = self._command.status_details = status
+
+    def _upload(self, streams: dict[str, bytes]) -> None:
+        command = self._command
+        parts = (
+            command.output_s3_key_prefix.strip("/"),
+            command.command_id,
+            self._invocation["InstanceId"],
+            "awsrunShellScript/0.awsrunShellScript",
+        )
+        prefix = "/".join(part for part in parts if part)
+        for name, content in streams.items():
+            backend("s3", "aws").put_object(
+                command.output_s3_bucket_name, f"{prefix}/{name}", content
+            )
+
+
+def _until_it_ends(process: subprocess.Popen[bytes], machine: Machine, limit: int) -> str:
+    """Its status, in AWS's words; it is ended with the machine, or when its time is over."""
+    deadline = time.monotonic() + limit
+    while process.poll() is None:
+        if not machine.running or time.monotonic() > deadline:
+            status = "Undeliverable" if not machine.running else "TimedOut"
+            end_group(process)
+            return status
+        threading.Event().wait(LOOK)
+    return "Success" if process.returncode == 0 else "Failed"
+
+
+def _contents(*paths: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() if path.exists() else b"" for path in paths}
+
+
+def _inline(stream: bytes) -> str:
+    return stream.decode(errors="replace")[:INLINE_LIMIT]

@@ -1,4 +1,4 @@
-"""Eventual consistency on demand: for some seconds a list misses what was just made, and its id is not found."""
+"""Eventual consistency on demand: the fault `stale` hides what was just created."""
 
 from __future__ import annotations
 
@@ -6,91 +6,124 @@ import copy
 import time
 from typing import Any
 
-from moto.autoscaling.models import AutoScalingBackend
-from moto.ec2.exceptions import EC2ClientError
-from moto.ec2.models import EC2Backend
+from localcloud import pages
+from localcloud.patches import Original, corrects
+from localcloud.region import Region
+from localcloud.upstream import EC2ClientError
 
-from localcloud.region import Region, correct
+_EC2 = "moto.ec2.models:EC2Backend."
+_AUTOSCALING = "moto.autoscaling.models:AutoScalingBackend."
+_REMEMBERED = "The time of creation is kept, so that the fault `stale` can hide what is young."
+_HIDDEN = "What the fault `stale` hides is missing, as it is from AWS for some seconds."
+_PAGE = "https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html"
 
 
-def install(region: Region) -> None:
-    born: dict[str, float] = {}
+class Consistency:
+    def __init__(self, region: Region) -> None:
+        self._region = region
+        self._created: dict[str, float] = {}
 
-    def hidden(action: str, name: str) -> bool:
-        """The fault `stale` hides what is younger than its `seconds` from the calls that fit its `action`."""
-        age = time.monotonic() - born.get(name, 0)
-        fault = region.faults.peek(("stale",), action, name=name)
-        return fault is not None and age < fault.seconds
+    @corrects(_EC2 + "run_instances", _REMEMBERED, _PAGE)
+    def remember_instances(
+        self, original: Original, ec2: Any, *arguments: Any, **named: Any
+    ) -> Any:
+        reservation = original(ec2, *arguments, **named)
+        for instance in reservation.instances:
+            self._created.setdefault(instance.id, time.monotonic())
+        return reservation
 
-    def remember(owner: Any, creator: str, ids: Any) -> None:
-        @correct(owner, creator)
-        def create(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
-            made = original(self, *args, **kwargs)
-            for name in ids(made):
-                born.setdefault(name, time.monotonic())
-            return made
+    @corrects(_EC2 + "create_image", _REMEMBERED, _PAGE)
+    @corrects(_EC2 + "create_security_group", _REMEMBERED, _PAGE)
+    def remember_by_id(self, original: Original, ec2: Any, *arguments: Any, **named: Any) -> Any:
+        made = original(ec2, *arguments, **named)
+        self._created.setdefault(made.id, time.monotonic())
+        return made
 
-    remember(EC2Backend, "run_instances", lambda made: [instance.id for instance in made.instances])
-    remember(EC2Backend, "create_image", lambda made: [made.id])
-    remember(EC2Backend, "create_security_group", lambda made: [made.id])
-    remember(EC2Backend, "create_launch_template", lambda made: [made.name])
-    remember(AutoScalingBackend, "create_auto_scaling_group", lambda made: [made.name])
+    @corrects(_EC2 + "create_launch_template", _REMEMBERED, _PAGE)
+    @corrects(_AUTOSCALING + "create_auto_scaling_group", _REMEMBERED, _PAGE)
+    def remember_by_name(
+        self, original: Original, owner: Any, *arguments: Any, **named: Any
+    ) -> Any:
+        made = original(owner, *arguments, **named)
+        self._created.setdefault(made.name, time.monotonic())
+        return made
 
-    @correct(EC2Backend, "describe_instances")
-    def describe_instances(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+    @corrects(_EC2 + "describe_instances", _HIDDEN, _PAGE)
+    def describe_instances(
+        self, original: Original, ec2: Any, *arguments: Any, **named: Any
+    ) -> Any:
         shown = []
-        for reservation in original(self, *args, **kwargs):
+        for reservation in original(ec2, *arguments, **named):
             visible = copy.copy(reservation)
             visible.instances = [
-                i for i in reservation.instances if not hidden("DescribeInstances", i.id)
+                instance
+                for instance in reservation.instances
+                if not self._hides("DescribeInstances", instance.id)
             ]
             shown += [visible] if visible.instances else []
         return shown
 
-    @correct(EC2Backend, "get_reservations_by_instance_ids")
-    def by_ids(original: Any, self: Any, ids: list[str], *args: Any, **kwargs: Any) -> Any:
-        for name in ids:
-            if hidden("DescribeInstances", name):
-                raise EC2ClientError(
-                    "InvalidInstanceID.NotFound", f"The instance ID '{name}' does not exist"
-                )
-        return original(self, ids, *args, **kwargs)
-
-    @correct(EC2Backend, "describe_images")
-    def describe_images(
-        original: Any, self: Any, ami_ids: Any = (), *args: Any, **kwargs: Any
+    @corrects(_EC2 + "get_reservations_by_instance_ids", _HIDDEN, _PAGE)
+    def find_instances(
+        self, original: Original, ec2: Any, instance_ids: list[str], *more: Any, **named: Any
     ) -> Any:
-        for name in ami_ids:
-            if hidden("DescribeImages", name):
+        for instance_id in instance_ids:
+            if self._hides("DescribeInstances", instance_id):
                 raise EC2ClientError(
-                    "InvalidAMIID.NotFound", f"The image id '[{name}]' does not exist"
+                    "InvalidInstanceID.NotFound", f"The instance ID '{instance_id}' does not exist"
                 )
-        return [
-            image
-            for image in original(self, ami_ids, *args, **kwargs)
-            if not hidden("DescribeImages", image.id)
-        ]
+        return original(ec2, instance_ids, *more, **named)
 
-    def filtered(owner: Any, method: str, action: str, key: str) -> None:
-        @correct(owner, method)
-        def describe(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
-            return [
-                item
-                for item in original(self, *args, **kwargs)
-                if not hidden(action, getattr(item, key))
-            ]
+    @corrects(_EC2 + "describe_images", _HIDDEN, _PAGE)
+    def describe_images(
+        self, original: Original, ec2: Any, ami_ids: Any = (), *more: Any, **named: Any
+    ) -> Any:
+        for image_id in ami_ids:
+            if self._hides("DescribeImages", image_id):
+                raise EC2ClientError(
+                    "InvalidAMIID.NotFound", f"The image id '[{image_id}]' does not exist"
+                )
+        images = original(ec2, ami_ids, *more, **named)
+        return [image for image in images if not self._hides("DescribeImages", image.id)]
 
-    filtered(EC2Backend, "describe_security_groups", "DescribeSecurityGroups", "id")
-    filtered(EC2Backend, "describe_launch_templates", "DescribeLaunchTemplates", "name")
-    filtered(
-        AutoScalingBackend, "describe_auto_scaling_groups", "DescribeAutoScalingGroups", "name"
+    @corrects(_EC2 + "describe_security_groups", _HIDDEN, _PAGE)
+    def describe_security_groups(
+        self, original: Original, ec2: Any, *arguments: Any, **named: Any
+    ) -> Any:
+        groups = original(ec2, *arguments, **named)
+        return [group for group in groups if not self._hides("DescribeSecurityGroups", group.id)]
+
+    @corrects(_EC2 + "describe_launch_templates", _HIDDEN, _PAGE)
+    def describe_launch_templates(
+        self, original: Original, ec2: Any, *arguments: Any, **named: Any
+    ) -> Any:
+        templates = original(ec2, *arguments, **named)
+        return [one for one in templates if not self._hides("DescribeLaunchTemplates", one.name)]
+
+    @corrects(
+        _AUTOSCALING + "describe_auto_scaling_groups",
+        _HIDDEN,
+        pages.autoscaling("DescribeAutoScalingGroups"),
     )
+    def describe_groups(
+        self, original: Original, autoscaling: Any, *arguments: Any, **named: Any
+    ) -> Any:
+        groups = original(autoscaling, *arguments, **named)
+        return [one for one in groups if not self._hides("DescribeAutoScalingGroups", one.name)]
 
-    @correct(EC2Backend, "delete_launch_template")
-    def delete_launch_template(original: Any, self: Any, name: str, tid: str | None) -> Any:
-        if name and hidden("DeleteLaunchTemplate", name):
+    @corrects(_EC2 + "delete_launch_template", _HIDDEN, _PAGE)
+    def delete_launch_template(
+        self, original: Original, ec2: Any, name: str, tid: str | None
+    ) -> Any:
+        if name and self._hides("DeleteLaunchTemplate", name):
             raise EC2ClientError(
                 "InvalidLaunchTemplateName.NotFoundException",
                 f"The launch template {name} does not exist.",
             )
-        return original(self, name, tid)
+        return original(ec2, name, tid)
+
+    def _hides(self, action: str, name: str) -> bool:
+        """The fault hides what is younger than its `seconds` from the calls of its `action`."""
+        age = time.monotonic() - self._created.get(name, 0)
+        fault = self._region.faults.peek(("stale",), action, name=name)
+        return fault is not None and age < fault.seconds

@@ -21,8 +21,12 @@ MATCHABLE = {"caller", "service", "body", "subnet", "type", "tags", "id", "image
 @dataclass
 class Fault:
     """
-    `action` and each value of `match` are regular expressions; `times` None means for ever; `seconds` is for latency,
-    hang, late_reply (how long after the effect the connection is dropped) and stale (how long what was made is not shown). `skip` lets that many matching calls pass first, so that a test can hit the n-th.
+    What happens, to which calls, how often.
+
+    `action` and each value of `match` are regular expressions. `times` None means for ever. `skip`
+    lets that many matching calls pass first, so that a test can hit the n-th. `seconds` is for
+    latency, hang, late_reply (how long after the effect the connection is dropped) and stale (how
+    long what was created is not shown).
     """
 
     kind: str
@@ -38,9 +42,8 @@ class Fault:
 
     def __post_init__(self) -> None:
         if self.kind not in API_KINDS + REGION_KINDS:
-            raise ValueError(
-                f"no fault is called {self.kind!r}: there are {', '.join(API_KINDS + REGION_KINDS)}"
-            )
+            known = ", ".join(API_KINDS + REGION_KINDS)
+            raise ValueError(f"no fault is called {self.kind!r}: there are {known}")
         try:
             for pattern in (self.action, *self.match.values()):
                 re.compile(pattern)
@@ -48,7 +51,8 @@ class Fault:
             raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
         if unknown := set(self.match) - MATCHABLE:
             raise ValueError(
-                f"a fault cannot match {', '.join(sorted(unknown))}: there are {', '.join(sorted(MATCHABLE))}"
+                f"a fault cannot match {', '.join(sorted(unknown))}:"
+                f" there are {', '.join(sorted(MATCHABLE))}"
             )
 
     def fits(self, kinds: tuple[str, ...], action: str, facts: dict[str, str]) -> bool:
@@ -65,10 +69,9 @@ class Faults:
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
 
-    def replace(self, faults: list[dict[str, Any]]) -> None:
-        parsed = [Fault(**fault) for fault in faults]
+    def clear(self) -> None:
         with self._lock:
-            self._faults = parsed
+            self._faults = []
 
     def add(self, faults: list[dict[str, Any]]) -> None:
         parsed = [Fault(**fault) for fault in faults]

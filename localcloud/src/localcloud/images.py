@@ -1,219 +1,192 @@
-"""Images: pending for a while, sometimes failed, and always a real copy of the disk they were made from."""
+"""Images: pending for a while, sometimes failed, always a copy of the disk they were made from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from moto.core.responses import ActionResult, EmptyResult
-from moto.ec2.exceptions import EC2ClientError
-from moto.ec2.models import EC2Backend, ec2_backends
-from moto.ec2.models.amis import Ami
-from moto.ec2.responses.amis import AmisResponse
-from moto.ec2.responses.instances import InstanceResponse
-from moto.ec2.responses.settings import Settings
-
+from localcloud import pages
 from localcloud.faults import IMAGE_KINDS, Fault
-from localcloud.instances import RUNNING, STOPPED
 from localcloud.machines import copy_disk
-from localcloud.region import Region, backend, correct
+from localcloud.patches import Original, corrects, replaces
+from localcloud.power import RUNNING, STOPPED
+from localcloud.region import Region
+from localcloud.upstream import ActionResult, EC2ClientError, backend
 
-# What GetEbsDefaultKmsKeyId says where nobody chose another one; what it encrypts cannot be shared.
+_EC2 = "moto.ec2.models:EC2Backend."
+_RESPONSE = "moto.ec2.responses.amis:AmisResponse."
+# What GetEbsDefaultKmsKeyId says where nobody chose another; what it encrypts cannot be shared.
 DEFAULT_KEY = "alias/aws/ebs"
 
 
-def install(region: Region) -> None:
-    @correct(EC2Backend, "create_image")
+class Images:
+    def __init__(self, region: Region) -> None:
+        self._region = region
+
+    @corrects(
+        _EC2 + "create_image",
+        "An image has a free name, is pending until the disk is copied, can fail, and has its tags"
+        " and its snapshot's.",
+        pages.ec2("CreateImage"),
+    )
     def create_image(
-        original: Any,
-        self: Any,
+        self,
+        original: Original,
+        ec2: Any,
         instance_id: str,
         name: str,
         description: str,
         tag_specifications: Any,
     ) -> Any:
-        _require_free_name(self, name)
-        instance = self.get_instance(instance_id)
+        _require_free_name(ec2, name)
+        instance = ec2.get_instance(instance_id)
         if instance.state_code not in (RUNNING, STOPPED):
             raise EC2ClientError(
                 "IncorrectState", f"Instance '{instance_id}' is not in a state to be imaged"
             )
-        image = original(self, instance_id, name, description, [])
+        image = original(ec2, instance_id, name, description, [])
         _tag(image, tag_specifications)
-        volume = next(
-            (
-                self.volumes[mapping.volume_id]
-                for _, mapping in instance.get_block_device_mapping
-                if mapping.volume_id
-            ),
-            None,
-        )
-        if self.ebs_encryption_by_default or (volume and volume.encrypted):
+        volume = _root_volume(ec2, instance)
+        if ec2.ebs_encryption_by_default or (volume and volume.encrypted):
             _encrypt(image, volume.kms_key_id if volume else None)
-        fault = region.faults.take(IMAGE_KINDS, "CreateImage", name=name)
-        _become_available(region, image, region.machines[instance_id].root, fault)
+        fault = self._region.faults.take(IMAGE_KINDS, "CreateImage", name=name)
+        self._become_available(image, self._region.machines[instance_id].root, fault)
         return image
 
-    def copy_image(self: Any) -> ActionResult:
-        """Moto's own knows neither tags nor tokens nor keys, and takes no time."""
-        ec2, source_id, name = (
-            self.ec2_backend,
-            self._get_param("SourceImageId"),
-            self._get_param("Name"),
-        )
-        token = self._get_param("ClientToken")
-        if token and (
-            known := next(
-                (i for i in ec2.amis.values() if getattr(i, "token", None) == token), None
-            )
-        ):
+    @replaces(
+        _RESPONSE + "copy_image",
+        "A copy takes time, and has its own tags, client token and key.",
+        pages.ec2("CopyImage"),
+    )
+    def copy_image(self, response: Any) -> ActionResult:
+        ec2, name = response.ec2_backend, response._get_param("Name")
+        token = response._get_param("ClientToken")
+        if known := _image_of_token(ec2, token):
             return ActionResult({"ImageId": known.id})
         _require_free_name(ec2, name)
-        source = backend(ec2_backends, self._get_param("SourceRegion")).amis.get(source_id)
+        source_id = response._get_param("SourceImageId")
+        source_region = response._get_param("SourceRegion")
+        source = backend("ec2", source_region).amis.get(source_id)
         if source is None or source.state != "available":
             raise EC2ClientError(
                 "InvalidAMIID.NotFound",
                 f"The image id '[{source_id}]' does not exist or is not available",
             )
-        image = ec2.copy_image(
-            source_id, self._get_param("SourceRegion"), name, self._get_param("Description")
+        image = ec2.copy_image(source_id, source_region, name, response._get_param("Description"))
+        image.token = token
+        image.source_image_id, image.source_image_region = source_id, source_region
+        _tag_and_encrypt_copy(response, image, source)
+        fault = self._region.faults.take(
+            IMAGE_KINDS, "CopyImage", name=name, region=ec2.region_name
         )
-        image.token, image.source_image_id, image.source_image_region = (
-            token,
-            source_id,
-            self._get_param("SourceRegion"),
-        )
-        copied = (
-            dict(source.ec2_backend.tags.get(source.id, {}))
-            if self._get_bool_param("CopyImageTags", False)
-            else {}
-        )
-        image.add_tags(copied)
-        _tag(image, self._get_param("TagSpecifications", []))
-        if (
-            source.ebs_snapshot.encrypted
-            or self._get_bool_param("Encrypted", False)
-            or ec2.ebs_encryption_by_default
-        ):
-            _encrypt(image, self._get_param("KmsKeyId"))
-        fault = region.faults.take(IMAGE_KINDS, "CopyImage", name=name, region=ec2.region_name)
-        _become_available(region, image, region.settings.home / "images" / source_id, fault)
+        disk = self._region.settings.home / "images" / source_id
+        self._become_available(image, disk, fault)
         return ActionResult({"ImageId": image.id})
 
-    AmisResponse.copy_image = copy_image
-
-    @correct(EC2Backend, "register_image")
+    @corrects(
+        _EC2 + "register_image",
+        "A registered image has a free name and an EBS root device.",
+        pages.ec2("RegisterImage"),
+    )
     def register_image(
-        original: Any, self: Any, name: str | None = None, description: str | None = None
+        self,
+        original: Original,
+        ec2: Any,
+        name: str | None = None,
+        description: str | None = None,
     ) -> Any:
-        _require_free_name(self, name)
-        image = original(self, name, description)
+        _require_free_name(ec2, name)
+        image = original(ec2, name, description)
         image.root_device_type = "ebs"
         image.architecture = "x86_64"
         return image
 
-    @correct(AmisResponse, "register_image")
-    def with_architecture(original: Any, self: Any) -> Any:
-        result = original(self)
-        self.ec2_backend.amis[result._result["ImageId"]].architecture = self._get_param(
-            "Architecture", "x86_64"
-        )
+    @corrects(
+        _RESPONSE + "register_image",
+        "A registered image keeps the architecture that the call names.",
+        pages.ec2("RegisterImage"),
+    )
+    def register_with_architecture(self, original: Original, response: Any) -> Any:
+        result = original(response)
+        image = response.ec2_backend.amis[result._result["ImageId"]]
+        image.architecture = response._get_param("Architecture", "x86_64")
         return result
 
-    @correct(AmisResponse, "deregister_image")
-    def deregister_image(original: Any, self: Any) -> Any:
-        """Moto ignores DeleteAssociatedSnapshots."""
-        image = self.ec2_backend.amis.get(self._get_param("ImageId"))
+    @corrects(
+        _RESPONSE + "deregister_image",
+        "A protected image stays; DeleteAssociatedSnapshots deletes the snapshot too.",
+        pages.ec2("DeregisterImage"),
+    )
+    def deregister_image(self, original: Original, response: Any) -> Any:
+        image = response.ec2_backend.amis.get(response._get_param("ImageId"))
         if image and getattr(image, "deregistration_protection", "disabled") != "disabled":
             raise EC2ClientError(
                 "OperationNotPermitted", f"The image {image.id} is protected against deregistration"
             )
-        original(self)
-        if image and self._get_bool_param("DeleteAssociatedSnapshots", False):
-            self.ec2_backend.delete_snapshot(image.ebs_snapshot.id)
-            return ActionResult(
-                {
-                    "Return": True,
-                    "DeleteSnapshotResults": [
-                        {"SnapshotId": image.ebs_snapshot.id, "ReturnCode": "success"}
-                    ],
-                }
-            )
-        return ActionResult({"Return": True})
+        original(response)
+        answer: dict[str, Any] = {"Return": True}
+        if image and response._get_bool_param("DeleteAssociatedSnapshots", False):
+            snapshot = image.ebs_snapshot.id
+            response.ec2_backend.delete_snapshot(snapshot)
+            answer["DeleteSnapshotResults"] = [{"SnapshotId": snapshot, "ReturnCode": "success"}]
+        return ActionResult(answer)
 
-    _attributes()
+    def _become_available(self, image: Any, source: Path, fault: Fault | None) -> None:
+        """Pending until the disk is copied, and then for as long as an image takes."""
+        image.root_device_type = "ebs"
+        image.state, image.state_reason = "pending", None
+        target = self._region.directory("images", image.id)
 
+        def finish() -> None:
+            if image.state != "pending":
+                return
+            if fault is None:
+                image.state = "available"
+            elif fault.kind != "image_pending":
+                _fail(image, "Snapshot creation failed", fault.kind.removeprefix("image_"))
 
-def _attributes() -> None:
-    """What moto lacks: IMDSv2, deprecation, protection, and keys."""
+        def copy() -> None:
+            try:
+                copy_disk(source, target)
+            except OSError as error:
+                _fail(image, str(error))
+                raise
+            self._region.later(self._region.delays.image, finish)
 
-    @correct(AmisResponse, "modify_image_attribute")
-    def modify_image_attribute(original: Any, self: Any) -> Any:
-        image = _image(self)
-        if support := self._get_param("ImdsSupport"):
-            image.imds_support = support["Value"]
-            return EmptyResult()
-        if (
-            self._get_param("LaunchPermission", {}).get("Add")
-            and image.ebs_snapshot.kms_key_id == DEFAULT_KEY
-        ):
-            raise EC2ClientError(
-                "InvalidParameter", "Snapshots encrypted with the AWS Managed CMK can't be shared"
-            )
-        return original(self)
-
-    def enable_image_deprecation(self: Any) -> ActionResult:
-        _image(self).deprecation_time = str(self._get_param("DeprecateAt"))
-        return ActionResult({"Return": True})
-
-    def protect(state: str) -> Callable[[Any], ActionResult]:
-        def change(self: Any) -> ActionResult:
-            if self._get_bool_param("WithCooldown", False):
-                raise NotImplementedError("deregistration protection with a cooldown")
-            _image(self).deregistration_protection = state
-            return ActionResult({"Return": state})
-
-        return change
-
-    @correct(InstanceResponse, "_validate_block_device_mapping")
-    def validate(original: Any, self: Any, mapping: dict[str, Any]) -> None:
-        """The image's own disk keeps its size where none is given."""
-        if "Ebs" in mapping and mapping.get("DeviceName") and not mapping["Ebs"].get("SnapshotId"):
-            mapping["Ebs"].setdefault("VolumeSize", "15")
-        original(mapping)
-
-    AmisResponse.enable_image_deprecation = enable_image_deprecation
-    AmisResponse.enable_image_deregistration_protection = protect("enabled-without-cooldown")
-    AmisResponse.disable_image_deregistration_protection = protect("disabled")
-    Settings.get_ebs_default_kms_key_id = lambda self: ActionResult(  # noqa: ARG005 (a method)
-        {"KmsKeyId": DEFAULT_KEY}
-    )
-    mappings = Ami.block_device_mappings.fget
-
-    def with_keys(self: Any) -> Any:
-        (mapping,) = mappings(self)
-        snapshot = self.ebs_snapshot
-        mapping["Ebs"] |= {"Encrypted": snapshot.encrypted} | (
-            {"KmsKeyId": snapshot.kms_key_id} if snapshot.kms_key_id else {}
-        )
-        return [mapping]
-
-    Ami.block_device_mappings = property(with_keys)
+        self._region.in_background(copy)
 
 
-def _image(response: Any) -> Any:
-    image_id = response._get_param("ImageId")
-    image = response.ec2_backend.amis.get(image_id)
-    if image is None:
-        raise EC2ClientError("InvalidAMIID.NotFound", f"The image id '[{image_id}]' does not exist")
-    return image
+def _fail(image: Any, why: str, state: str = "failed") -> None:
+    image.state = state
+    image.state_reason = {"Code": "Client.InternalError", "Message": why}
+
+
+def _image_of_token(ec2: Any, token: str | None) -> Any:
+    images = ec2.amis.values() if token else ()
+    return next((image for image in images if getattr(image, "token", None) == token), None)
+
+
+def _root_volume(ec2: Any, instance: Any) -> Any:
+    mappings = [mapping for _, mapping in instance.get_block_device_mapping if mapping.volume_id]
+    return ec2.volumes[mappings[0].volume_id] if mappings else None
+
+
+def _tag_and_encrypt_copy(response: Any, image: Any, source: Any) -> None:
+    if response._get_bool_param("CopyImageTags", False):
+        image.add_tags(dict(source.ec2_backend.tags.get(source.id, {})))
+    _tag(image, response._get_param("TagSpecifications", []))
+    if (
+        source.ebs_snapshot.encrypted
+        or response._get_bool_param("Encrypted", False)
+        or response.ec2_backend.ebs_encryption_by_default
+    ):
+        _encrypt(image, response._get_param("KmsKeyId"))
 
 
 def _tag(image: Any, specifications: Any) -> None:
     tags = {
-        spec["ResourceType"]: {tag["Key"]: tag["Value"] for tag in spec["Tags"]}
-        for spec in specifications
+        one["ResourceType"]: {tag["Key"]: tag["Value"] for tag in one["Tags"]}
+        for one in specifications
     }
     image.add_tags(tags.get("image", {}))
     image.ebs_snapshot.add_tags(tags.get("snapshot", {}))
@@ -221,35 +194,6 @@ def _tag(image: Any, specifications: Any) -> None:
 
 def _encrypt(image: Any, key: str | None) -> None:
     image.ebs_snapshot.encrypted, image.ebs_snapshot.kms_key_id = True, key or DEFAULT_KEY
-
-
-def _become_available(region: Region, image: Any, source: Path, fault: Fault | None) -> None:
-    """Pending until the disk is copied, and then for as long as an image takes."""
-    image.root_device_type = "ebs"
-    image.state, image.state_reason = "pending", None
-    target = region.directory("images", image.id)
-
-    def finish() -> None:
-        if image.state == "pending" and not (fault and fault.kind == "image_pending"):
-            image.state = fault.kind.removeprefix("image_") if fault else "available"
-            if fault:
-                image.state_reason = {
-                    "Code": "Client.InternalError",
-                    "Message": "Snapshot creation failed",
-                }
-
-    def copy() -> None:
-        try:
-            copy_disk(source, target)
-        except OSError as error:
-            image.state, image.state_reason = (
-                "failed",
-                {"Code": "Client.InternalError", "Message": str(error)},
-            )
-            raise
-        region.later(region.delays.image, finish)
-
-    region.in_background(copy)
 
 
 def _require_free_name(ec2: Any, name: str | None) -> None:

@@ -3,121 +3,117 @@
 from __future__ import annotations
 
 import copy
-import time
-from functools import partial
 from typing import Any
 
-from moto.autoscaling.models import AutoScalingBackend
-from moto.ec2.exceptions import EC2ClientError
-from moto.ec2.models import EC2Backend, ec2_backends
-from moto.ec2.models.core import TaggedEC2Resource
-from moto.ec2.models.subnets import Subnet
-from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
-
-from localcloud.faults import Fault
-from localcloud.machines import Machine, Sickness, copy_disk
-from localcloud.region import REMEMBER_TERMINATED, TICK, Region, backends, correct
+from localcloud import pages
+from localcloud.patches import Original, corrects, replaces
+from localcloud.power import RUNNING, SHUTTING_DOWN, STOPPED, STOPPING, TERMINATED, Power
+from localcloud.region import Region
 from localcloud.ssh import Ssh
+from localcloud.upstream import EC2ClientError
 
-PENDING, RUNNING, SHUTTING_DOWN, TERMINATED, STOPPING, STOPPED = 0, 16, 32, 48, 64, 80
-_NAMES = {
-    0: "pending",
-    16: "running",
-    32: "shutting-down",
-    48: "terminated",
-    64: "stopping",
-    80: "stopped",
-}
+_EC2 = "moto.ec2.models:EC2Backend."
 _NO_TOKEN = "ABCDE"  # noqa: S105 (what moto fills in for a call without one)
 
 
-def install(region: Region, ssh: Ssh) -> None:
-    tokens: dict[str, tuple[Any, Any]] = {}
-    # Moto counts the addresses of what is long gone among those in use.
-    Subnet.available_ip_address_count = property(
-        lambda self: self._available_ip_addresses - len(self._subnet_ips)
+class Instances:
+    def __init__(self, region: Region, ssh: Ssh) -> None:
+        self._region = region
+        self._power = Power(region, ssh)
+        # By client token: what was asked, and the reservation that was answered.
+        self._answered: dict[str, tuple[Any, Any]] = {}
+        region.every_tick(self._power.tick)
+
+    @replaces(
+        "moto.ec2.models.subnets:Subnet.available_ip_address_count",
+        "A subnet's free addresses include those of terminated instances.",
+        pages.ec2("Subnet"),
     )
+    def count_addresses(self, subnet: Any) -> int:
+        return int(subnet._available_ip_addresses - len(subnet._subnet_ips))
 
-    @correct(TaggedEC2Resource, "get_tags")
-    def get_tags(original: Any, self: Any) -> Any:
-        """Moto looks for one resource's tags among those of all that ever were, by regular expression."""
-        kind = EC2_PREFIX_TO_RESOURCE.get(get_prefix(self.id), "") if self.id else ""
-        tags = self.ec2_backend.tags.get(self.id, {})
-        return [
-            {"resource_id": self.id, "key": key, "value": value, "resource_type": kind}
-            for key, value in tags.items()
-        ]
-
-    @correct(EC2Backend, "create_vpc")
-    def create_vpc(original: Any, self: Any, cidr_block: str, *args: Any, **kwargs: Any) -> Any:
-        if cidr_block != region.settings.cidr and not cidr_block.startswith("172.31."):
+    @corrects(
+        _EC2 + "create_vpc",
+        "A VPC has the network in which the local cloud's instances can listen, or is refused.",
+        pages.ec2("CreateVpc"),
+    )
+    def create_vpc(
+        self, original: Original, ec2: Any, cidr_block: str, *more: Any, **named: Any
+    ) -> Any:
+        network = self._region.settings.cidr
+        # moto makes each region's default VPC by the same call.
+        if cidr_block != network and not cidr_block.startswith("172.31."):
             raise EC2ClientError(
                 "NotImplemented",
-                f"the local cloud's instances listen in {region.settings.cidr}: create the VPC with that CIDR block",
+                f"the local cloud's instances listen in {network}: create the VPC with that CIDR"
+                " block",
             )
-        return original(self, cidr_block, *args, **kwargs)
+        return original(ec2, cidr_block, *more, **named)
 
-    @correct(EC2Backend, "run_instances")
+    @corrects(
+        _EC2 + "run_instances",
+        "An instance is pending until its machine has booted; a client token launches once;"
+        " an image must be available; capacity can be short.",
+        pages.ec2("RunInstances"),
+    )
     def run_instances(
-        original: Any,
-        self: Any,
+        self,
+        original: Original,
+        ec2: Any,
         image_id: Any,
         count: int,
         user_data: Any,
-        groups: Any,
+        security_group_names: Any,
         **more: Any,
     ) -> Any:
         token = more.get("client_token") or _NO_TOKEN
         asked = (image_id, count, str(user_data), more.get("subnet_id"), more.get("instance_type"))
-        if token in tokens:
-            before, reservation = tokens[token]
-            if before != asked:
-                raise EC2ClientError(
-                    "IdempotentParameterMismatch",
-                    f"The token {token} was used before with other parameters",
-                )
-            return reservation
-        image = image_id or self._get_template_from_args(more["launch_template"]).image_id
-        _require_launchable(self, image)
-        shortage = region.faults.take(
-            ("insufficient_capacity",),
-            "RunInstances",
-            subnet=str(more.get("subnet_id")),
-            type=str(more.get("instance_type")),
-            tags=str(more.get("tags")),
-        )
-        if shortage:
-            raise EC2ClientError(
-                "InsufficientInstanceCapacity",
-                f"We currently do not have sufficient {more.get('instance_type')} capacity in the Availability Zone you requested.",
-            )
-        reservation = original(self, image_id, count, user_data, groups, **more)
+        if token in self._answered:
+            return self._answer_again(token, asked)
+        image = image_id or ec2._get_template_from_args(more["launch_template"]).image_id
+        _require_launchable(ec2, image)
+        self._require_capacity(more)
+        reservation = original(ec2, image_id, count, user_data, security_group_names, **more)
         if token != _NO_TOKEN:
-            tokens[token] = (asked, reservation)
+            self._answered[token] = (asked, reservation)
         for instance in reservation.instances:
-            _boot(region, ssh, instance)
+            self._power.first_boot(instance)
         return reservation
 
-    @correct(EC2Backend, "associate_iam_instance_profile")
-    def associate(original: Any, self: Any, instance_id: str, *args: Any, **kwargs: Any) -> Any:
-        known = self.iam_instance_profile_associations.get(instance_id)
-        return known or original(self, instance_id, *args, **kwargs)
+    @corrects(
+        _EC2 + "associate_iam_instance_profile",
+        "An instance keeps the association with the profile that it was launched with.",
+        pages.ec2("AssociateIamInstanceProfile"),
+    )
+    def associate_profile(
+        self, original: Original, ec2: Any, instance_id: str, *more: Any, **named: Any
+    ) -> Any:
+        known = ec2.iam_instance_profile_associations.get(instance_id)
+        return known or original(ec2, instance_id, *more, **named)
 
-    @correct(EC2Backend, "terminate_instances")
-    def terminate_instances(original: Any, self: Any, ids: list[str]) -> Any:
+    @corrects(
+        _EC2 + "terminate_instances",
+        "An instance is shutting down until its processes have ended.",
+        pages.ec2("TerminateInstances"),
+    )
+    def terminate_instances(self, original: Original, ec2: Any, instance_ids: list[str]) -> Any:
         changed = []
-        for instance in self.get_multi_instances_by_id(ids):
+        for instance in ec2.get_multi_instances_by_id(instance_ids):
             if instance.disable_api_termination is True:
-                return original(self, ids)
+                return original(ec2, instance_ids)
             changed.append((instance, copy.copy(instance._state)))
             if instance.state_code not in (SHUTTING_DOWN, TERMINATED):
-                _shut_down(region, instance)
+                self._power.shut_down(instance)
         return changed
 
-    @correct(EC2Backend, "stop_instances")
-    def stop_instances(original: Any, self: Any, ids: list[str]) -> Any:
+    @replaces(
+        _EC2 + "stop_instances",
+        "An instance is stopping until its processes have ended; a pending one cannot be stopped.",
+        pages.ec2("StopInstances"),
+    )
+    def stop_instances(self, ec2: Any, instance_ids: list[str]) -> Any:
         changed = []
-        for instance in self.get_multi_instances_by_id(ids):
+        for instance in ec2.get_multi_instances_by_id(instance_ids):
             if instance.state_code not in (RUNNING, STOPPING, STOPPED):
                 raise EC2ClientError(
                     "IncorrectInstanceState",
@@ -125,23 +121,52 @@ def install(region: Region, ssh: Ssh) -> None:
                 )
             changed.append((instance, copy.copy(instance._state)))
             if instance.state_code == RUNNING:
-                _become(instance, STOPPING)
-                region.machines[instance.id].halt()
-                region.later(region.delays.stop, partial(_stopped, region, instance))
+                self._power.stop(instance)
         return changed
 
-    @correct(EC2Backend, "start_instances")
-    def start_instances(original: Any, self: Any, ids: list[str]) -> Any:
-        changed = original(self, ids)
+    @corrects(
+        _EC2 + "start_instances",
+        "A stopped instance is pending until its machine has booted again.",
+        pages.ec2("StartInstances"),
+    )
+    def start_instances(self, original: Original, ec2: Any, instance_ids: list[str]) -> Any:
+        changed = original(ec2, instance_ids)
         for instance, _ in changed:
-            _become(instance, PENDING)
-            _start(region, ssh, instance, None)
+            self._power.boot_again(instance)
         return changed
 
-    # The group's own clock replaces what is gone (groups.py): moto does it inside TerminateInstances.
-    AutoScalingBackend.notify_terminate_instances = lambda _self, _ids: None
+    @replaces(
+        "moto.autoscaling.models:AutoScalingBackend.notify_terminate_instances",
+        "A group replaces a terminated member in its own time (groups.py), not inside"
+        " TerminateInstances.",
+        pages.autoscaling("DescribeScalingActivities"),
+    )
+    def notify_terminated(self, autoscaling: Any, instance_ids: list[str]) -> None:
+        """Nothing: Groups sees it at its next tick."""
 
-    region.every_tick(lambda: _tick(region))
+    def _answer_again(self, token: str, asked: Any) -> Any:
+        asked_before, reservation = self._answered[token]
+        if asked_before != asked:
+            raise EC2ClientError(
+                "IdempotentParameterMismatch",
+                f"The token {token} was used before with other parameters",
+            )
+        return reservation
+
+    def _require_capacity(self, call: dict[str, Any]) -> None:
+        fault = self._region.faults.take(
+            ("insufficient_capacity",),
+            "RunInstances",
+            subnet=str(call.get("subnet_id")),
+            type=str(call.get("instance_type")),
+            tags=str(call.get("tags")),
+        )
+        if fault:
+            raise EC2ClientError(
+                "InsufficientInstanceCapacity",
+                f"We currently do not have sufficient {call.get('instance_type')} capacity in the"
+                " Availability Zone you requested.",
+            )
 
 
 def _require_launchable(ec2: Any, image_id: str) -> None:
@@ -153,108 +178,3 @@ def _require_launchable(ec2: Any, image_id: str) -> None:
             "InvalidAMIID.Unavailable",
             f"The image ID '[{image_id}]' is {image.state}, not available",
         )
-
-
-def _boot(region: Region, ssh: Ssh, instance: Any) -> None:
-    _become(instance, PENDING)
-    instance.since = time.monotonic()
-    root = region.directory("instances", instance.id)
-    region.machines[instance.id] = Machine(
-        instance.id,
-        instance.private_ip,
-        root,
-        region.lease.note_process_group,
-        region.environment_of(instance.id, instance.ec2_backend.region_name),
-    )
-    fault = region.faults.take(
-        ("boot_silent", "boot_errors"),
-        "RunInstances",
-        id=instance.id,
-        image=instance.image_id,
-        tags=str(instance.get_tags()),
-    )
-    _start(region, ssh, instance, fault)
-
-
-def _start(region: Region, ssh: Ssh, instance: Any, fault: Fault | None) -> None:
-    """Copying a disk and running user data takes real time: not under the lock, or the whole region would stand still."""
-    machine = region.machines[instance.id]
-    image = region.settings.home / "images" / str(instance.image_id)
-    user_data = instance.user_data.decode().encode() if instance.user_data else None
-    sickness = Sickness(fault.kind.removeprefix("boot_"), fault.healthy_paths) if fault else None
-    started = time.monotonic()
-    machine.booting = True
-
-    def boot() -> None:
-        try:
-            if not machine.root.exists():
-                copy_disk(image, machine.root)
-            if instance.state_code == PENDING:
-                machine.boot(user_data=user_data, sickness=sickness)
-                ssh.open(machine, instance.key_name)
-        finally:
-            # A machine whose boot went wrong runs all the same, and serves nothing: AWS knows no better either.
-            region.later(max(0, started + region.delays.boot - time.monotonic()), running)
-
-    def running() -> None:
-        machine.booting = False
-        if instance.state_code == PENDING:
-            _become(instance, RUNNING)
-        else:
-            machine.halt()
-
-    region.in_background(boot)
-
-
-def _shut_down(region: Region, instance: Any) -> None:
-    _become(instance, SHUTTING_DOWN)
-    machine = region.machines[instance.id]
-    machine.halt()
-
-    def gone() -> None:
-        if not machine.halted:
-            region.later(TICK, gone)
-            return
-        subnet, address = instance.subnet_id, instance.private_ip
-        type(instance).terminate(instance)
-        # moto keeps the address for ever: after some 250 launches a subnet would be full of the dead.
-        instance.ec2_backend.get_subnet(subnet).del_subnet_ip(address)
-        instance.gone_at = time.monotonic()
-
-    region.later(region.delays.terminate, gone)
-
-
-def _stopped(region: Region, instance: Any) -> None:
-    if not region.machines[instance.id].halted:
-        region.later(TICK, partial(_stopped, region, instance))
-    elif instance.state_code == STOPPING:
-        instance.stop()
-
-
-def _become(instance: Any, code: int) -> None:
-    instance._state.code, instance._state.name = code, _NAMES[code]
-
-
-def _tick(region: Region) -> None:
-    for reservations, key, reservation in [
-        (all_.reservations, *item)
-        for all_ in backends(ec2_backends)
-        for item in all_.reservations.items()
-    ]:
-        for instance in reservation.instances:
-            machine = region.machines.get(instance.id)
-            if machine and instance.state_code == RUNNING and machine.shutdown_due():
-                _obey_shutdown(region, instance)
-        if all(
-            time.monotonic() - getattr(i, "gone_at", time.monotonic()) > REMEMBER_TERMINATED
-            for i in reservation.instances
-        ):
-            del reservations[key]
-
-
-def _obey_shutdown(region: Region, instance: Any) -> None:
-    if instance.instance_initiated_shutdown_behavior == "terminate":
-        _shut_down(region, instance)
-        return
-    region.machines[instance.id].halt()
-    instance.stop()

@@ -1,4 +1,8 @@
-"""Which 127.N.0.0/16 is free? Several local clouds live side by side, and what a killed one left is cleared away by the next."""
+"""
+Which 127.N.0.0/16 is free?
+
+Several local clouds live side by side; the next one ends what a killed one has left.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,11 @@ FIRST, LAST = 20, 250
 
 
 class Lease:
-    """Holds a network until the process ends: an abstract socket is the kernel's, for all users and temporary directories."""
+    """
+    Holds a network until the process ends.
+
+    It is an abstract socket: the kernel has one of each name, for all users and directories.
+    """
 
     def __init__(self, network: int, held: socket.socket) -> None:
         self.network = network
@@ -35,7 +43,9 @@ class Lease:
 
 def take_lease() -> Lease:
     """
-    The first network that no living local cloud holds; what dead ones left in any other free one is ended.
+    The first network that no living local cloud holds.
+
+    What dead ones have left in any other free network is ended too.
 
     Raises RuntimeError when all of them are taken.
     """
@@ -85,7 +95,7 @@ def _kill_orphans(processes: Path) -> None:
 
 
 def _is_ours(pgid: int) -> bool:
-    """A process id may have been given to somebody else since: only what carries our mark is killed."""
+    """The id may be another process's by now: only what has our mark is killed."""
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if os.getpgid(int(process.name)) == pgid:

@@ -1,4 +1,4 @@
-"""Lifecycle hooks that are waited for, and scheduled actions that come to pass."""
+"""Lifecycle hooks that a member waits for, and scheduled actions that are carried out."""
 
 from __future__ import annotations
 
@@ -6,77 +6,95 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from moto.autoscaling.exceptions import AutoscalingClientError
-from moto.autoscaling.models import AutoScalingBackend, autoscaling_backends
-from moto.autoscaling.responses import AutoScalingResponse
-from moto.core.responses import EmptyResult
+from localcloud import pages
+from localcloud.group_rules import require_group
+from localcloud.patches import Original, adds, corrects, replaces
+from localcloud.region import Region
+from localcloud.upstream import AutoscalingClientError, EmptyResult, backends
 
-from localcloud.region import Region, backends, correct
-
-LAUNCHING, TERMINATING = (
-    "autoscaling:EC2_INSTANCE_LAUNCHING",
-    "autoscaling:EC2_INSTANCE_TERMINATING",
-)
+_AUTOSCALING = "moto.autoscaling.models:AutoScalingBackend."
+_RESPONSE = "moto.autoscaling.responses:AutoScalingResponse."
+LAUNCHING = "autoscaling:EC2_INSTANCE_LAUNCHING"
+TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING"
 
 
-def install(region: Region) -> None:
-    @correct(AutoScalingResponse, "create_auto_scaling_group")
-    def create(original: Any, self: Any) -> Any:
-        """Moto drops the hooks that come with the group."""
-        result = original(self)
-        for hook in self._get_param("LifecycleHookSpecificationList", []):
-            self.autoscaling_backend.create_lifecycle_hook(
+class Lifecycle:
+    def __init__(self, region: Region) -> None:
+        region.every_tick(_carry_out)
+
+    @corrects(
+        _RESPONSE + "create_auto_scaling_group",
+        "A group is created with its lifecycle hooks; moto drops them.",
+        pages.autoscaling("CreateAutoScalingGroup"),
+    )
+    def create_hooks(self, original: Original, response: Any) -> Any:
+        answer = original(response)
+        for hook in response._get_param("LifecycleHookSpecificationList", []):
+            response.autoscaling_backend.create_lifecycle_hook(
                 name=hook["LifecycleHookName"],
-                as_name=self._get_param("AutoScalingGroupName"),
+                as_name=response._get_param("AutoScalingGroupName"),
                 transition=hook["LifecycleTransition"],
                 timeout=int(hook.get("HeartbeatTimeout", 3_600)),
                 result=hook.get("DefaultResult", "ABANDON"),
             )
-        return result
+        return answer
 
-    def complete_lifecycle_action(self: Any) -> Any:
-        group = self.autoscaling_backend.autoscaling_groups.get(
-            self._get_param("AutoScalingGroupName")
+    @adds(
+        _RESPONSE + "complete_lifecycle_action",
+        "A member that waits for a hook goes on, or is abandoned.",
+        pages.autoscaling("CompleteLifecycleAction"),
+    )
+    def complete(self, response: Any) -> Any:
+        groups = response.autoscaling_backend.autoscaling_groups
+        group = groups.get(response._get_param("AutoScalingGroupName"))
+        instance_id = response._get_param("InstanceId")
+        for member in group.instance_states if group else ():
+            if member.instance.id == instance_id and member.lifecycle_state.endswith(":Wait"):
+                member.hook_result = response._get_param("LifecycleActionResult")
+                return EmptyResult()
+        raise AutoscalingClientError(
+            "ValidationError",
+            f"No active Lifecycle Action found with instance ID {instance_id}",
         )
-        member = (
-            next(
-                (
-                    m
-                    for m in group.instance_states
-                    if m.instance.id == self._get_param("InstanceId")
-                ),
-                None,
-            )
-            if group
-            else None
-        )
-        if member is None or not member.lifecycle_state.endswith(":Wait"):
-            raise AutoscalingClientError(
-                "ValidationError",
-                "No active Lifecycle Action found with instance ID "
-                + str(self._get_param("InstanceId")),
-            )
-        member.hook_result = self._get_param("LifecycleActionResult")
-        return EmptyResult()
 
-    AutoScalingResponse.complete_lifecycle_action = complete_lifecycle_action
-    _scheduled_actions_by_group()
-    region.every_tick(_fire)
+    @corrects(
+        _AUTOSCALING + "put_scheduled_update_group_action",
+        "A scheduled action is named within its group; moto keeps it by name alone.",
+        pages.autoscaling("PutScheduledUpdateGroupAction"),
+    )
+    def schedule(self, original: Original, autoscaling: Any, **call: Any) -> Any:
+        name, group = call["scheduled_action_name"], call["name"]
+        require_group(autoscaling, group)
+        action = original(autoscaling, **call)
+        actions = autoscaling.scheduled_actions
+        actions[f"{group}/{name}"] = actions.pop(name)
+        return action
+
+    @replaces(
+        _AUTOSCALING + "delete_scheduled_action",
+        "A scheduled action is deleted within its group.",
+        pages.autoscaling("DeleteScheduledAction"),
+    )
+    def unschedule(
+        self, autoscaling: Any, auto_scaling_group_name: str, scheduled_action_name: str
+    ) -> None:
+        key = f"{auto_scaling_group_name}/{scheduled_action_name}"
+        if autoscaling.scheduled_actions.pop(key, None) is None:
+            raise AutoscalingClientError("ValidationError", "Scheduled action name not found")
 
 
 def waits(group: Any, member: Any, transition: str, scale: float) -> bool:
-    """Is there a hook that the instance still waits for? Its outcome is then `abandoned`."""
+    """Is there a hook that the instance still waits for? Afterwards, `abandoned` is its outcome."""
     hooks = [
-        h
-        for h in group.autoscaling_backend.describe_lifecycle_hooks(group.name)
-        if h.lifecycle_transition == transition
+        hook
+        for hook in group.autoscaling_backend.describe_lifecycle_hooks(group.name)
+        if hook.lifecycle_transition == transition
     ]
     if not hooks:
         return False
     if not hasattr(member, "hook_deadline"):
-        member.hook_deadline = (
-            time.monotonic() + min(float(h.heartbeat_timeout) for h in hooks) * scale
-        )
+        timeout = min(float(hook.heartbeat_timeout) for hook in hooks) * scale
+        member.hook_deadline = time.monotonic() + timeout
         member.hook_result = None
     if member.hook_result is None and time.monotonic() < member.hook_deadline:
         return True
@@ -84,48 +102,26 @@ def waits(group: Any, member: Any, transition: str, scale: float) -> bool:
     return False
 
 
-def _scheduled_actions_by_group() -> None:
-    """They are named within their group: moto keeps them by name alone, so that one group steals another's."""
-
-    @correct(AutoScalingBackend, "put_scheduled_update_group_action")
-    def put(original: Any, self: Any, **kwargs: Any) -> Any:
-        name, group = kwargs["scheduled_action_name"], kwargs["name"]
-        if group not in self.autoscaling_groups:
-            raise AutoscalingClientError(
-                "ValidationError", f"AutoScalingGroup name not found - {group}"
-            )
-        action = original(self, **kwargs)
-        self.scheduled_actions[f"{group}/{name}"] = self.scheduled_actions.pop(name)
-        return action
-
-    @correct(AutoScalingBackend, "delete_scheduled_action")
-    def delete(
-        original: Any, self: Any, auto_scaling_group_name: str, scheduled_action_name: str
-    ) -> None:
-        if (
-            self.scheduled_actions.pop(f"{auto_scaling_group_name}/{scheduled_action_name}", None)
-            is None
-        ):
-            raise AutoscalingClientError("ValidationError", "Scheduled action name not found")
-
-
-def _fire() -> None:
-    """Those with a start and no recurrence; a recurring one is stored, and never comes to pass."""
+def _carry_out() -> None:
+    """Actions with a start and no recurrence; a recurring one is stored, and never carried out."""
     now = datetime.now(UTC)
-    for autoscaling in backends(autoscaling_backends):
+    for autoscaling in backends("autoscaling"):
         for key, action in list(autoscaling.scheduled_actions.items()):
-            start = action.start_time
-            start = datetime.fromisoformat(start) if isinstance(start, str) else start
-            group = autoscaling.autoscaling_groups.get(action.auto_scaling_group_name)
-            if action.recurrence or not start or start.replace(tzinfo=start.tzinfo or UTC) > now:
+            if action.recurrence or not _is_due(action.start_time, now):
                 continue
             del autoscaling.scheduled_actions[key]
+            group = autoscaling.autoscaling_groups.get(action.auto_scaling_group_name)
             if group:
-                group.min_size = action.min_size if action.min_size is not None else group.min_size
-                group.max_size = action.max_size if action.max_size is not None else group.max_size
-                wanted = (
-                    action.desired_capacity
-                    if action.desired_capacity is not None
-                    else group.desired_capacity
-                )
-                group.desired_capacity = min(max(wanted, group.min_size), group.max_size)
+                _resize(group, action)
+
+
+def _is_due(start: Any, now: datetime) -> bool:
+    start = datetime.fromisoformat(start) if isinstance(start, str) else start
+    return bool(start) and start.replace(tzinfo=start.tzinfo or UTC) <= now
+
+
+def _resize(group: Any, action: Any) -> None:
+    for size in ("min_size", "max_size", "desired_capacity"):
+        if getattr(action, size) is not None:
+            setattr(group, size, getattr(action, size))
+    group.desired_capacity = min(max(group.desired_capacity, group.min_size), group.max_size)

@@ -1,30 +1,31 @@
-"""What an account may have, and instance refreshes: what moto lacks and a release looks at before it begins."""
+"""What an account may have, and instance refreshes: moto lacks both."""
 
 from __future__ import annotations
 
 import itertools
 from typing import Any
 
-from moto.autoscaling.exceptions import AutoscalingClientError
-from moto.autoscaling.responses import AutoScalingResponse
-from moto.core.responses import ActionResult
-from moto.ec2.models import ec2_backends
-from moto.servicequotas.models import ServiceQuotasBackend
+from localcloud import pages
+from localcloud.group_rules import require_group
+from localcloud.patches import Original, adds, corrects
+from localcloud.upstream import ActionResult, AutoscalingClientError, backend
 
-from localcloud.region import Region, backend, correct
-
-# A fresh account's: https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-quotas.html.
+_RESPONSE = "moto.autoscaling.responses:AutoScalingResponse."
+# A fresh account's:
+# https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-quotas.html
 GROUPS, CONFIGURATIONS = 500, 200
-# Of the standard families on demand, as AWS numbers that quota; an account in use has about so many.
+# The code of the quota of the standard families on demand; an account in use has about so many.
 VCPU_QUOTA, VCPUS = "L-1216C47A", 1_000
 
 
-def install(region: Region) -> None:
-    refreshes: dict[str, list[dict[str, Any]]] = {}
-    numbers = itertools.count(1)
-
-    def describe_account_limits(self: Any) -> ActionResult:
-        autoscaling = self.autoscaling_backend
+class Limits:
+    @adds(
+        _RESPONSE + "describe_account_limits",
+        "An account has the limits of a fresh one.",
+        pages.autoscaling("DescribeAccountLimits"),
+    )
+    def describe(self, response: Any) -> ActionResult:
+        autoscaling = response.autoscaling_backend
         return ActionResult(
             {
                 "MaxNumberOfAutoScalingGroups": GROUPS,
@@ -34,41 +35,16 @@ def install(region: Region) -> None:
             }
         )
 
-    def of_group(self: Any) -> list[dict[str, Any]]:
-        name = self._get_param("AutoScalingGroupName")
-        if name not in self.autoscaling_backend.autoscaling_groups:
-            raise AutoscalingClientError(
-                "ValidationError", f"AutoScalingGroup name not found - {name}"
-            )
-        return refreshes.setdefault(name, [])
-
-    def start_instance_refresh(self: Any) -> ActionResult:
-        """It is under way until it is cancelled, and replaces nothing."""
-        made = {
-            "InstanceRefreshId": f"refresh-{next(numbers)}",
-            "Status": "InProgress",
-            "AutoScalingGroupName": self._get_param("AutoScalingGroupName"),
-        }
-        of_group(self).insert(0, made)
-        return ActionResult({"InstanceRefreshId": made["InstanceRefreshId"]})
-
-    def cancel_instance_refresh(self: Any) -> ActionResult:
-        running = next(
-            (refresh for refresh in of_group(self) if refresh["Status"] == "InProgress"), None
-        )
-        if running is None:
-            raise AutoscalingClientError(
-                "ActiveInstanceRefreshNotFound", "No in progress or pending Instance Refresh found"
-            )
-        running["Status"] = "Cancelled"
-        return ActionResult({"InstanceRefreshId": running["InstanceRefreshId"]})
-
-    @correct(ServiceQuotasBackend, "get_service_quota")
-    def get_service_quota(
-        original: Any, self: Any, service_code: str, quota_code: str
+    @corrects(
+        "moto.servicequotas.models:ServiceQuotasBackend.get_service_quota",
+        "There is a quota of vCPUs on demand.",
+        pages.servicequotas("GetServiceQuota"),
+    )
+    def get_quota(
+        self, original: Original, quotas: Any, service_code: str, quota_code: str
     ) -> dict[str, Any]:
         if (service_code, quota_code) != ("ec2", VCPU_QUOTA):
-            return dict(original(self, service_code, quota_code))
+            return dict(original(quotas, service_code, quota_code))
         return {
             "ServiceCode": service_code,
             "ServiceName": "Amazon Elastic Compute Cloud (Amazon EC2)",
@@ -80,17 +56,59 @@ def install(region: Region) -> None:
             "GlobalQuota": False,
         }
 
-    AutoScalingResponse.describe_account_limits = describe_account_limits
-    AutoScalingResponse.describe_instance_refreshes = lambda self: ActionResult(
-        {"InstanceRefreshes": of_group(self)}
+
+class Refreshes:
+    """A refresh is under way until it is cancelled, and replaces nothing."""
+
+    def __init__(self) -> None:
+        self._of_group: dict[str, list[dict[str, Any]]] = {}
+        self._numbers = itertools.count(1)
+
+    @adds(
+        _RESPONSE + "describe_instance_refreshes",
+        "A group's instance refreshes are listed, the newest first.",
+        pages.autoscaling("DescribeInstanceRefreshes"),
     )
-    AutoScalingResponse.start_instance_refresh = start_instance_refresh
-    AutoScalingResponse.cancel_instance_refresh = cancel_instance_refresh
+    def describe(self, response: Any) -> ActionResult:
+        return ActionResult({"InstanceRefreshes": self._refreshes(response)})
+
+    @adds(
+        _RESPONSE + "start_instance_refresh",
+        "An instance refresh is under way, and replaces nothing.",
+        pages.autoscaling("StartInstanceRefresh"),
+    )
+    def start(self, response: Any) -> ActionResult:
+        refresh = {
+            "InstanceRefreshId": f"refresh-{next(self._numbers)}",
+            "Status": "InProgress",
+            "AutoScalingGroupName": response._get_param("AutoScalingGroupName"),
+        }
+        self._refreshes(response).insert(0, refresh)
+        return ActionResult({"InstanceRefreshId": refresh["InstanceRefreshId"]})
+
+    @adds(
+        _RESPONSE + "cancel_instance_refresh",
+        "An instance refresh that is under way is cancelled at once.",
+        pages.autoscaling("CancelInstanceRefresh"),
+    )
+    def cancel(self, response: Any) -> ActionResult:
+        for refresh in self._refreshes(response):
+            if refresh["Status"] == "InProgress":
+                refresh["Status"] = "Cancelled"
+                return ActionResult({"InstanceRefreshId": refresh["InstanceRefreshId"]})
+        raise AutoscalingClientError(
+            "ActiveInstanceRefreshNotFound", "No in progress or pending Instance Refresh found"
+        )
+
+    def _refreshes(self, response: Any) -> list[dict[str, Any]]:
+        name = response._get_param("AutoScalingGroupName")
+        require_group(response.autoscaling_backend, name)
+        return self._of_group.setdefault(name, [])
 
 
 def vcpus_in_use(region: str) -> float:
-    """Of what runs there on demand: what CloudWatch calls AWS/Usage, ResourceCount, vCPU."""
-    ec2 = backend(ec2_backends, region)
+    """Of what runs there on demand: CloudWatch's AWS/Usage, ResourceCount, vCPU."""
+    ec2 = backend("ec2", region)
     types = [
         instance.instance_type
         for instance in ec2.all_running_instances()

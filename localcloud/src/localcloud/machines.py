@@ -1,33 +1,28 @@
-"""A machine: a directory for its disk, an address of its own, and the processes that its boot starts."""
+"""A machine: a directory as its disk, an address, and the processes that its boot starts."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-import re
-import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-USER_DATA_PATIENCE = 60
+from localcloud.units import Unit, enabled_units
+
+# Seconds that user data, and what a service needs before it, may take.
+PREPARATION_LIMIT = 60
 # Of the one user that every machine has, beside root.
 HOME = "home/ec2-user"
-UNITS = Path("etc/systemd/system/multi-user.target.wants")
-# https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html#EnvironmentFile=: quoted as a shell would, or plain.
-_ASSIGNED = re.compile(
-    r'^([A-Za-z_]\w*)=(?:"((?:[^"\\]|\\.)*)"|([^\n]*))$', re.MULTILINE | re.DOTALL
-)
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _SUDO = """#!/bin/sh
-# Whoever runs on a cloud machine is root here already: options and VAR=value are obeyed, the rest is run.
+# Everybody is root here already: options and VAR=value are obeyed, the rest is run.
 while :; do case "$1" in
 -u|-g|-h|-p) shift 2;; --) shift; break;; -*) shift;; *) break;;
 esac; done
@@ -43,34 +38,14 @@ echo $(( $(date +%s) + ${minutes:-1} * 60 )) > "$DESTDIR/run/shutdown-at"
 
 @dataclass(frozen=True)
 class Sickness:
-    """What a fault does to a machine at boot: `silent` starts nothing, `errors` answers 500 outside the healthy paths."""
+    """
+    What a fault does to a machine at boot.
+
+    `silent` starts nothing, `errors` answers 500 outside of the healthy paths.
+    """
 
     kind: str
     healthy_paths: tuple[str, ...] = ("/health",)
-
-
-class Unit:
-    """The [Service] part of a systemd unit: a key may come several times."""
-
-    def __init__(self, lines: list[tuple[str, str]]) -> None:
-        self._lines = lines
-
-    @classmethod
-    def read(cls, path: Path) -> Unit:
-        section, lines = "", []
-        for line in path.read_text().splitlines():
-            key, equals, value = line.partition("=")
-            if line.startswith("["):
-                section = line.strip()
-            elif equals and section == "[Service]" and not line.startswith(("#", ";")):
-                lines.append((key.strip(), value.strip()))
-        return cls(lines)
-
-    def all(self, key: str) -> list[str]:
-        return [value for name, value in self._lines if name == key]
-
-    def one(self, key: str, default: str) -> str:
-        return (self.all(key) or [default])[-1]
 
 
 @dataclass
@@ -91,14 +66,9 @@ class Machine:
     _dying: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def boot(self, *, user_data: bytes | None, sickness: Sickness | None = None) -> None:
-        """Start as init would: user data on the first boot only (cloud-init's rule), then every enabled unit."""
+        """User data on the first boot alone, as cloud-init does; then every enabled unit."""
         self.running = True
-        (self.root / "run").mkdir(parents=True, exist_ok=True)
-        for name, script in (("shutdown", _SHUTDOWN), ("sudo", _SUDO)):
-            shim = self.root / "run/bin" / name
-            shim.parent.mkdir(exist_ok=True)
-            shim.write_text(script)
-            shim.chmod(0o755)
+        self._write_shims()
         first_boot = self.root / "run" / f"booted-{self.id}"
         if user_data and user_data.startswith(b"#!") and not first_boot.exists():
             written = self.root / "run/user-data"
@@ -106,24 +76,30 @@ class Machine:
             self._run_user_data(written)
         first_boot.touch()
         if sickness is None:
-            self.services = [self._start(unit) for unit in self._units()]
+            self.services = [self._start(unit) for unit in enabled_units(self.root)]
         elif sickness.kind == "errors":
-            sick = [
-                sys.executable,
-                "-S",
-                "-E",
-                str(Path(__file__).with_name("sick.py")),
-                self.address,
-            ]
-            ports = [self._port(unit) for unit in self._units()] or ["8080"]
-            self.services = [
-                self._spawn([*sick, port, json.dumps(sickness.healthy_paths)]) for port in ports
-            ]
+            self.services = self._start_sick(sickness)
+
+    def _write_shims(self) -> None:
+        directory = self.root / "run/bin"
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, script in (("shutdown", _SHUTDOWN), ("sudo", _SUDO)):
+            shim = directory / name
+            shim.write_text(script)
+            shim.chmod(0o755)
+
+    def _start_sick(self, sickness: Sickness) -> list[subprocess.Popen[bytes]]:
+        program = str(Path(__file__).with_name("sick.py"))
+        command = [sys.executable, "-S", "-E", program, self.address]
+        units = enabled_units(self.root)
+        ports = [self._variables(unit).get("PORT", "8080") for unit in units] or ["8080"]
+        paths = json.dumps(sickness.healthy_paths)
+        return [self._spawn([*command, port, paths]) for port in ports]
 
     def _run_user_data(self, script: Path) -> None:
         running = self._spawn(["sh", str(script)])
         try:
-            running.wait(USER_DATA_PATIENCE)
+            running.wait(PREPARATION_LIMIT)
         except subprocess.TimeoutExpired:
             _signal(running, signal.SIGKILL)
 
@@ -147,7 +123,11 @@ class Machine:
             return False
 
     def halt(self, *, grace: float = 5) -> None:
-        """SIGTERM, then SIGKILL after `grace` seconds, as an operating system does; returns at once: `halted` tells when it is over."""
+        """
+        SIGTERM, and SIGKILL after `grace` seconds, as an operating system does.
+
+        Returns at once: `halted` says when it is over.
+        """
         self.running = False
         (self.root / "run/shutdown-at").unlink(missing_ok=True)
         services, self.services = self.services, []
@@ -162,7 +142,7 @@ class Machine:
 
     @property
     def halted(self) -> bool:
-        """Nothing of it runs any more: whoever gets its address next can listen there."""
+        """Nothing of it runs any more, and the next machine with its address can listen there."""
         return (
             not self.booting
             and not self.services
@@ -177,8 +157,10 @@ class Machine:
 
     def environment(self) -> dict[str, str]:
         keep = {key: os.environ[key] for key in ("LANG", "LC_ALL", "TZ") if key in os.environ}
+        path = (self.root / "run/bin", Path(sys.executable).parent)
+        inherited = os.environ.get("PATH", os.defpath)
         return keep | {
-            "PATH": f"{self.root}/run/bin:{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
+            "PATH": ":".join([*map(str, path), inherited]),
             "HOME": str(self.root),
             "DESTDIR": str(self.root),
             "HOST": self.address,
@@ -186,45 +168,18 @@ class Machine:
             **self.aws,
         }
 
-    def _units(self) -> Iterator[Unit]:
-        for path in sorted((self.root / UNITS).glob("*.service")):
-            target = path if path.exists() else self.root / str(path.readlink()).lstrip("/")
-            yield Unit.read(target)
-
     def _variables(self, unit: Unit) -> dict[str, str]:
-        """The unit's variables, below the machine's own: a unit binds 0.0.0.0, which many machines on one host cannot."""
-        pairs = [pair for line in unit.all("Environment") for pair in shlex.split(line)]
-        for file in unit.all("EnvironmentFile"):
-            if (path := self.root / file.lstrip("-").lstrip("/")).exists():
-                pairs += [
-                    name + "=" + (_ESCAPED.sub(r"\1", quoted) or plain)
-                    for name, quoted, plain in _ASSIGNED.findall(path.read_text())
-                ]
-        return dict(pair.split("=", 1) for pair in pairs) | self.environment()
-
-    def _port(self, unit: Unit) -> str:
-        return self._variables(unit).get("PORT", "8080")
+        """The machine's own win: a unit binds 0.0.0.0, which many machines on one host cannot."""
+        return unit.variables | self.environment()
 
     def _start(self, unit: Unit) -> subprocess.Popen[bytes]:
-        """What comes before it first, each to its end; where one fails, the service is not started, as with systemd."""
-        directory = self.root / unit.one("WorkingDirectory", "/").lstrip("/")
-        for before in unit.all("ExecStartPre"):
-            running = self._spawn(self._command(before), directory, self._variables(unit))
-            if running.wait(USER_DATA_PATIENCE):
+        """As systemd does: what comes before ends first; where it fails, nothing is started."""
+        variables = self._variables(unit)
+        for command in unit.commands_before:
+            running = self._spawn(command, unit.directory, variables)
+            if running.wait(PREPARATION_LIMIT):
                 return running
-        return self._spawn(
-            self._command(unit.one("ExecStart", "false")), directory, self._variables(unit)
-        )
-
-    def _command(self, line: str) -> list[str]:
-        """Words that name something on the machine's own disk mean that."""
-        words = shlex.split(line.lstrip("+-!@:"))
-        return [
-            str(self.root / word.lstrip("/"))
-            if word.startswith("/") and (self.root / word.lstrip("/")).exists()
-            else word
-            for word in words
-        ]
+        return self._spawn(unit.command, unit.directory, variables)
 
     def _log(self) -> Path:
         log = self.root / "var/log/service.log"

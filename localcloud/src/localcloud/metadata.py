@@ -1,4 +1,8 @@
-"""The instance metadata service, version 2, of every instance: below /localcloud/metadata/INSTANCE/, since 169.254.169.254 is not ours."""
+"""
+The instance metadata service, version 2, of every instance.
+
+It answers below /localcloud/metadata/INSTANCE/: 169.254.169.254 is not ours.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +15,16 @@ from localcloud.region import Region, find_instance
 
 PREFIX = "/localcloud/metadata/"
 ROLES = "meta-data/iam/security-credentials/"
-TOKEN = "local-metadata-token"  # noqa: S105 (it guards nothing: it shows that the caller speaks version 2)
+# It guards nothing: it shows that the caller speaks version 2.
+TOKEN = "local-metadata-token"  # noqa: S105
 
 
 def answer(region: Region, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
-    """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-categories.html, as far as it is asked for."""
+    """
+    A part of what an instance can ask.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-categories.html
+    """
     instance_id, _, path = environ["PATH_INFO"].removeprefix(PREFIX).partition("/latest/")
     if environ["REQUEST_METHOD"] == "PUT" and path == "api/token":
         return _reply(start, "200 OK", TOKEN)
@@ -23,11 +32,11 @@ def answer(region: Region, environ: dict[str, Any], start: Any) -> Iterable[byte
         return _reply(start, "401 Unauthorized", "")
     with region.lock:
         instance = find_instance(instance_id)
-        found = _find(region, instance, path) if instance else None
+        found = _find(instance, path) if instance else None
     return _reply(start, "404 Not Found" if found is None else "200 OK", found or "")
 
 
-def _find(region: Region, instance: Any, path: str) -> str | None:
+def _find(instance: Any, path: str) -> str | None:
     if path == "user-data":
         return instance.user_data.decode() if instance.user_data else None
     if path == "meta-data/instance-id":

@@ -1,11 +1,15 @@
-"""Mixed instances: which type comes next, how much it counts for, on demand or Spot. The first type can always be had here."""
+"""
+Mixed instances: which type is next, how much it counts, on demand or Spot.
+
+The first type always has capacity here.
+"""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-GOING = "Terminating"
+TERMINATING = "Terminating"
 
 
 def first_type(group: Any) -> str | None:
@@ -29,18 +33,22 @@ def weight(member: Any) -> int:
 
 
 def wants_spot(group: Any) -> bool:
-    """Of the next instance. https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_InstancesDistribution.html"""
-    return bool(group.mixed_instances_policy) and sum(
-        map(weight, _on_demand(group))
-    ) >= _on_demand_wanted(group)
+    """
+    Of the next instance.
+
+    https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_InstancesDistribution.html
+    """
+    if not group.mixed_instances_policy:
+        return False
+    return sum(map(weight, _on_demand(group))) >= _on_demand_wanted(group)
 
 
-def misfit(group: Any) -> list[Any]:
-    """Those on demand of which there are too many, since the distribution changed."""
+def too_many_on_demand(group: Any) -> list[Any]:
+    """Members that the distribution, since it was changed, wants as Spot."""
     if not group.mixed_instances_policy:
         return []
     too_many = sum(map(weight, _on_demand(group))) - _on_demand_wanted(group)
-    return [m for m in _on_demand(group) if weight(m) <= too_many]
+    return [member for member in _on_demand(group) if weight(member) <= too_many]
 
 
 def _on_demand_wanted(group: Any) -> int:
@@ -59,7 +67,8 @@ def _overrides(group: Any) -> list[Any]:
 
 def _on_demand(group: Any) -> list[Any]:
     return [
-        m
-        for m in group.instance_states
-        if not m.lifecycle_state.startswith(GOING) and m.instance.lifecycle != "spot"
+        member
+        for member in group.instance_states
+        if not member.lifecycle_state.startswith(TERMINATING)
+        and member.instance.lifecycle != "spot"
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import heapq
 import itertools
 import threading
@@ -13,15 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from moto.ec2.models import ec2_backends
-
 from localcloud.faults import Faults
 from localcloud.lease import Lease
 from localcloud.machines import Machine
-from localcloud.settings import ACCOUNT, Settings
+from localcloud.settings import Settings
+from localcloud.upstream import backends
 
 TICK = 0.02
-# AWS shows a terminated instance for about an hour; a minute is long enough here and keeps describe calls fast.
+# AWS shows a terminated instance for about an hour; a minute keeps the describe calls fast.
 REMEMBER_TERMINATED = 60
 
 
@@ -75,7 +73,7 @@ class Region:
     def stop(self) -> None:
         self._stopping.set()
         self._thread.join()
-        # What boots now would start its services after it was halted: first the boots end, then the machines.
+        # A boot that goes on would start services after the halt: boots end first.
         self.workers.shutdown(cancel_futures=True)
         for machine in self.machines.values():
             machine.halt(grace=0)
@@ -91,38 +89,14 @@ class Region:
 
     @staticmethod
     def guarded(action: Callable[[], None]) -> None:
-        """One broken part must not stop the region's clock; what broke is shown where its operator looks."""
+        """One broken part must not stop the region's clock: what broke is printed."""
         try:
             action()
-        except Exception:
+        except Exception:  # noqa: BLE001 (it is printed, and the clock goes on)
             traceback.print_exc()
-
-
-def backends(of: Any) -> list[Any]:
-    """Moto's backends of a service, one for each AWS region that anybody has called."""
-    return list(of[ACCOUNT].values())
-
-
-def backend(of: Any, region: str) -> Any:
-    return of[ACCOUNT][region]
 
 
 def find_instance(instance_id: str) -> Any:
     """Wherever it is, or None."""
-    found = (ec2.get_instance_by_id(instance_id) for ec2 in backends(ec2_backends))
+    found = (ec2.get_instance_by_id(instance_id) for ec2 in backends("ec2"))
     return next((instance for instance in found if instance is not None), None)
-
-
-def correct(owner: Any, name: str) -> Callable[[Callable[..., Any]], None]:
-    """Put a function around a method of moto's; it gets the original first. Fails loudly when moto has moved it."""
-
-    def decorate(function: Callable[..., Any]) -> None:
-        original = getattr(owner, name)
-
-        @functools.wraps(original)
-        def corrected(*args: Any, **kwargs: Any) -> Any:
-            return function(original, *args, **kwargs)
-
-        setattr(owner, name, corrected)
-
-    return decorate

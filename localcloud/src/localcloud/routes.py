@@ -6,14 +6,18 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-# The one thing that a balancer's user never sees: a target that closed its idle connection as the next request was sent. A target that
-# is gone, or dies with a request in flight, costs that request here as it does on AWS.
+# The one failure that a balancer's user never sees: a target closed its idle connection while the
+# next request was sent. A target that dies with a request in flight fails that request, as on AWS.
 RETRY = {"retry_on": "reset-before-request", "num_retries": 1}
 TIMES = {"timeout": "60s", "retry_policy": RETRY}
-# https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-target-group-attributes.html#target-group-stickiness
+# The cookie of target group stickiness:
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-target-group-attributes.html
 COOKIE = "AWSALBTG"
 LISTENER = "x-localcloud-listener"
 CONDITIONS = ("host-header", "http-header", "path-pattern")
+_MUTATION = "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
+# From a target group's ARN to the name of its cluster, None where there is no such group.
+ClusterOf = Callable[[str], str | None]
 
 
 def require_known(
@@ -31,36 +35,30 @@ def require_known(
         raise NotImplementedError(
             f"the actions {kinds}: a listener forwards here, or answers by itself"
         )
-    if unknown := [
-        condition.get("Field")
-        for condition in conditions
-        if condition.get("Field") not in CONDITIONS
-    ]:
+    fields = [condition.get("Field") for condition in conditions]
+    if unknown := [field for field in fields if field not in CONDITIONS]:
         raise NotImplementedError(f"rules on {unknown}: there are {CONDITIONS}")
 
 
-def weights(action: Any) -> dict[str, int]:
-    """Target group ARN → weight."""
-    forward = action.data.get("ForwardConfig") or {}
-    listed = forward.get("TargetGroups") or [
-        {"TargetGroupArn": action.data["TargetGroupArn"], "Weight": 1}
-    ]
-    return {item["TargetGroupArn"]: int(item.get("Weight", 1)) for item in listed}
+def tcp_weights(listener: Any, cluster_of: ClusterOf) -> dict[str, int]:
+    """Cluster → weight, of a listener that has its default rule alone."""
+    action = next(iter(listener.rules.values())).actions[0]
+    return {name: weight for arn, weight in _weights(action).items() if (name := cluster_of(arn))}
 
 
-def of_listener(listener: Any, cluster: Callable[[str], str | None]) -> list[dict[str, Any]]:
-    """Its part of the table, in the order of their priorities; `cluster` names that of a target group, None where there is no such group."""
+def of_listener(listener: Any, cluster_of: ClusterOf) -> list[dict[str, Any]]:
+    """The listener's part of the table, in the order of the rules' priorities."""
     rules = sorted(
         listener.rules.values(),
         key=lambda rule: int(rule.priority) if str(rule.priority).isdigit() else 100_000,
     )
-    mark = {"name": LISTENER, "string_match": {"exact": listener_name(listener)}}
-    return [route for rule in rules for route in _routes(rule, mark, cluster)]
+    mark = _has_header(LISTENER, {"exact": listener_name(listener)})
+    return [route for rule in rules for route in _routes(rule, mark, cluster_of)]
 
 
 def all_to(cluster: str, listener: str) -> dict[str, Any]:
     """The one route of a listener that has no rules."""
-    mark = {"name": LISTENER, "string_match": {"exact": listener}}
+    mark = _has_header(LISTENER, {"exact": listener})
     return {"match": _match((), mark), "route": {"cluster": cluster, **TIMES}}
 
 
@@ -71,82 +69,93 @@ def listener_name(listener: Any) -> str:
 def marked(name: str) -> dict[str, Any]:
     """Every request says by which listener it came, before its route is looked for."""
     header = {"key": LISTENER, "value": name}
+    append = {"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
     return {
         "name": "envoy.http.early_header_mutation.header_mutation",
         "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
-            "mutations": [
-                {"append": {"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}}
-            ],
+            "@type": f"type.googleapis.com/{_MUTATION}",
+            "mutations": [{"append": append}],
         },
     }
 
 
-def _routes(
-    rule: Any, mark: dict[str, Any], cluster: Callable[[str], str | None]
-) -> list[dict[str, Any]]:
-    """A rule's own; before it, where its target groups are sticky, one for each of them: who has its cookie goes there, whatever it weighs."""
-    match, route = _match(rule.conditions, mark), _route(rule.actions[0], cluster)
-    sticky = (rule.actions[0].data.get("ForwardConfig") or {}).get(
-        "TargetGroupStickinessConfig"
-    ) or {}
+def _weights(action: Any) -> dict[str, int]:
+    """Target group ARN → weight."""
+    listed = (action.data.get("ForwardConfig") or {}).get("TargetGroups") or [
+        {"TargetGroupArn": action.data["TargetGroupArn"], "Weight": 1}
+    ]
+    return {item["TargetGroupArn"]: int(item.get("Weight", 1)) for item in listed}
+
+
+def _routes(rule: Any, mark: dict[str, Any], cluster_of: ClusterOf) -> list[dict[str, Any]]:
+    """
+    The rule's route.
+
+    Where its target groups are sticky, one for each of them comes first: a client with a group's
+    cookie goes to that group, whatever it weighs.
+    """
+    action = rule.actions[0]
+    match, route = _match(rule.conditions, mark), _route(action, cluster_of)
+    forward = action.data.get("ForwardConfig") or {}
+    sticky = forward.get("TargetGroupStickinessConfig") or {}
     if str(sticky.get("Enabled")).lower() != "true" or "route" not in route:
         return [{"match": match, **route}]
     found = []
-    for known in route["route"]["weighted_clusters"]["clusters"]:
-        cookie = f"{COOKIE}={known['name']}"
-        has_it = {"name": "cookie", "string_match": {"contains": cookie}}
+    for cluster in route["route"]["weighted_clusters"]["clusters"]:
+        cookie = f"{COOKIE}={cluster['name']}"
+        has_cookie = _has_header("cookie", {"contains": cookie})
         found.append(
             {
-                "match": match | {"headers": [*match["headers"], has_it]},
-                "route": {**TIMES, "cluster": known["name"]},
+                "match": match | {"headers": [*match["headers"], has_cookie]},
+                "route": {**TIMES, "cluster": cluster["name"]},
             }
         )
-        said = {
-            "key": "set-cookie",
-            "value": f"{cookie}; Max-Age={int(sticky['DurationSeconds'])}; Path=/",
-        }
-        known["response_headers_to_add"] = [
-            {"header": said, "append_action": "APPEND_IF_EXISTS_OR_ADD"}
+        max_age = f"Max-Age={int(sticky['DurationSeconds'])}"
+        header = {"key": "set-cookie", "value": f"{cookie}; {max_age}; Path=/"}
+        cluster["response_headers_to_add"] = [
+            {"header": header, "append_action": "APPEND_IF_EXISTS_OR_ADD"}
         ]
     return [*found, {"match": match, **route}]
 
 
-def _route(action: Any, cluster: Callable[[str], str | None]) -> dict[str, Any]:
+def _route(action: Any, cluster_of: ClusterOf) -> dict[str, Any]:
     if action.type == "fixed-response":
         config = action.data["FixedResponseConfig"]
-        return {
-            "direct_response": {
-                "status": int(config["StatusCode"]),
-                "body": {"inline_string": config.get("MessageBody", "")},
-            }
-        }
+        return _answer(int(config["StatusCode"]), config.get("MessageBody", ""))
     clusters = [
         {"name": name, "weight": weight}
-        for arn, weight in weights(action).items()
-        if (name := cluster(arn))
+        for arn, weight in _weights(action).items()
+        if (name := cluster_of(arn))
     ]
-    if not any(item["weight"] for item in clusters):
-        return {"direct_response": {"status": 503, "body": {"inline_string": ""}}}
+    if not any(cluster["weight"] for cluster in clusters):
+        return _answer(503, "")
     return {"route": {"weighted_clusters": {"clusters": clusters}, **TIMES}}
+
+
+def _answer(status: int, body: str) -> dict[str, Any]:
+    return {"direct_response": {"status": status, "body": {"inline_string": body}}}
 
 
 def _match(conditions: Iterable[dict[str, Any]], mark: dict[str, Any]) -> dict[str, Any]:
     match: dict[str, Any] = {"prefix": "/"}
     headers = [mark]
     for condition in conditions:
-        field = condition["Field"]
         config = next(
             (value for key, value in condition.items() if key.endswith("Config")), condition
         )
         pattern = {"safe_regex": {"regex": "|".join(_glob(value) for value in config["Values"])}}
-        if field == "path-pattern":
+        if condition["Field"] == "path-pattern":
             del match["prefix"]
             match |= pattern
+        elif condition["Field"] == "host-header":
+            headers.append(_has_header(":authority", pattern))
         else:
-            name = ":authority" if field == "host-header" else config["HttpHeaderName"].lower()
-            headers.append({"name": name, "string_match": pattern})
+            headers.append(_has_header(config["HttpHeaderName"].lower(), pattern))
     return match | {"headers": headers}
+
+
+def _has_header(name: str, pattern: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "string_match": pattern}
 
 
 def _glob(value: str) -> str:

@@ -10,7 +10,11 @@ ACCOUNT = "123456789012"
 
 @dataclass(frozen=True)
 class Delays:
-    """Seconds. `scale` is how long one AWS second of a health check interval or a deregistration delay takes here."""
+    """
+    Seconds.
+
+    `scale` is how long one AWS second of a health check interval or a deregistration delay takes.
+    """
 
     boot: float = 0.3
     stop: float = 0.1
@@ -25,7 +29,11 @@ class Delays:
 
 @dataclass(frozen=True)
 class Settings:
-    """`network` is the second octet of 127.N.0.0/16, in which all instances and balancers of this region listen."""
+    """
+    `network` is the second octet of 127.N.0.0/16.
+
+    All instances and balancers of this region listen in it.
+    """
 
     network: int
     home: Path

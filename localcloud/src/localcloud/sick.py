@@ -1,4 +1,8 @@
-"""The application of a sick instance: healthy to the health check, broken to everybody else. argv: address port paths."""
+"""
+The application of a sick instance: its health check passes, and its users get errors.
+
+argv: address port paths
+"""
 
 import http.server
 import json

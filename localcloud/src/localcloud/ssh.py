@@ -1,4 +1,4 @@
-"""SSH of an instance: port 22 of its address, the key pair it was launched with, a shell and SFTP on its own disk."""
+"""SSH of an instance: its address and key pair; a shell, SFTP and SCP on its own disk."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from localcloud.machines import HOME, Machine
 from localcloud.region import Region, find_instance
 
 PORT = 22
-# Where port 22 is not ours to bind: an ordinary user on most machines.
+# Where port 22 may not be bound: by an ordinary user of most machines.
 OTHER_PORT = 2222
 AUTHORIZED = f"{HOME}/.ssh/authorized_keys"
 
 
 class Ssh:
     """
-    One loop for all instances. Only an instance with a key pair answers: without one nobody could log in.
+    One loop for all instances. Only an instance with a key pair answers.
 
-    Any user name is the one user of the machine. As on AWS, a connection that the instance's security groups do not admit gets nowhere.
+    Any user name is the one user of the machine. A connection that the instance's security groups
+    do not admit is dropped, as on AWS.
     """
 
     def __init__(self, region: Region) -> None:
@@ -41,7 +42,11 @@ class Ssh:
         threading.Thread(target=self._loop.run_forever, name="ssh", daemon=True).start()
 
     def open(self, machine: Machine, key_name: str | None) -> None:
-        """As cloud-init does on the first boot: the public key for the user, a host key where the disk has none. Then listen."""
+        """
+        Listen. The user has the public key, as with cloud-init, and the disk a host key.
+
+        An instance without a key pair does not listen: nobody could log in.
+        """
         if not key_name:
             return
         with self._region.lock:
@@ -76,7 +81,7 @@ class Ssh:
         )
 
     def _close(self, machine_id: str) -> None:
-        """Called under the region's lock, which a login may be waiting for: it does not wait for the loop."""
+        """Called under the region's lock, for which a login may wait: it does not wait itself."""
         acceptor = self._listening.pop(machine_id, None)
         if acceptor:
             self._loop.call_soon_threadsafe(acceptor.close)
@@ -121,7 +126,7 @@ def _is_for_ssh(rule: Any) -> bool:
 
 
 class _Disk(asyncssh.SFTPServer):
-    """Absolute paths begin at the machine's root, relative ones at the user's home, where the shell is too."""
+    """Absolute paths begin at the machine's root, relative ones at the user's home."""
 
     def __init__(self, channel: Any, root: Path) -> None:
         super().__init__(channel, chroot=str(root).encode())
@@ -131,7 +136,7 @@ class _Disk(asyncssh.SFTPServer):
 
 
 async def _run(region: Region, machine: Machine, process: Any) -> None:
-    """One command, or a shell, in the user's home; it ends with the machine."""
+    """One command, or a shell, in the user's home; it ends with the machine at the latest."""
     home = machine.root / HOME
     home.mkdir(parents=True, exist_ok=True)
     command = ["sh", "-c", os.fsdecode(process.command)] if process.command else ["sh", "-s"]
@@ -151,12 +156,12 @@ async def _run(region: Region, machine: Machine, process: Any) -> None:
         # It was halted between the login and this: nobody else would end it.
         os.killpg(child.pid, signal.SIGKILL)
     try:
-        # The end of one stream is not the end of the other: the channel is closed with the exit code.
+        # One stream ends before the other: the channel is closed with the exit code.
         await process.redirect(
             stdin=child.stdin, stdout=child.stdout, stderr=child.stderr, send_eof=False
         )
         code = await child.wait()
-        # What it said is still under way when it has ended, and would be lost with the channel.
+        # Its last output is still under way when it has ended, and would be lost with the channel.
         await process.stdout.drain()
         await process.stderr.drain()
         process.exit(code)

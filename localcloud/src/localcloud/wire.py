@@ -1,4 +1,4 @@
-"""What does this HTTP request ask of which service, and how is an error written in that service's protocol?"""
+"""Which call is this HTTP request, and how is an error written in its service's protocol?"""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ class Call:
 
 def read(environ: dict[str, Any], body: bytes) -> Call:
     """
-    The call that a signed AWS request makes; S3 has no action names, so its method and path stand in.
+    The call that a signed AWS request makes. S3 has no action names: method and path stand in.
 
-    The caller is what every AWS SDK puts into its user agent: the application id (AWS_SDK_UA_APP_ID), in older ones AWS_EXECUTION_ENV.
+    The caller is what every AWS SDK puts into its user agent: the application id
+    (AWS_SDK_UA_APP_ID), in older ones AWS_EXECUTION_ENV.
     """
     application = re.search(r"\b(?:app|exec-env)/([^\s/]+)", environ.get("HTTP_USER_AGENT", ""))
     return replace(_read(environ, body), caller=application.group(1) if application else "")
@@ -51,25 +52,21 @@ def error(
     call: Call, code: str, message: str, status: int
 ) -> tuple[str, list[tuple[str, str]], bytes]:
     """Status line, headers and body of an error as botocore expects it from this service."""
+    words = f"<Code>{code}</Code><Message>{_escape(message)}</Message>"
+    plain = f"<Error>{words}</Error>"
     if call.protocol == "json":
         kind, text = "application/x-amz-json-1.1", json.dumps({"__type": code, "message": message})
     elif call.protocol == "ec2":
         kind = "text/xml"
-        text = (
-            f"<Response><Errors><Error><Code>{code}</Code><Message>{_escape(message)}</Message></Error></Errors>"
-            "<RequestID>local</RequestID></Response>"
-        )
+        text = f"<Response><Errors>{plain}</Errors><RequestID>local</RequestID></Response>"
     elif call.protocol == "query":
         kind = "text/xml"
         text = (
-            f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{_escape(message)}</Message></Error>"
+            f"<ErrorResponse><Error><Type>Sender</Type>{words}</Error>"
             "<RequestId>local</RequestId></ErrorResponse>"
         )
     else:
-        kind, text = (
-            "text/xml",
-            f"<Error><Code>{code}</Code><Message>{_escape(message)}</Message></Error>",
-        )
+        kind, text = "text/xml", plain
     body = text.encode()
     return f"{status} Error", [("Content-Type", kind), ("Content-Length", str(len(body)))], body
 

@@ -18,6 +18,7 @@ from harness import (
     build_network,
     image_of,
 )
+from pair import Pair, build_pair
 
 _numbers = itertools.count(1)
 UNITS = "$DESTDIR/etc/systemd/system/multi-user.target.wants"
@@ -112,3 +113,8 @@ def group(account: Account, network: Network, name: str, web_image: str) -> Iter
     yield name
     if account.groups(name):
         account.autoscaling.delete_auto_scaling_group(AutoScalingGroupName=name, ForceDelete=True)
+
+
+@pytest.fixture(scope="session")
+def pair(region: Account, network: Network) -> Pair:
+    return build_pair(region, network)

@@ -215,6 +215,11 @@ def finish(account: Account, command: str, instance_id: str) -> dict[str, Any]:
     return found
 
 
+def output_of(account: Account, instance_id: str, script: str) -> str:
+    ended = finish(account, send(account, instance_id, script), instance_id)
+    return str(ended["StandardOutputContent"])
+
+
 def image_of(account: Account, launch: dict[str, Any], name: str, script: str) -> str:
     """The image of an instance on which the script ran."""
     builder = run(account, launch)

@@ -7,18 +7,22 @@ from functools import partial
 from typing import Any
 
 import pytest
-from harness import OTHER_REGION, Account, Network, finish, refused, run, send, until
+from harness import (
+    OTHER_REGION,
+    Account,
+    Network,
+    output_of,
+    refused,
+    run,
+    until,
+)
 
 
 @pytest.fixture
 def image(account: Account, base: dict[str, Any], name: str) -> Iterator[str]:
     """Of an instance that holds a file."""
     instance = run(account, base)
-    finish(
-        account,
-        send(account, instance, "mkdir -p $DESTDIR/srv; echo baked > $DESTDIR/srv/proof"),
-        instance,
-    )
+    output_of(account, instance, "mkdir -p $DESTDIR/srv; echo baked > $DESTDIR/srv/proof")
     made = account.ec2.create_image(InstanceId=instance, Name=name)["ImageId"]
     until(lambda: facts(account, made)["State"] == "available")
     account.ec2.terminate_instances(InstanceIds=[instance])
@@ -66,28 +70,10 @@ def test_a_copy_takes_time_is_one_for_its_token_and_is_a_copy(
         "eu-west-1",
         [{"Key": "of", "Value": name}],
     )
-    instance = run(
-        there,
-        {
-            "ImageId": copy,
-            "MinCount": 1,
-            "MaxCount": 1,
-            "InstanceType": "t3.micro",
-            "SubnetId": network.subnets[0],
-        },
-    )
-    assert (
-        finish(there, send(there, instance, "cat $DESTDIR/srv/proof"), instance)[
-            "StandardOutputContent"
-        ]
-        == "baked\n"
-    )
-    assert (
-        account.ec2.describe_instances(Filters=[{"Name": "instance-id", "Values": [instance]}])[
-            "Reservations"
-        ]
-        == []
-    )
+    instance = run(there, network.launch, ImageId=copy)
+    assert output_of(there, instance, "cat $DESTDIR/srv/proof") == "baked\n"
+    only = [{"Name": "instance-id", "Values": [instance]}]
+    assert account.ec2.describe_instances(Filters=only)["Reservations"] == []
     there.ec2.terminate_instances(InstanceIds=[instance])
 
 
@@ -154,3 +140,52 @@ def test_a_base_image_has_its_architecture(account: Account, name: str) -> None:
     ]
 
     assert [i["ImageId"] for i in account.ec2.describe_images(Filters=wanted)["Images"]] == [image]
+
+
+def test_an_image_is_pending_then_a_copy_with_tags_on_it_and_its_snapshot(
+    account: Account, base: dict[str, Any], name: str
+) -> None:
+    instance = run(account, base)
+    output_of(account, instance, "mkdir -p $DESTDIR/srv; echo baked > $DESTDIR/srv/proof")
+    specifications = [
+        {"ResourceType": kind, "Tags": [{"Key": "of", "Value": name}]}
+        for kind in ("image", "snapshot")
+    ]
+    image = account.ec2.create_image(
+        InstanceId=instance, Name=name, TagSpecifications=specifications
+    )["ImageId"]
+
+    def found() -> Any:
+        return account.ec2.describe_images(ImageIds=[image])["Images"][0]
+
+    assert found()["State"] == "pending"
+    assert (
+        refused(account.ec2.create_image, InstanceId=instance, Name=name)
+        == "InvalidAMIName.Duplicate"
+    )
+    assert (
+        refused(account.ec2.run_instances, **base | {"ImageId": image})
+        == "InvalidAMIID.Unavailable"
+    )
+    until(lambda: found()["State"] == "available")
+    copy = run(account, base, ImageId=image)
+    assert output_of(account, copy, "cat $DESTDIR/srv/proof") == "baked\n"
+    snapshot = found()["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]
+    assert account.ec2.describe_snapshots(SnapshotIds=[snapshot])["Snapshots"][0]["Tags"] == [
+        {"Key": "of", "Value": name}
+    ]
+    account.ec2.deregister_image(ImageId=image, DeleteAssociatedSnapshots=True)
+    assert (
+        refused(account.ec2.describe_snapshots, SnapshotIds=[snapshot])
+        == "InvalidSnapshot.NotFound"
+    )
+    account.ec2.terminate_instances(InstanceIds=[instance, copy])
+
+
+def test_an_image_can_fail(account: Account, base: dict[str, Any], name: str) -> None:
+    instance = run(account, base)
+    account.fault("image_failed", match={"name": name})
+    image = account.ec2.create_image(InstanceId=instance, Name=name)["ImageId"]
+
+    until(lambda: account.ec2.describe_images(ImageIds=[image])["Images"][0]["State"] == "failed")
+    account.ec2.terminate_instances(InstanceIds=[instance])

@@ -56,8 +56,8 @@ torture: $(VENV)/.installed
 
 # Needs uv. The lock names no registry: packages come from wherever the machine is set up to get them.
 lock:
-	uv pip compile pyproject.toml localcloud/pyproject.toml --all-extras --no-emit-package ovenbird-localcloud --universal --generate-hashes --no-emit-index-url \
-		--python-version 3.11 --no-header --quiet -o requirements.lock
+	uv pip compile pyproject.toml --all-extras --no-emit-package ovenbird-localcloud --universal --generate-hashes \
+		--no-emit-index-url --python-version 3.11 --no-header --quiet -o requirements.lock
 
 clean:
 	rm -rf $(VENV) .ovenbird .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -2,19 +2,19 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-OURS := domain workflows activities console ovenbird localcloud demo bench worker.py starter.py
+OURS := domain workflows activities console ovenbird localcloud/src localcloud/tests demo bench worker.py starter.py
 
 .PHONY: demo test test-packer install-check check bench bench-bake cutover histories torture lock clean
 .DEFAULT_GOAL := demo
 
-$(VENV)/.installed: requirements-dev.lock pyproject.toml
+$(VENV)/.installed: requirements-dev.lock pyproject.toml localcloud/pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	@if command -v uv >/dev/null 2>&1; then \
 		uv pip install --python $(BIN)/python --quiet --require-hashes -r requirements-dev.lock && \
-		uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation -e .; \
+		uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation -e ./localcloud -e .; \
 	else \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock && \
-		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e ./localcloud -e .; \
 	fi
 	@touch $@
 
@@ -61,7 +61,7 @@ torture: $(VENV)/.installed
 # requirements-dev.lock is for a checkout, requirements.lock for production, with the same versions. UPGRADE=1 takes
 # the newest. No lock names a registry: packages come from wherever the machine is set up to get them.
 UV = $(shell command -v uv || echo $(BIN)/uv)
-COMPILE = $(UV) pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-header --quiet --python-version 3.11
+COMPILE = $(UV) pip compile pyproject.toml --no-emit-package ovenbird-localcloud --universal --generate-hashes --no-emit-index-url --no-header --quiet --python-version 3.11
 lock: $(VENV)/.installed
 	@command -v $(UV) >/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(COMPILE) --all-extras $(if $(UPGRADE),--upgrade) -o requirements-dev.lock

@@ -11,7 +11,7 @@ from activities.aws import Aws
 
 
 class Replies:
-    """`asked`: each operation with its parameters, in order. Without an answer it gets an empty one."""
+    """`asked`: each operation with its parameters, in order. The default answer is empty."""
 
     def __init__(self, **answers: Any) -> None:
         self.asked: list[tuple[str, dict[str, Any]]] = []

@@ -1,4 +1,4 @@
-"""A GitHub App as the credential: a signed request, a token for an hour, and words where there is none."""
+"""A GitHub App as the credential: a signed request, a token for an hour, clear refusals."""
 
 from __future__ import annotations
 

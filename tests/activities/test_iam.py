@@ -1,4 +1,4 @@
-"""deploy/iam allows what the worker calls: a new call without its permission would be found at 3 a.m., by somebody else."""
+"""deploy/iam allows every call that the worker makes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def allowed() -> list[str]:
 
 
 def called() -> set[str]:
-    """Every name in activities/ that is a call of some client, or a text that names one (a paginator, a presigned address)."""
+    """Each name in activities/ that is a client's call, or a text that names one (a paginator)."""
     actions: dict[str, set[str]] = {}
     for service, prefix in SERVICES.items():
         make: Any = boto3.client

@@ -1,4 +1,4 @@
-"""The stacks file: every mistake at once, by its place; unknown keys refused; the documented file is valid."""
+"""The stacks file: every mistake at once, by its place; the documented file is valid."""
 
 from pathlib import Path
 
@@ -209,7 +209,8 @@ def test_a_classic_balancer_has_no_requests_per_target_to_scale_by() -> None:
         in mistakes(
             text.replace(
                 "[stacks.internal]",
-                '[[stacks.production.scaling]]\nmetric = "requests"\ntarget = 100\n[stacks.internal]',
+                '[[stacks.production.scaling]]\nmetric = "requests"\ntarget = 100\n'
+                "[stacks.internal]",
             )
         )[0]
     )

@@ -1,4 +1,4 @@
-"""Green is healthy when the same instances were healthy everywhere, N reads in a row; never by accident."""
+"""Green is healthy when the same instances were healthy everywhere, N reads in a row."""
 
 from hypothesis import given
 from hypothesis import strategies as st

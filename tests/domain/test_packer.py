@@ -1,4 +1,4 @@
-"""Packer's machine-readable output, recorded of the real program, and whatever else it might print."""
+"""Packer's machine-readable output: recorded of the real program, and whatever else comes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_build_that_made_an_image() -> None:
     build, stages = read("packer-1.6.6-made.txt")
 
     assert ended(build, 0, REGION).startswith("ami-")
-    # Its one script both copies and pulls: the first provisioner is the copy, and imaging ticks the rest.
+    # Its one script copies and pulls: the first provisioner is the copy, imaging ticks the rest.
     assert stages == [Stage.STARTED, Stage.LAUNCHING, Stage.COPYING, Stage.IMAGING]
 
 
@@ -43,7 +43,8 @@ def test_a_build_whose_script_failed_says_so_in_packers_own_words() -> None:
 
     with pytest.raises(
         BakeFailed,
-        match=r"Script exited with non-zero exit status: 7[\s\S]*s3://log[\s\S]*\n  no such compiler",
+        match=r"Script exited with non-zero exit status: 7"
+        r"[\s\S]*s3://log[\s\S]*\n  no such compiler",
     ):
         ended(build, 1, REGION, "s3://log")
 
@@ -59,7 +60,8 @@ def test_one_that_was_killed_is_run_again(code: int) -> None:
     [
         "InvalidKeyPair.Duplicate: The keypair 'ovenbird-bake-shop-1' already exists.",
         "RequestError: send request failed\ncaused by: Post http://127.0.0.1/: EOF",
-        "Error stopping instance: RequestLimitExceeded: Request limit exceeded. status code: 503, request id: x",
+        "Error stopping instance: RequestLimitExceeded: Request limit exceeded. "
+        "status code: 503, request id: x",
     ],
 )
 def test_what_passes_is_no_verdict(words: str) -> None:
@@ -71,7 +73,8 @@ def test_no_capacity_is_a_verdict_about_the_subnet() -> None:
     with pytest.raises(NoCapacity):
         ended(
             failed(
-                "Error launching source instance: InsufficientInstanceCapacity: We currently do not have"
+                "Error launching source instance: InsufficientInstanceCapacity: "
+                "We currently do not have"
             ),
             1,
             REGION,

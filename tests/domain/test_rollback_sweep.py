@@ -206,9 +206,7 @@ def served(name: str, *target_groups: str, **more: Any) -> Deployment:
     )
 
 
-def test_what_serves_is_attached_where_it_is_nowhere_and_not_where_only_the_next_version_is_to_be() -> (
-    None
-):
+def test_what_serves_is_attached_where_it_is_nowhere() -> None:
     for target_groups, actions in (((), ["attach"]), (("one",), []), (("one", "two"), [])):
         found = sweep.Inventory(
             deployments=(served("v1", *target_groups),), target_groups=("one", "two")

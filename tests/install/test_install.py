@@ -1,4 +1,4 @@
-"""The wheel in a fresh environment: `make install-check`, with another Python by WITH=python3.13."""
+"""The wheel in a fresh environment: `make install-check`, WITH=python3.13 for another one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In memory: stacks file, repository, checks, hooks, inventory; and all of a worker's activities."""
+"""In memory: stacks file, repository, checks, hooks, inventory; and all activities together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A release that began under the last released version goes on under this one: its history replays. CONTRIBUTING.md says what to do when not."""
+"""A release that began under the last released version goes on under this one: it replays."""
 
 from __future__ import annotations
 

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from temporalio.client import WorkflowHandle
-
+from bench.history_steps import (
+    ABORT,
+    LOOK,
+    Save,
+    Status,
+    abort,
+    bake_of,
+    end,
+    pause,
+    save_ended,
+    until,
+)
 from bench.torture import stage
-from bench.torture.lane import LIMIT, SIZE, Lane
+from bench.torture.lane import SIZE, Lane
 from bench.torture.plays import green_has_half, green_serves_alone
 
-Handle = WorkflowHandle[Any, Any]
-Status = dict[str, Any]
-Save = Callable[[str, Handle], Awaitable[None]]
 WITH_PACKER = "bake-packer"
-ABORT = "abort_and_roll_back"
-# Seconds between two looks at a workflow.
-LOOK = 0.02
+# In a history that is continued as new: fewer than a watched release has.
+MANY_EVENTS = 150
 # Seconds of a soak that ends only by an abort.
 LONG = 120
 
@@ -38,6 +43,9 @@ async def record(home: Path, save: Save) -> None:
         await _sweeps(lane, save)
         await _read_only(lane, save)
         await _adopt(lane, empty_lane, save)
+    continues = (f"limit.historyCount.suggestContinueAsNew={MANY_EVENTS}",)
+    async with stage.lanes(home / "continued", 1, temporal=continues) as (_, (lane,)):
+        await _continued(lane, save)
     async with stage.lanes(home / "weighted", 1, "weighted") as (_, (lane,)):
         await _release(lane, save, "weighted")
         await _abort_release(lane, save, "release-weighted-aborted", green_has_half)
@@ -55,12 +63,12 @@ async def _first_deployment(lane: Lane, save: Save) -> None:
 
 
 async def _rollbacks(lane: Lane, save: Save) -> None:
-    await _save_ended(lane, save, "rollback-woken", await lane.rollback())
+    await save_ended(lane, save, "rollback-woken", await lane.rollback())
     lane.set_soak(LONG)
     handle = await lane.rollback()
-    await _until(lane, handle, green_serves_alone)
+    await until(lane, handle, green_serves_alone)
     await lane.signal(handle, ABORT)
-    await _save_ended(lane, save, "rollback-aborted", handle, "RolledBack")
+    await save_ended(lane, save, "rollback-aborted", handle, "RolledBack")
     lane.set_soak(lane.soak)
     (tag, group), *_ = (
         (tag, group["AutoScalingGroupName"])
@@ -70,79 +78,96 @@ async def _rollbacks(lane: Lane, save: Save) -> None:
     lane.account.autoscaling.delete_auto_scaling_group(AutoScalingGroupName=group)
     lane.account.ec2.delete_launch_template(LaunchTemplateName=group)
     handle = await lane.rollback(to=tag)
-    await _save_ended(lane, save, "rollback-launched-again", handle)
+    await save_ended(lane, save, "rollback-launched-again", handle)
 
 
 async def _release(lane: Lane, save: Save, strategy: str) -> None:
     handle = await lane.release(lane.new_tag())
-    await _save_ended(lane, save, f"release-{strategy}", handle)
+    await save_ended(lane, save, f"release-{strategy}", handle)
 
 
 async def _abort_release(lane: Lane, save: Save, name: str, when: Callable[[Status], bool]) -> None:
     lane.set_soak(LONG)
     handle = await lane.release(lane.new_tag())
-    await _until(lane, handle, when)
+    await until(lane, handle, when)
     await lane.signal(handle, ABORT)
-    await _save_ended(lane, save, name, handle, "RolledBack")
+    await save_ended(lane, save, name, handle, "RolledBack")
+    lane.set_soak(lane.soak)
+
+
+async def _continued(lane: Lane, save: Save) -> None:
+    """A release whose history became long while it was watched, and its abort after that."""
+    lane.set_soak(LONG)
+    handle = await lane.release(lane.new_tag())
+    first = handle.first_execution_run_id
+    assert first
+    while (run := (await handle.describe()).run_id) == first:
+        await asyncio.sleep(LOOK)
+    earlier = lane.client.get_workflow_handle(handle.id, run_id=first)
+    await save("release-continues-as-new", earlier)
+    later = lane.client.get_workflow_handle(handle.id, run_id=run)
+    await save("release-was-continued", later)
+    await lane.signal(handle, ABORT)
+    await save_ended(lane, save, "release-was-continued-and-aborted", handle, "RolledBack")
     lane.set_soak(lane.soak)
 
 
 async def _messages(lane: Lane, save: Save) -> None:
     """A pause and a resume, a cancel, a refusal, and an approval as signal and as update."""
     handle = await lane.release(lane.new_tag())
-    await _pause(lane, handle)
+    await pause(lane, handle)
     await lane.signal(handle, "resume")
-    await _save_ended(lane, save, "release-paused-and-resumed", handle)
+    await save_ended(lane, save, "release-paused-and-resumed", handle)
     lane.set_soak(LONG)
     handle = await lane.release(lane.new_tag())
-    await _until(lane, handle, green_serves_alone)
+    await until(lane, handle, green_serves_alone)
     await handle.cancel(reason="the pipeline was stopped")
-    await _save_ended(lane, save, "release-cancelled", handle, "RolledBack")
+    await save_ended(lane, save, "release-cancelled", handle, "RolledBack")
     handle = await lane.release("no-such-tag")
-    await _save_ended(lane, save, "release-refused", handle, "Refused")
+    await save_ended(lane, save, "release-refused", handle, "Refused")
     lane.set_soak(lane.soak, approval=True)
     handle = await lane.release(lane.new_tag())
-    await _until(lane, handle, _waits_for_approval)
+    await until(lane, handle, _waits_for_approval)
     await lane.signal(handle, "approve_cutover")
-    await _save_ended(lane, save, "release-approved-by-signal", handle)
+    await save_ended(lane, save, "release-approved-by-signal", handle)
     handle = await lane.release(lane.new_tag())
-    await _until(lane, handle, _waits_for_approval)
+    await until(lane, handle, _waits_for_approval)
     for update in ("pause", "resume", "approve_cutover"):
         await handle.execute_update(update, {"by": "histories"})
-    await _save_ended(lane, save, "release-approved-by-update", handle)
+    await save_ended(lane, save, "release-approved-by-update", handle)
     lane.set_soak(lane.soak)
 
 
 async def _open(lane: Lane, save: Save) -> None:
     """Releases that are still under way: these are what a new version finds."""
     handle = await lane.release(lane.new_tag())
-    await _pause(lane, handle)
+    await pause(lane, handle)
     await save("release-is-paused", handle)
-    await _abort(lane, handle)
+    await abort(lane, handle)
     lane.set_soak(lane.soak, approval=True)
     handle = await lane.release(lane.new_tag())
-    await _until(lane, handle, _waits_for_approval)
+    await until(lane, handle, _waits_for_approval)
     await save("release-waits-for-approval", handle)
-    await _abort(lane, handle)
+    await abort(lane, handle)
     lane.set_soak(lane.soak)
 
 
 async def _bakes(lane: Lane, save: Save) -> None:
     image = await lane.bake(lane.new_tag())
-    await _save_ended(lane, save, "image", image)
-    await _save_ended(lane, save, "bake-native", await _bake_of(lane, image))
+    await save_ended(lane, save, "image", image)
+    await save_ended(lane, save, "bake-native", await bake_of(lane, image))
     release = await lane.release(lane.new_tag())
-    await _until(lane, release, lambda status: bool(status.get("bake")))
-    bake = await _bake_of(lane, release)
-    await _until(lane, bake, lambda status: "instance" in str(status.get("ledger")))
+    await until(lane, release, lambda status: bool(status.get("bake")))
+    bake = await bake_of(lane, release)
+    await until(lane, bake, lambda status: "instance" in str(status.get("ledger")))
     await lane.signal(release, ABORT)
-    await _save_ended(lane, save, "release-aborted-while-it-bakes", release, "RolledBack")
-    await _save_ended(lane, save, "bake-aborted", bake, "Abandoned")
+    await save_ended(lane, save, "release-aborted-while-it-bakes", release, "RolledBack")
+    await save_ended(lane, save, "bake-aborted", bake, "Abandoned")
     if shutil.which("packer"):
         lane.use_builder("packer")
         image = await lane.bake(lane.new_tag())
-        await _end(lane, image)
-        await _save_ended(lane, save, WITH_PACKER, await _bake_of(lane, image))
+        await end(lane, image)
+        await save_ended(lane, save, WITH_PACKER, await bake_of(lane, image))
         lane.use_builder("native")
 
 
@@ -150,23 +175,23 @@ async def _sweeps(lane: Lane, save: Save) -> None:
     """Of a release that was terminated while it served: the first sweep is aborted."""
     lane.set_soak(LONG)
     release = await lane.release(lane.new_tag())
-    await _until(lane, release, green_serves_alone)
+    await until(lane, release, green_serves_alone)
     await release.terminate("a person was in a hurry")
     lane.set_soak(lane.soak)
     request = {"stack": lane.name, "dry_run": False}
     lane.account.fault("latency", "AttachLoadBalancerTargetGroups", seconds=3)
     sweep = await lane.start("SweepWorkflow", request, "sweep-aborted")
     of_stack = lane.client.get_workflow_handle(f"release-{lane.name}")
-    await _until(lane, of_stack, _restores)
+    await until(lane, of_stack, _restores)
     await lane.signal(of_stack, ABORT)
-    await _save_ended(lane, save, "sweep-of-a-stack-aborted", of_stack, "Dirty")
-    await _save_ended(lane, save, "sweep-whose-stack-was-aborted", sweep)
+    await save_ended(lane, save, "sweep-of-a-stack-aborted", of_stack, "Dirty")
+    await save_ended(lane, save, "sweep-whose-stack-was-aborted", sweep)
     sweep = await lane.start("SweepWorkflow", request, "sweep")
-    await _save_ended(lane, save, "sweep", sweep)
-    await _save_ended(lane, save, "sweep-of-a-stack", of_stack)
+    await save_ended(lane, save, "sweep", sweep)
+    await save_ended(lane, save, "sweep-of-a-stack", of_stack)
     request["dry_run"] = True
     sweep = await lane.start("SweepWorkflow", request, "sweep-dry")
-    await _save_ended(lane, save, "sweep-dry-run", sweep)
+    await save_ended(lane, save, "sweep-dry-run", sweep)
 
 
 async def _read_only(lane: Lane, save: Save) -> None:
@@ -179,7 +204,7 @@ async def _read_only(lane: Lane, save: Save) -> None:
         ("history", "HistoryWorkflow", stack),
         ("candidates", "CandidatesWorkflow", stack),
     ):
-        await _save_ended(lane, save, name, await lane.start(workflow, request, name))
+        await save_ended(lane, save, name, await lane.start(workflow, request, name))
 
 
 async def _adopt(lane: Lane, empty_lane: Lane, save: Save) -> None:
@@ -201,7 +226,7 @@ async def _adopt(lane: Lane, empty_lane: Lane, save: Save) -> None:
     )
     request = {"stack": empty_lane.name, "group": group, "tag": empty_lane.new_tag()}
     handle = await empty_lane.start("AdoptWorkflow", request)
-    await _save_ended(empty_lane, save, "adopt", handle)
+    await save_ended(empty_lane, save, "adopt", handle)
 
 
 def _restores(status: Status) -> bool:
@@ -212,37 +237,3 @@ def _restores(status: Status) -> bool:
 
 def _waits_for_approval(status: Status) -> bool:
     return bool(status.get("waiting_for"))
-
-
-async def _pause(lane: Lane, handle: Handle) -> None:
-    await _until(lane, handle, lambda status: status.get("phase") == "waiting_healthy")
-    await lane.signal(handle, "pause")
-    await _until(lane, handle, lambda status: bool(status.get("paused")))
-
-
-async def _abort(lane: Lane, handle: Handle) -> None:
-    await lane.signal(handle, ABORT)
-    await _end(lane, handle, "RolledBack")
-
-
-async def _bake_of(lane: Lane, handle: Handle) -> Handle:
-    bake = (await lane.status(handle))["bake"]
-    return lane.client.get_workflow_handle(bake["workflow_id"])
-
-
-async def _until(lane: Lane, handle: Handle, ready: Callable[[Status], bool]) -> None:
-    async with asyncio.timeout(LIMIT):
-        while not ready(await lane.status(handle)):
-            await asyncio.sleep(LOOK)
-
-
-async def _end(lane: Lane, handle: Handle, wanted: str = "Completed") -> None:
-    if (ended := await lane.ending(handle)) != wanted:
-        raise RuntimeError(f"{handle.id} ended as {ended}, not as {wanted}: {lane.last_words}")
-
-
-async def _save_ended(
-    lane: Lane, save: Save, name: str, handle: Handle, wanted: str = "Completed"
-) -> None:
-    await _end(lane, handle, wanted)
-    await save(name, handle)

@@ -84,12 +84,22 @@ class Stage:
     """Temporal, the local cloud and any number of workers. All of them end with it."""
 
     def __init__(
-        self, home: Path, *, ui: bool = False, cloud: tuple[str, ...] = (), durable: bool = False
+        self,
+        home: Path,
+        *,
+        ui: bool = False,
+        cloud: tuple[str, ...] = (),
+        durable: bool = False,
+        temporal: tuple[str, ...] = (),
     ) -> None:
-        """`durable`: Temporal keeps its state in a file, and can be killed and started again."""
+        """
+        `durable`: Temporal keeps its state in a file, and can be killed and started again.
+        `temporal` are further values of its dynamic configuration.
+        """
         self.home = home
         home.mkdir(parents=True, exist_ok=True)
         self._ui, self._cloud_options, self._durable = ui, cloud, durable
+        self._dynamic_config = (*FAST, *temporal)
         self.temporal_port, self.ui_port = free_port(), free_port()
         self.environment: dict[str, str] = {}
         self.workers: list[Process] = []
@@ -144,7 +154,7 @@ class Stage:
         self._until_temporal_answers()
 
     def _start_temporal(self) -> Process:
-        options = [f"--dynamic-config-value={value}" for value in FAST]
+        options = [f"--dynamic-config-value={value}" for value in self._dynamic_config]
         options += ["--ui-port", str(self.ui_port)] if self._ui else ["--headless"]
         if self._durable:
             options += ["--db-filename", str(self.home / "temporal.db")]

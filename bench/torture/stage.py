@@ -17,14 +17,21 @@ from demo.processes import Stage
 
 @asynccontextmanager
 async def lanes(
-    home: Path, count: int, strategy: str = "attach", *, unprepared: int = 0
+    home: Path,
+    count: int,
+    strategy: str = "attach",
+    *,
+    unprepared: int = 0,
+    temporal: tuple[str, ...] = (),
 ) -> AsyncIterator[tuple[Stage, list[Lane]]]:
     """
     Each lane serves one version and has another one parked.
 
-    The last `unprepared` of the lanes have neither: just a worker.
+    The last `unprepared` of the lanes have neither: just a worker. `temporal` are further values
+    of the server's dynamic configuration.
     """
-    with Stage(home, cloud=("--no-delays", "--scale", "0.02"), durable=True) as stage:
+    cloud = ("--no-delays", "--scale", "0.02")
+    with Stage(home, cloud=cloud, durable=True, temporal=temporal) as stage:
         account = Account(stage.environment)
         base = network.build(stage.environment, stack="torture")
         client = await Client.connect(stage.temporal_address)

@@ -60,8 +60,10 @@ def test_one_that_was_killed_is_run_again(code: int) -> None:
     [
         "InvalidKeyPair.Duplicate: The keypair 'ovenbird-bake-shop-1' already exists.",
         "RequestError: send request failed\ncaused by: Post http://127.0.0.1/: EOF",
-        "Error stopping instance: RequestLimitExceeded: Request limit exceeded. "
-        "status code: 503, request id: x",
+        (
+            "Error stopping instance: RequestLimitExceeded: Request limit exceeded. "
+            "status code: 503, request id: x"
+        ),
     ],
 )
 def test_what_passes_is_no_verdict(words: str) -> None:

@@ -36,6 +36,17 @@ def refuse_where_blue_is_elsewhere(blue: Deployment | None, target_groups: Itera
         )
 
 
+def refuse_where_blue_could_not_come_back(blue: Deployment | None) -> None:
+    """Raises Conflict where an abort could not register blue's instances in the balancer again."""
+    if blue and "AddToLoadBalancer" in blue.group.suspended:
+        raise Conflict(
+            f"somebody suspended AddToLoadBalancer of {blue.name}: after a cutover, an abort could "
+            "not bring it back into the load balancer. Resume it first: aws autoscaling "
+            f"resume-processes --auto-scaling-group-name {blue.name} "
+            "--scaling-processes AddToLoadBalancer"
+        )
+
+
 def refuse_where_another_serves(
     stack: str,
     blue: Deployment | None,

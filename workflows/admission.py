@@ -28,6 +28,7 @@ with workflow.unsafe.imports_passed_through():
         find_blue,
         refuse_what_serves,
         refuse_where_another_serves,
+        refuse_where_blue_could_not_come_back,
         refuse_where_blue_is_elsewhere,
     )
     from domain.models import Deployment, Image, TargetGroup, Version
@@ -150,6 +151,7 @@ class Admission:
             base_image=identity.base_image,
         )
         admitted = await self._admitted(stack, version, request, target_groups, deployments)
+        refuse_where_blue_could_not_come_back(admitted.blue)
         refuse_what_serves(admitted.blue, request.tag, identity.commit, force=request.force)
         return admitted, identity
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from domain import names
-from domain.errors import DIRTY, ROLLED_BACK
+from domain.errors import DIRTY, REFUSED, ROLLED_BACK
 from tests.workflows.account import Account, ScalingGroup
 from tests.workflows.blueprint import STRATEGIES
 from tests.workflows.case import Case, failure
@@ -117,7 +117,11 @@ async def test_a_blue_that_cannot_join_the_balancer_again_leaves_green_serving(
 ) -> None:
     """Attached is not enough: where its AddToLoadBalancer is suspended, nobody is registered."""
     case = await make_case(timeouts={"way_back": 1})
-    blue(case.account).suspended.add("AddToLoadBalancer")
+
+    def suspend(account: Account) -> None:
+        blue(account).suspended.add("AddToLoadBalancer")
+
+    case.world.at("attach", lambda: case.world.somebody(suspend))
     case.world.when("observe", lambda: is_detached(case), lambda: case.says("abort_and_roll_back"))
 
     error = await failure(await case.release())
@@ -126,6 +130,20 @@ async def test_a_blue_that_cannot_join_the_balancer_again_leaves_green_serving(
     assert error.type == DIRTY
     assert "not registered yet" in (await case.status())["notes"][-1]
     assert case.account.healthy_units(case.world.arns[0]) == 2
+
+
+async def test_a_blue_that_could_not_come_back_is_refused_before_anything_is_made(
+    make_case: MakeCase,
+) -> None:
+    case = await make_case()
+    blue(case.account).suspended.add("AddToLoadBalancer")
+
+    error = await failure(await case.release())
+
+    assert error
+    assert error.type == REFUSED
+    assert "somebody suspended AddToLoadBalancer of" in error.message
+    assert "resume-processes" in error.message
 
 
 @pytest.mark.parametrize("process", ["Launch", "AddToLoadBalancer"])

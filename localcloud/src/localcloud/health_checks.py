@@ -6,21 +6,30 @@ import asyncio
 import threading
 import time
 import traceback
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from localcloud.probe import Check, probe
+from localcloud.region import Region
 from localcloud.upstream import backends
-
-if TYPE_CHECKING:
-    from localcloud.targets import Targets
 
 LOOK = 0.02
 # A dead target refuses at once; a busy laptop must not make a live one look dead.
 FASTEST_CHECK, FASTEST_RECHECK, FASTEST_TIMEOUT = 0.05, 0.25, 2
 
 
+class Checked(Protocol):
+    """The targets: `checks` by target group's ARN and target, `more_groups` that moto has not."""
+
+    region: Region
+    checks: dict[tuple[str, str], Check]
+    more_groups: Mapping[str, Any]
+
+    def changed(self) -> None: ...
+
+
 class HealthChecks:
-    def __init__(self, targets: Targets) -> None:
+    def __init__(self, targets: Checked) -> None:
         self._targets = targets
         self._region = targets.region
         self._loop = asyncio.new_event_loop()

@@ -3,7 +3,7 @@ What is taken from moto, and whether it is the moto that the local cloud knows.
 
 No other module imports moto. Patches name their targets as text (patches.py), so that all that
 moto has changed is reported at once, in sentences.
-`python -m localcloud.upstream` adds the fingerprints of the installed moto to upstream.json.
+`python -m localcloud.record` adds the fingerprints of the installed moto to upstream.json.
 """
 
 from __future__ import annotations
@@ -119,26 +119,3 @@ def fingerprint(target: str) -> str:
 def known_fingerprints() -> dict[str, list[str]]:
     known: dict[str, list[str]] = json.loads(KNOWN.read_text())
     return known
-
-
-def record(targets: list[str]) -> list[str]:
-    """Add the installed moto's fingerprints to the known ones; the targets that were unknown."""
-    known = known_fingerprints()
-    kept = {target: known.get(target, []) for target in targets}
-    changed = [target for target in targets if fingerprint(target) not in kept[target]]
-    for target in changed:
-        kept[target].append(fingerprint(target))
-    KNOWN.write_text(json.dumps(dict(sorted(kept.items())), indent=2) + "\n")
-    return changed
-
-
-def main() -> None:
-    from localcloud.parts import all_patches
-
-    targets = sorted({patch.target for patch in all_patches() if patch.kind != "adds"})
-    for target in record(targets):
-        print(f"recorded {target}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,91 @@
+"""What a rollback may choose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import strategies as st
+
+from domain.errors import InvalidRequest
+from domain.models import Deployment, Group, Image, State
+from domain.rollback import candidates, choose
+from tests.domain.worlds import deployment
+
+
+def images(*commits: str) -> list[Image]:
+    return [
+        Image(
+            id=f"ami-{commit}", name=commit, tag=commit, commit=commit, created_at=f"2026-11-{n:02}"
+        )
+        for n, commit in enumerate(commits, 1)
+    ]
+
+
+def test_without_a_wish_the_one_that_served_before_is_chosen() -> None:
+    kept = [
+        deployment("v1", served_at="2026-11-01"),
+        deployment("v3", served_at="2026-11-03", state=State.SERVING, desired=2),
+        deployment("v2", served_at="2026-11-02"),
+        deployment("v4", state=None),
+    ]
+    board = candidates(kept, images("v0", "v1", "v2", "v3"))
+
+    assert [c.tag for c in board] == ["v3", "v2", "v1", "v0"]
+    assert choose("production", board, None).tag == "v2"
+    assert choose("production", board, "v1").deployment == "v1"
+    assert choose("production", board, "v0").deployment is None
+    with pytest.raises(InvalidRequest, match="v7 is not kept; there are: v2, v1, v0"):
+        choose("production", board, "v7")
+    with pytest.raises(InvalidRequest, match="it serves"):
+        choose("production", board, "v3")
+
+
+@pytest.mark.parametrize(
+    ("more", "without_image", "why"),
+    [
+        ({}, True, "its image is gone"),
+        ({"target_groups": ("arn",)}, False, "attached it to a load balancer"),
+        ({"desired": 3}, False, "it is not parked: it has 3 instances"),
+        ({"suspended": ("Launch",)}, False, "suspended Launch"),
+    ],
+)
+def test_what_stands_in_the_way_is_said(
+    more: dict[str, Any], without_image: bool, why: str
+) -> None:
+    group = Group(**({"name": "v1", "min": 0, "max": 0, "desired": 0} | more))
+    kept = [
+        Deployment(
+            name="v1",
+            tag="v1",
+            commit="v1",
+            state=State.PARKED,
+            served_at="2026-11-01",
+            group=group,
+        )
+    ]
+    with pytest.raises(InvalidRequest, match=why):
+        choose("production", candidates(kept, [] if without_image else images("v1")), None)
+
+
+GROUPS = st.lists(
+    st.builds(
+        lambda served, state, size, attached, pinned, woken, release: (
+            served,
+            state,
+            size,
+            attached,
+            pinned,
+            woken,
+            release,
+        ),
+        st.booleans(),
+        st.sampled_from([None, *State]),
+        st.integers(0, 3),
+        st.booleans(),
+        st.booleans(),
+        st.sampled_from(["", "runs", "gone"]),
+        st.sampled_from(["", "runs", "gone"]),
+    ),
+    max_size=8,
+)

@@ -41,6 +41,9 @@ class OperatorState(Model):
     no_way_back: str = ""
     seconds_paused: float = 0.0
     notes: tuple[str, ...] = ()
+    more_notes: int = 0
+    waiting_for_approval: bool = False
+    keeps_hot: bool = False
 
 
 class Touched(Model):

@@ -95,9 +95,14 @@ class DiffRequest(StackRequest):
     now: str = Field(min_length=1, max_length=200)
 
 
+# Characters. A message stands several times in a run's state, which Temporal limits to 2 MB.
+LONGEST_NAME, LONGEST_REASON = 200, 2_000
+
+
 class Message(Model):
     """
-    The argument of a signal or update. Anything unexpected in it is kept in `malformed`.
+    The argument of a signal or update. Longer texts are cut. Anything unexpected is kept in
+    `malformed`.
 
     `at` belongs to an approval: the cutover does not begin before it.
     """
@@ -113,17 +118,13 @@ class Message(Model):
         if not values or values == (None,):
             return cls()
         first, *rest = values
-        if isinstance(first, dict) and not rest and set(first) <= {"by", "reason", "at"}:
-            return cls(
-                by=str(first.get("by") or "unknown"),
-                reason=str(first.get("reason") or ""),
-                at=str(first.get("at") or ""),
-            )
         if isinstance(first, str) and not rest:
-            return cls(reason=first)
+            return cls(reason=first[:LONGEST_REASON])
         known = first if isinstance(first, dict) else {}
+        expected = isinstance(first, dict) and not rest and set(first) <= {"by", "reason", "at"}
         return cls(
-            by=str(known.get("by") or "unknown"),
-            reason=str(known.get("reason") or ""),
-            malformed=repr(values)[:500],
+            by=str(known.get("by") or "unknown")[:LONGEST_NAME],
+            reason=str(known.get("reason") or "")[:LONGEST_REASON],
+            at=str(known.get("at") or "")[:LONGEST_NAME] if expected else "",
+            malformed="" if expected else repr(values)[:500],
         )

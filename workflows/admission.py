@@ -58,7 +58,7 @@ def parsed(kind: type[T], values: tuple[Any, ...]) -> T:
     if len(values) != 1 or not isinstance(values[0], dict):
         raise InvalidRequest(
             'the input must be one JSON object such as {"stack": "production", "tag": "v1.4.2"}, '
-            f"not {list(values)!r}"
+            f"not {list(values)!r:.500}"
         )
     try:
         return kind.model_validate(values[0])

@@ -7,9 +7,10 @@ from typing import Any
 from temporalio import workflow
 
 from workflows.admission import Admission, refused_on_failure
-from workflows.failures import handlers_finished
+from workflows.failures import handlers_finished, shielded
 from workflows.handlers import OperatorHandlers
 from workflows.inquiries import Inquiries
+from workflows.policies import QUICK
 from workflows.run import Run
 
 with workflow.unsafe.imports_passed_through():
@@ -38,15 +39,20 @@ class AdoptWorkflow(OperatorHandlers):
             with refused_on_failure(self._run):
                 request = Admission(self._run).locked(AdoptRequest, values)
                 stack, commit = await self._checked(request)
-            tags = _tags(stack, request, commit)
-            await self._run.do(
-                Groups.mark,
-                MarkGroups(region=stack.region, tags={request.group: tags}),
-                what=f"{request.group} serves {request.tag}",
+            self._run.operator.no_way_back = (
+                "the group is being marked: adopt it, or delete its tags"
             )
+            with refused_on_failure(self._run):
+                await shielded(self._mark(stack, request, commit), self._run.note)
             return Adopted(
                 stack=stack.name, deployment=request.group, tag=request.tag, commit=commit
             )
+
+    async def _mark(self, stack: Stack, request: AdoptRequest, commit: str) -> None:
+        """One call: when AWS refuses it, nothing was done."""
+        tags = MarkGroups(region=stack.region, tags={request.group: _tags(stack, request, commit)})
+        what = f"{request.group} serves {request.tag}"
+        await self._run.certainly(Groups.mark, tags, QUICK, what=what)
 
     async def _checked(self, request: AdoptRequest) -> tuple[Stack, str]:
         """The stack and the commit of the tag."""

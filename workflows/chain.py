@@ -67,6 +67,10 @@ class Chain:
         """From now on a long history is continued by that call, before a wait."""
         self._continue_as_new = continue_as_new
 
+    def continues_no_more(self) -> None:
+        """After the point of no return: the rest takes a few minutes."""
+        self._continue_as_new = None
+
     def checkpoint(self) -> None:
         """Before a wait. Raises ContinueAsNewError where Temporal suggests it."""
         if self._continue_as_new and workflow.info().is_continue_as_new_suggested():
@@ -87,4 +91,6 @@ class Chain:
         return method in self._ended_before, self._done.get(method)
 
     def has_ended(self, method: str, result: object) -> None:
+        if self._continue_as_new and not isinstance(result, Found | Image | None):
+            raise TypeError(f"{method} returned a {type(result).__name__}, which no run carries")
         self._done[method] = result if isinstance(result, Found | Image) else None

@@ -23,8 +23,7 @@ def restored(run: Run, values: tuple[Any, ...]) -> Continued | None:
     Temporal itself says that a run was continued: no message and no input of a person can. A run
     of a cron schedule or of a retry policy has a run before it too, and the input of that one.
     """
-    me = workflow.info()
-    if not me.continued_run_id or me.cron_schedule or me.retry_policy:
+    if not workflow.info().continued_run_id or not _is_plain():
         return None
     state = Continued.model_validate(values[1])
     _restore(run, state.run)
@@ -48,11 +47,19 @@ def begun(
 
 def continue_when_long(run: Run, request: Any, state: Callable[[], Continued]) -> None:
     """`request` is the input of the first run; `state` is asked for when the time has come."""
+    if not _is_plain():
+        return
 
     def continue_as_new() -> None:
         workflow.continue_as_new(args=[request, state().model_dump(mode="json")])
 
     run.chain.continues_with(continue_as_new)
+
+
+def _is_plain() -> bool:
+    """Started without a cron schedule and a retry policy, which have further runs of their own."""
+    me = workflow.info()
+    return not (me.cron_schedule or me.retry_policy)
 
 
 def run_state(run: Run) -> RunState:

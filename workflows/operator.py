@@ -17,10 +17,12 @@ with workflow.unsafe.imports_passed_through():
     from domain.status import Approval, Pause
 
 
+MOST_NOTES, LONGEST_NOTE = 50, 2_000
+
+
 class Operator:
     """
-    What the operators have said. `changed` is called after each of their messages, `before_wait`
-    before each wait.
+    What the operators have said. Each message calls `changed`, each wait begins with `before_wait`.
 
     `no_way_back` is why an abort is refused; it is empty while there is a way back.
     """
@@ -38,10 +40,24 @@ class Operator:
         self.park_now: Message | None = None
         self.no_way_back = ""
         self.seconds_paused = 0.0
-        self.notes: list[str] = []
+        self._notes: list[str] = []
+        self._more_notes = 0
         self._last: Message | None = None
         # This person asked for the release, so their approval does not count.
         self._requester = ""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The last ones, and how many there were before."""
+        earlier = (f"{self._more_notes} earlier notes are left out",) if self._more_notes else ()
+        return (*earlier, *self._notes)
+
+    def note(self, words: str) -> None:
+        """What an operator should know. Bounded, since messages may come without end."""
+        self._notes.append(words[:LONGEST_NOTE])
+        if len(self._notes) > MOST_NOTES:
+            del self._notes[0]
+            self._more_notes += 1
 
     async def gate(self) -> None:
         """Before each outward action: waits while paused. Raises Aborted."""
@@ -97,7 +113,7 @@ class Operator:
             "waiting_for": "approve cutover" if self.waiting_for_approval else "",
             "by": self._last.by if self._last else "",
             "reason": self._last.reason if self._last else "",
-            "notes": tuple(self.notes),
+            "notes": self.notes,
         }
 
     def state(self) -> OperatorState:
@@ -111,24 +127,20 @@ class Operator:
             park_now=self.park_now,
             no_way_back=self.no_way_back,
             seconds_paused=self.seconds_paused,
-            notes=tuple(self.notes),
+            notes=tuple(self._notes),
+            more_notes=self._more_notes,
+            waiting_for_approval=self.waiting_for_approval,
+            keeps_hot=self.keeps_hot,
         )
 
     def restore(self, state: OperatorState) -> None:
-        """
-        A message may have come before the workflow's first task: it stands. An abort of either
-        run counts.
-        """
-        self.paused = self.paused or state.paused
-        self.approval = self.approval or state.approval
-        self.aborted = self.aborted or state.aborted
-        self.park_now = self.park_now or state.park_now
-        self.extended += state.extended
-        self.no_way_back = state.no_way_back
-        self.seconds_paused = state.seconds_paused
-        self.notes = [*state.notes, *self.notes]
-        self._last = self._last or state.last
-        self._requester = state.requester
+        """Before the first handler of a run that was continued as new."""
+        self.paused, self.approval, self.aborted = state.paused, state.approval, state.aborted
+        self.waiting_for_approval, self.keeps_hot = state.waiting_for_approval, state.keeps_hot
+        self.extended, self.park_now = state.extended, state.park_now
+        self.no_way_back, self.seconds_paused = state.no_way_back, state.seconds_paused
+        self._notes, self._more_notes = list(state.notes), state.more_notes
+        self._last, self._requester = state.last, state.requester
 
     @contextmanager
     def keeping_hot(self) -> Iterator[None]:
@@ -144,12 +156,12 @@ class Operator:
         self._changed()
 
     def approves(self, message: Message) -> None:
-        why = self._why_not_theirs(message.by)
-        why = why or (self.why_no_abort() and "it cannot be used any more")
+        used = self.why_no_abort() and "it cannot be used any more"
         # It may not cut over before a moment that cannot be read.
-        why = why or (not_a_moment(message.at) if message.at else "")
+        unread = not_a_moment(message.at) if message.at else ""
+        why = self._why_not_theirs(message.by) or used or unread
         if why:
-            self.notes.append(f"an approval by {message.by} was ignored: {why}")
+            self.note(f"an approval by {message.by} was ignored: {why}")
         elif self.approval is None:
             now = workflow.now()
             not_before = moment_of(message.at, now).isoformat() if message.at else None
@@ -160,14 +172,14 @@ class Operator:
 
     def aborts(self, message: Message) -> None:
         if why := self.why_no_abort():
-            self.notes.append(f"an abort by {message.by} was refused: {why}")
+            self.note(f"an abort by {message.by} was refused: {why}")
         else:
             self.aborted = message
         self._said(message)
 
     def pauses(self, message: Message) -> None:
         if why := self.why_no_abort():
-            self.notes.append(f"a pause by {message.by} was ignored: {why}")
+            self.note(f"a pause by {message.by} was ignored: {why}")
         else:
             since = workflow.now().isoformat()
             pause = Pause(by=message.by, reason=message.reason, since=since)
@@ -180,14 +192,14 @@ class Operator:
 
     def extends(self, message: Message) -> None:
         if why := self.why_not_hot():
-            self.notes.append(f"an extension by {message.by} was ignored: {why}")
+            self.note(f"an extension by {message.by} was ignored: {why}")
         else:
             self.extended += 1
         self._said(message)
 
     def parks_now(self, message: Message) -> None:
         if why := self.why_not_hot():
-            self.notes.append(f"a request to park now, by {message.by}, was ignored: {why}")
+            self.note(f"a request to park now, by {message.by}, was ignored: {why}")
         else:
             self.park_now = message
         self._said(message)
@@ -213,7 +225,7 @@ class Operator:
         """`requester` cannot approve. Their approval does not count where it is there already."""
         self._requester = requester
         if self.approval and (why := self._why_not_theirs(self.approval.by)):
-            self.notes.append(f"an approval by {self.approval.by} was ignored: {why}")
+            self.note(f"an approval by {self.approval.by} was ignored: {why}")
             self.approval = None
 
     def _why_not_theirs(self, by: str) -> str:
@@ -224,7 +236,7 @@ class Operator:
     def _said(self, message: Message) -> None:
         self._last = message
         if message.malformed:
-            self.notes.append(
+            self.note(
                 f"a message came with an argument that was not understood: {message.malformed}"
             )
         self._changed()

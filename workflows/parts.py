@@ -93,7 +93,7 @@ class Cutover:
             image=image.id if image else None,
             parked=facts.blue.name if facts.blue else None,
             pruned=pruned,
-            notes=tuple(self.run.operator.notes),
+            notes=self.run.operator.notes,
         )
 
 

@@ -35,8 +35,11 @@ SENTENCES = (
 
 @workflow.defn(name="ReleaseWorkflow")
 class ReleaseWorkflow(OperatorHandlers):
-    def __init__(self) -> None:
+    @workflow.init
+    def __init__(self, *values: Any) -> None:
         self._run = Run("release", SENTENCES)
+        # Restored before any handler runs: a message may have come between two runs of the chain.
+        self._continued = restored(self._run, values)
         self._release: Release | None = None
         super().__init__(self._run)
 
@@ -55,6 +58,7 @@ class ReleaseWorkflow(OperatorHandlers):
                 await release.approval.wait()
                 await release.traffic.shift()
                 await release.watching.soak()
+                await release.watching.keep_hot()
                 await release.traffic.drain()
             deployments = await release.parking.park(found.image)
             pruned = await release.pruning.prune(deployments, found.images)
@@ -62,8 +66,7 @@ class ReleaseWorkflow(OperatorHandlers):
 
     async def _admitted(self, values: tuple[Any, ...]) -> Release:
         """Raises Refused: nothing was done."""
-        run = self._run
-        state = restored(run, values)
+        run, state = self._run, self._continued
         if not state:
             admission = Admission(run)
             with refused_on_failure(run):

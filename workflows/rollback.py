@@ -31,8 +31,11 @@ SENTENCES = (
 
 @workflow.defn(name="RollbackWorkflow")
 class RollbackWorkflow(OperatorHandlers):
-    def __init__(self) -> None:
+    @workflow.init
+    def __init__(self, *values: Any) -> None:
         self._run = Run("rollback", SENTENCES)
+        # Restored before any handler runs: a message may have come between two runs of the chain.
+        self._continued = restored(self._run, values)
         self._rollback: Rollback | None = None
         super().__init__(self._run)
 
@@ -48,14 +51,14 @@ class RollbackWorkflow(OperatorHandlers):
                 await rollback.approval.wait()
                 await rollback.traffic.shift()
                 await rollback.watching.soak()
+                await rollback.watching.keep_hot()
                 await rollback.traffic.drain()
             await rollback.parking.park(image)
             return rollback.ended_well(image)
 
     async def _admitted(self, values: tuple[Any, ...]) -> Rollback:
         """Raises Refused: nothing was done."""
-        run = self._run
-        state = restored(run, values)
+        run, state = self._run, self._continued
         if not state:
             admission = Admission(run)
             with refused_on_failure(run):

@@ -79,7 +79,7 @@ class Run:
 
     def note(self, words: str) -> None:
         """What an operator should know of this run, also after its end."""
-        self.operator.notes.append(words)
+        self.operator.note(words)
 
     def enter(self, phase: Phase) -> None:
         """The phase is a search attribute. Each write is an event, so only a change is written."""

@@ -65,10 +65,10 @@ class SweepWorkflow:
         with refused_on_failure(run):
             request = parsed(SweepRequest, values)
             what = "Which stacks are there?"
-            every = (
-                None if request.stack else await run.do(Configuration.list_stacks, None, what=what)
-            )
-            stacks = every or [request.stack or ""]
+            if request.stack:
+                stacks = [request.stack]
+            else:
+                stacks = await run.do(Configuration.list_stacks, None, what=what)
         return [await self._sweep(run, stack, dry_run=request.dry_run) for stack in stacks]
 
     @staticmethod

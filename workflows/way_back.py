@@ -82,6 +82,7 @@ class WayBack:
         except FAILURES as error:
             raise await self._taken(describe(error)) from error
         self.run.operator.no_way_back = PARKING
+        self.run.chain.continues_no_more()
 
     async def _taken(self, reason: str) -> ApplicationError:
         """The ending, when all is undone. A cancel has no effect."""

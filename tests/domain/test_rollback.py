@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import strategies as st
 
 from domain.errors import InvalidRequest
 from domain.models import Deployment, Group, Image, State
@@ -66,26 +65,3 @@ def test_what_stands_in_the_way_is_said(
     ]
     with pytest.raises(InvalidRequest, match=why):
         choose("production", candidates(kept, [] if without_image else images("v1")), None)
-
-
-GROUPS = st.lists(
-    st.builds(
-        lambda served, state, size, attached, pinned, woken, release: (
-            served,
-            state,
-            size,
-            attached,
-            pinned,
-            woken,
-            release,
-        ),
-        st.booleans(),
-        st.sampled_from([None, *State]),
-        st.integers(0, 3),
-        st.booleans(),
-        st.booleans(),
-        st.sampled_from(["", "runs", "gone"]),
-        st.sampled_from(["", "runs", "gone"]),
-    ),
-    max_size=8,
-)

@@ -22,6 +22,29 @@ LONG_AGO, JUST_NOW = (NOW - timedelta(days=1)).isoformat(), (NOW - timedelta(min
 AGE = timedelta(hours=1)
 
 
+GROUPS = st.lists(
+    st.builds(
+        lambda served, state, size, attached, pinned, woken, release: (
+            served,
+            state,
+            size,
+            attached,
+            pinned,
+            woken,
+            release,
+        ),
+        st.booleans(),
+        st.sampled_from([None, *State]),
+        st.integers(0, 3),
+        st.booleans(),
+        st.booleans(),
+        st.sampled_from(["", "runs", "gone"]),
+        st.sampled_from(["", "runs", "gone"]),
+    ),
+    max_size=8,
+)
+
+
 def inventory(rows: list[Any]) -> sweep.Inventory:
     made = []
     for number, (served, state, size, attached, pinned, woken, release) in enumerate(rows):

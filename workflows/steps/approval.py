@@ -52,11 +52,11 @@ class Approval:
             left = self.run.timeouts.approval - stopwatch.seconds
             if await self._approved_within(left):
                 return
-        if then == "roll_back":
-            raise ApprovalExpired(self._nobody)
-        if then == "keep_waiting":
-            self.run.checklist.note(f"{self._nobody}: it keeps waiting")
-            await self._approved_within(None)
+            if then == "roll_back":
+                raise ApprovalExpired(self._nobody)
+            if then == "keep_waiting":
+                self.run.checklist.note(f"{self._nobody}: it keeps waiting")
+                await self._approved_within(None)
 
     async def _approved_within(self, seconds: float | None) -> bool:
         operator = self.run.operator

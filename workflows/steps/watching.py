@@ -41,10 +41,14 @@ class Watching:
         """Look at once: green must be healthy, and as large as blue is by now."""
         await self._until_healthy(0, reads=1)
 
-    @sentence("Shift the traffic, and watch it", phase="watching")
+    @sentence("Shift the traffic, and watch it", phase="watching", continued=True)
     async def soak(self) -> None:
-        """For the stack's soak time; then for as long as blue is to be kept at full size."""
+        """For the stack's soak time."""
         await self.watch_for("soak", self.run.timeouts.soak)
+
+    @sentence("Shift the traffic, and watch it", phase="watching")
+    async def keep_hot(self) -> None:
+        """Blue stays at full size for `timeouts.hot`. Operators may extend that, or end it."""
         if self._facts.blue and self.run.timeouts.hot:
             await self._keep_hot(self._facts.blue.name)
 
@@ -57,9 +61,12 @@ class Watching:
         """
         verdict = None
         with self.run.timed(name) as stopwatch:
-            while (left := seconds - stopwatch.seconds) > 0 and not self.run.operator.park_now:
+            watched = seconds <= 0
+            while not watched:
+                left = max(0.0, seconds - stopwatch.seconds)
                 pause = min(left, self._interval(seconds))
                 verdict = await self._look_after(pause, stopwatch.started)
+                watched = stopwatch.seconds >= seconds
         # The few requests of a first deployment, before it has users, decide nothing.
         if verdict and self._facts.blue:
             if self._facts.stack.watch.when_inconclusive == "ask":
@@ -68,8 +75,13 @@ class Watching:
                 self.run.note(f"it went on although {verdict.reason}")
         await self.run.operator.gate()
 
+    async def watch_until(self, moment: datetime, since: datetime) -> None:
+        """Watch what began at `since`. Time spent paused counts. Raises DeploymentUnhealthy."""
+        interval = self._interval((moment - since).total_seconds())
+        while (left := (moment - workflow.now()).total_seconds()) > 0:
+            await self._look_after(min(left, interval), since)
+
     async def _keep_hot(self, blue: str) -> None:
-        """Blue stays at full size for `timeouts.hot`. Operators may extend that, or end it."""
         operator, hot = self.run.operator, self.run.timeouts.hot
         with self.run.timed("hot") as stopwatch, operator.keeping_hot():
             while not operator.park_now:
@@ -85,9 +97,12 @@ class Watching:
                 await operator.gate()
 
     async def _look_after(self, seconds: float, since: datetime) -> Inconclusive | None:
+        """Only while blue is kept hot can an operator say that it is to be parked now."""
         operator = self.run.operator
         await operator.wait(
-            seconds, until=lambda: operator.park_now is not None, summary=UNTIL_NEXT_LOOK
+            seconds,
+            until=lambda: operator.keeps_hot and operator.park_now is not None,
+            summary=UNTIL_NEXT_LOOK,
         )
         await self._looks.serving()
         return await self._looks.alarms_and_metrics(since)
@@ -116,6 +131,7 @@ class Watching:
                 verdict = self._judge(green, seen, stopwatch, reads)
                 if green and await self._follow_blue(green):
                     seen = Seen(instances=seen.instances, lost=seen.lost, found=True)
+                    self._world.saw_launching(seen)
                     interval = timeouts.first_poll
                     # What was launched just now has the whole time to become healthy.
                     stopwatch.restart()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from temporalio import workflow
 
 from workflows.run import Run
@@ -80,8 +82,8 @@ class Weighted:
         if sticky and shifted_at:
             note = f"clients stay with blue's target group for {sticky:.0f} s"
             self._run.checklist.note(note)
-            left = sticky - (workflow.now() - shifted_at).total_seconds()
-            await self._watching.watch_for("stickiness", left)
+            let_go = shifted_at + timedelta(seconds=sticky)
+            await self._watching.watch_until(let_go, shifted_at)
         await self._leaving.detach_blue()
 
     def shares(self) -> dict[str, int]:

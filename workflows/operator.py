@@ -16,7 +16,6 @@ with workflow.unsafe.imports_passed_through():
     from domain.requests import Message
     from domain.status import Approval, Pause
 
-
 MOST_NOTES, LONGEST_NOTE = 50, 2_000
 
 

@@ -63,18 +63,23 @@ class Weighted:
         # A run that was continued as new goes on with the step that it had reached.
         reached = self._world.now.green_percent
         for percent in (step for step in steps if step >= reached):
-            weights = SetWeights(
-                region=self._facts.region,
-                rules=self._routing.rules,
-                weights={idle: percent, live: 100 - percent},
-            )
-            what = f"{percent} % of the traffic to green"
-            await self._run.do(Rules.set_weights, weights, what=what)
-            self._world.shifted(percent)
-            tag = self._facts.version.tag
-            self._run.checklist.note(f"{percent} % of the traffic goes to {tag}")
+            if percent > reached:
+                await self._set_weights(percent)
             if percent < 100:
                 await self._watching.watch_for(f"{percent} %", self._run.timeouts.step)
+
+    async def _set_weights(self, percent: int) -> None:
+        """`percent` of the traffic goes to green."""
+        weights = SetWeights(
+            region=self._facts.region,
+            rules=self._routing.rules,
+            weights={self._routing.idle: percent, self._routing.live: 100 - percent},
+        )
+        what = f"{percent} % of the traffic to green"
+        await self._run.do(Rules.set_weights, weights, what=what)
+        self._world.shifted(percent)
+        tag = self._facts.version.tag
+        self._run.checklist.note(f"{percent} % of the traffic goes to {tag}")
 
     async def leave(self) -> None:
         """A client that sticks to blue's target group would get 503 once nobody is in it."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from temporalio import activity
 
@@ -24,6 +25,12 @@ from domain.config import Stack
 from domain.errors import InvalidRequest, OvenbirdError, TransientError
 from domain.models import Model, TargetGroup
 
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.type_defs import SubnetTypeDef
+
+T = TypeVar("T")
+# Seconds between the tries of one call.
+PAUSES = (0.2, 0.5, 1.0)
 CHECKS: tuple[tuple[str, Callable[[Aws, World], str]], ...] = (
     ("free addresses", addresses),
     ("instance type in the zones", offered),
@@ -66,9 +73,7 @@ class Preflight:
         Where a check gets no answer, `found` says so, and the release may go on.
         """
         stack = request.stack
-        subnets = self._aws.ec2(stack.region).describe_subnets(
-            SubnetIds=list(stack.network.subnets)
-        )["Subnets"]
+        subnets = _answered(lambda: self._subnets(stack))
         with ThreadPoolExecutor(len(CHECKS) + 1) as pool:
             world = World(
                 stack=stack,
@@ -76,14 +81,14 @@ class Preflight:
                 target_groups=request.target_groups,
                 blue=request.blue,
                 image=request.image,
-                subnets=list(subnets),
-                described=pool.submit(self._describe, stack),
+                subnets=subnets,
+                described=pool.submit(lambda: _answered(lambda: self._describe(stack))),
             )
             return list(pool.map(lambda item: self._checked(item[0], item[1], world), CHECKS))
 
     def _checked(self, what: str, check: Callable[[Aws, World], str], world: World) -> Check:
         try:
-            return Check(what=what, found=translated(check)(self._aws, world))
+            return Check(what=what, found=_answered(lambda: check(self._aws, world)))
         except InvalidRequest as error:
             return Check(what=what, problem=str(error))
         except TransientError:
@@ -91,9 +96,28 @@ class Preflight:
         except OvenbirdError as error:
             return Check(what=what, found=f"could not be found out: {error}")
 
+    def _subnets(self, stack: Stack) -> list[SubnetTypeDef]:
+        wanted = list(stack.network.subnets)
+        return self._aws.ec2(stack.region).describe_subnets(SubnetIds=wanted)["Subnets"]
+
     def _describe(self, stack: Stack) -> list[Any]:
         return list(
             self._aws.ec2(stack.region).describe_instance_types(
                 InstanceTypes=types(stack)  # type: ignore[arg-type]
             )["InstanceTypes"]
         )
+
+
+def _answered(call: Callable[[], T]) -> T:
+    """
+    The answer of a call that changes nothing.
+
+    A dozen calls rarely all succeed when AWS throttles one in five: each is tried again by itself,
+    before Temporal tries all of them again.
+    """
+    for pause in PAUSES:
+        try:
+            return translated(call)()
+        except TransientError:
+            time.sleep(pause)
+    return translated(call)()

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OURS := domain workflows activities console ovenbird localcloud/src localcloud/tests demo bench worker.py starter.py
 
-.PHONY: demo test test-packer install-check check bench bench-bake cutover histories torture lock clean
+.PHONY: demo test test-replayed test-packer install-check check bench bench-bake cutover histories torture lock clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.installed: requirements-dev.lock pyproject.toml localcloud/pyproject.toml
@@ -24,6 +24,10 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest
+
+# The middle level again: with workflows that are replayed at each task, and with some that continue as new early.
+test-replayed: $(VENV)/.installed
+	$(BIN)/python -m pytest tests/workflows -m replayed
 
 # Needs Packer on the PATH, 1.6 or newer.
 test-packer: $(VENV)/.installed

@@ -46,36 +46,3 @@ async def test_what_aws_refuses_to_delete_is_listed_with_its_command_and_swept_l
     swept = await asyncio.to_thread(run_cli, "sweep", stack.name, "--apply")
     assert swept.returncode == 0, swept.stdout + swept.stderr
     assert stack.snapshot() == before
-
-
-async def test_where_blue_cannot_come_back_green_goes_on_serving(
-    make_stack: Callable[..., StackUnderTest], run_cli: Cli
-) -> None:
-    """To remove green would take away all that serves."""
-    stack = make_stack(
-        timeouts=TIMEOUTS, capacity="min = 1\nmax = 8\ndesired = 2", sweeping="age = 0"
-    )
-    new_tags(stack, "v1", "v2")
-    await stack.release("v1")
-    stack.set_timeouts(soak=60, healthy=2)
-    before = stack.snapshot()
-    with stack.visitors() as visitors:
-        handle = await stack.start("v2")
-        await stack.until(
-            lambda status: status["phase"] == "watching" and not status["blue"]["in_balancer"]
-        )
-        stack.account.fault("error", "AttachLoadBalancerTargetGroups", times=None)
-        await handle.signal("abort_and_roll_back", {"by": "ann"})
-        error = await stack.fails(handle)
-        groups = stack.groups()
-        assert error.type == "Dirty"
-        assert f"{groups['v2']['AutoScalingGroupName']} (v2) goes on serving" in error.message
-        assert len(groups["v2"]["Instances"]) == 2
-        assert "attach-load-balancer-target-groups" in str(error.details)
-        stack.account.clear_faults()
-        swept = await asyncio.to_thread(run_cli, "sweep", stack.name, "--apply")
-        tally = visitors.stop()
-
-    assert swept.returncode == 0, swept.stdout + swept.stderr
-    assert tally.failures == []
-    assert stack.snapshot() == before

@@ -39,43 +39,6 @@ async def test_an_unhealthy_version_is_rolled_back(
     assert status["bullets"][-1]["mark"] == "done"
 
 
-@pytest.mark.shared_images
-async def test_a_version_that_falls_ill_while_it_is_watched_is_rolled_back(
-    make_stack: Callable[..., StackUnderTest],
-) -> None:
-    """Blue has left the balancer by then. It must be healthy in it again before green leaves."""
-    stack = make_stack(timeouts={"healthy": 30})
-    new_tags(stack, "v1", "v2")
-    await stack.release("v1")
-    stack.set_timeouts(soak=30)
-    before = stack.snapshot()
-    handle = await stack.start("v2")
-    await stack.until(
-        lambda status: status["phase"] == "watching" and not status["blue"]["in_balancer"]
-    )
-    for machine in stack.account.machines():
-        if machine["id"] in [i["InstanceId"] for i in stack.groups()["v2"]["Instances"]]:
-            stack.account._control("POST", f"instances/{machine['id']}/kill")
-    error = await stack.fails(handle)
-
-    assert error.type == "RolledBack"
-    assert stack.snapshot() == before
-
-
-@pytest.mark.shared_images
-async def test_no_capacity_is_told_in_aws_own_words_and_rolled_back(
-    make_stack: Callable[..., StackUnderTest],
-) -> None:
-    stack = make_stack(timeouts={"healthy": 2})
-    stack.repository.release("v1")
-    stack.account.fault("insufficient_capacity", match={"tags": f"{stack.name}-v1"}, times=None)
-    error = await stack.fails(await stack.start("v1"))
-
-    assert error.type == "RolledBack"
-    assert "We currently do not have sufficient t3.micro capacity" in error.message
-    assert stack.snapshot().groups == {}
-
-
 async def test_a_failing_script_fails_the_bake_with_its_last_lines_and_leaves_nothing(
     stack: StackUnderTest,
 ) -> None:

@@ -164,36 +164,3 @@ async def test_a_freeze_holds_the_cutover_and_an_urgent_release_does_not_wait(
     await handle.signal("abort_and_roll_back")
     await stack.fails(handle)
     assert (await stack.release("v2", urgent=True))["tag"] == "v2"
-
-
-@pytest.mark.shared_images
-async def test_an_approval_for_a_later_moment_waits_for_it(make_stack: MakeStack) -> None:
-    stack = make_stack(top="approval = true")
-    stack.repository.release("v1")
-    handle = await stack.start("v1")
-    await stack.until(lambda status: status["waiting_for"] == "approve cutover")
-    await handle.signal("approve_cutover", {"by": "ann", "at": "at dawn"})
-    moment = datetime.now(UTC) + timedelta(seconds=2)
-    await handle.signal("approve_cutover", {"by": "ann", "at": moment.isoformat()})
-    await handle.result()
-    status = await stack.status()
-
-    assert status["approved"]["not_before"] == moment.isoformat()
-    assert any("an approval by ann was ignored" in note for note in status["notes"])
-    shifted = next(
-        bullet["started"] for bullet in status["bullets"] if bullet["text"].startswith("Shift")
-    )
-    assert datetime.fromisoformat(shifted) >= moment
-
-
-@pytest.mark.shared_images
-async def test_nobody_rolls_back_behind_a_contraction_without_force(make_stack: MakeStack) -> None:
-    stack = make_stack()
-    new_tags(stack, "v1", "v2")
-    await stack.release("v1")
-    await stack.release("v2", contraction=True)
-    error = await stack.fails(await stack.start_rollback())
-    assert error.type == "Refused"
-    assert "v2 took away from the database what it needs" in error.message
-    handle = await stack.start_rollback(force=True)
-    assert (await handle.result())["tag"] == "v1"

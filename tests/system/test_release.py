@@ -139,6 +139,7 @@ async def test_scaling_policies_are_set_each_when_it_can_be(
     assert metrics == {"ASGAverageCPUUtilization", "ALBRequestCountPerTarget"}
 
 
+@pytest.mark.shared_images
 async def test_launch_configurations_where_the_stack_says_so(
     make_stack: Callable[..., StackUnderTest],
 ) -> None:
@@ -166,38 +167,6 @@ async def test_two_stacks_share_one_bake_when_they_start_at_the_same_moment(
     assert results[0]["image"] == results[1]["image"]
     actions = aws_calls(one.account.calls())
     assert actions.count("RunInstances") == actions.count("CreateImage") == 1
-
-
-@pytest.mark.shared_images
-async def test_an_image_that_was_baked_before_is_reused(stack: StackUnderTest) -> None:
-    new_tags(stack, "v1", "v2")
-    first = await stack.release("v1")
-    await stack.release("v2")
-    stack.account.forget_calls()
-    again = await stack.release("v1")
-
-    assert again["image"] == first["image"]
-    assert "RunInstances" not in aws_calls(stack.account.calls())
-
-
-@pytest.mark.shared_images
-async def test_green_follows_blue_that_grows_during_the_approval(
-    make_stack: Callable[..., StackUnderTest],
-) -> None:
-    """I1: green must be as large as blue is at the cutover."""
-    stack = make_stack(top="approval = true")
-    new_tags(stack, "v1", "v2")
-    first = await stack.release("v1")
-    handle = await stack.start("v2")
-    await stack.until(lambda status: bool(status["waiting_for"]))
-    stack.account.autoscaling.set_desired_capacity(
-        AutoScalingGroupName=first["deployment"], DesiredCapacity=4
-    )
-    await handle.signal("approve_cutover")
-    await handle.result()
-
-    assert stack.groups()["v2"]["DesiredCapacity"] == len(stack.groups()["v2"]["Instances"]) == 4
-    assert stack.groups()["v2"]["MinSize"] == 2
 
 
 @pytest.mark.shared_images

@@ -77,30 +77,6 @@ async def terminate_in(stack: StackUnderTest, phase: str, run_cli: Cli) -> None:
         assert f"ovenbird sweep {stack.name}" in refused.message
 
 
-async def test_a_sweep_stops_itself_when_its_input_looks_wrong(
-    serving: StackUnderTest, run_cli: Cli
-) -> None:
-    stack, account = serving, serving.account
-    name = stack.groups()["v1"]["AutoScalingGroupName"]
-    account.autoscaling.create_or_update_tags(
-        Tags=[
-            {
-                "ResourceId": name,
-                "ResourceType": "auto-scaling-group",
-                "Key": "ovenbird:state",
-                "Value": "",
-                "PropagateAtLaunch": False,
-            }
-        ]
-    )
-    before = stack.snapshot()
-    done = run_cli("sweep", stack.name, "--apply")
-
-    assert "no deployment is marked as serving" in done.stdout
-    assert done.returncode == 1
-    assert stack.snapshot() == before
-
-
 async def test_what_serves_users_stays_until_blue_is_healthy_however_dead_its_release(
     serving: StackUnderTest, run_cli: Cli
 ) -> None:

@@ -1,4 +1,4 @@
-"""The watch rolls back by itself: by the error rate, or by an alarm. If in doubt it asks."""
+"""The watch rolls back by itself: by the error rate, or by an alarm."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from demo.account import aws_calls
-from tests.stacks import StackUnderTest, new_tags
+from tests.stacks import StackUnderTest
 from tests.system.test_weighted import STEPS, weights
 
 pytestmark = pytest.mark.shared_images
@@ -33,52 +33,27 @@ async def test_a_version_that_serves_errors_is_rolled_back_at_the_first_step(
     assert weights(stack) == {"one": 100, "two": 0}
     assert tally.failed < tally.sent * 0.1
     assert list(stack.groups()) == ["v1"]
+    await ends_by_an_alarm(stack)
 
 
-async def test_too_few_requests_ask_a_person(make_stack: MakeStack) -> None:
-    watch = "error_rate = 0.05\nrequests = 1000000\nperiod = 1\n"
-    stack = make_stack(
-        balancer="weighted",
-        load_balancer="steps = [50, 100]",
-        timeouts={"step": 2, "soak": 0},
-        watch=watch,
+async def ends_by_an_alarm(stack: StackUnderTest) -> None:
+    """It is read before any traffic is shifted."""
+    stack.account.cloudwatch.put_metric_alarm(
+        AlarmName="shop-is-sick",
+        Namespace="Shop",
+        MetricName="Sick",
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
     )
-    new_tags(stack, "v1", "v2")
-    await stack.release("v1")
-    handle = await stack.start("v2")
-    status = await stack.until(lambda status: status["paused"] is not None)
-
-    assert status["paused"]["by"] == "Ovenbird"
-    assert "are too few to judge it by" in status["paused"]["reason"]
-    assert weights(stack) == {"one": 50, "two": 50}
-    await handle.signal("resume", {"by": "ann"})
-    assert (await handle.result())["tag"] == "v2"
-
-
-async def test_an_alarm_ends_it_with_its_name(make_stack: MakeStack) -> None:
-    """Also with the strategy attach, and before any traffic is shifted."""
-    stack = make_stack(watch='alarms = ["shop-is-sick"]', timeouts={"soak": 5})
-    new_tags(stack, "v1", "v2")
-    alarm = {
-        "AlarmName": "shop-is-sick",
-        "Namespace": "Shop",
-        "MetricName": "Sick",
-        "Statistic": "Sum",
-        "Period": 60,
-        "EvaluationPeriods": 1,
-        "Threshold": 1,
-        "ComparisonOperator": "GreaterThanThreshold",
-    }
-    stack.account.cloudwatch.put_metric_alarm(**alarm)
-    await stack.release("v1")
-    handle = await stack.start("v2")
-    await stack.until_phase("watching")
     stack.account.cloudwatch.set_alarm_state(
         AlarmName="shop-is-sick", StateValue="ALARM", StateReason="test"
     )
-    error = await stack.fails(handle)
-    assert "rolled back by the watch: the alarm shop-is-sick is in ALARM" in error.message
+    stack.configure("error_rate = 0.05", 'alarms = ["shop-is-sick"]\nerror_rate = 0.05')
     stack.account.forget_calls()
-    again = await stack.fails(await stack.start("v2"))
-    assert "the alarm shop-is-sick is in ALARM" in again.message
-    assert "DetachLoadBalancerTargetGroups" not in aws_calls(stack.account.calls())
+    error = await stack.fails(await stack.start("v2-errors"))
+
+    assert "rolled back by the watch: the alarm shop-is-sick is in ALARM" in error.message
+    assert "ModifyListener" not in aws_calls(stack.account.calls())

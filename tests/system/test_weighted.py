@@ -126,21 +126,6 @@ async def test_an_abort_while_watched_is_one_call_away_from_as_before(
     assert stack.account.snapshot(only=stack.name).groups == before
 
 
-async def test_blue_stays_hot_until_it_is_parked_by_word(make_stack: MakeStack) -> None:
-    stack = make_stack(balancer="weighted", load_balancer="steps = [100]", timeouts={"hot": 120})
-    new_tags(stack, "v1", "v2")
-    await stack.release("v1")
-    handle = await stack.start("v2")
-    await stack.until(lambda status: "stays as large as it is until" in str(status["bullets"]))
-
-    assert weights(stack) == {"one": 0, "two": 100}
-    assert stack.groups()["v1"]["DesiredCapacity"] == 2
-    assert await handle.execute_update("extend", {"by": "ann"}) == "extended"
-    await handle.execute_update("park_now", {"by": "ann"})
-    await asyncio.wait_for(handle.result(), 30)
-    assert stack.groups()["v1"]["DesiredCapacity"] == 0
-
-
 async def test_what_cannot_be_understood_is_refused(make_stack: MakeStack) -> None:
     stack = make_stack(balancer="weighted")
     stack.repository.release("v1")

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from temporalio.client import WorkflowUpdateFailedError
 
 from demo.processes import Process
 from tests.stacks import StackUnderTest, Theatre, new_tags
@@ -116,44 +115,3 @@ async def test_words_in_one_instant_at_the_approval(
     assert await asyncio.gather(*(ending(stack) for stack in stacks)) == [
         ended for _, ended in AT_THE_APPROVAL
     ]
-
-
-async def test_an_approval_says_who_and_why_and_may_have_to_be_anothers(
-    make_stack: Callable[..., StackUnderTest],
-) -> None:
-    stack = make_stack(top="approval = true", approving="by_another = true")
-    stack.repository.release("v1")
-    handle = await stack.start("v1")
-    await handle.signal("approve_cutover", {"by": "tests"})
-    await stack.until_phase("waiting_approval")
-    for by in ("tests", "unknown"):
-        with pytest.raises(WorkflowUpdateFailedError) as caught:
-            await handle.execute_update("approve_cutover", {"by": by})
-        assert "somebody else must approve it" in str(caught.value.cause)
-    await handle.execute_update("approve_cutover", {"by": "ann", "reason": "looks fine"})
-    await handle.result()
-    status = await stack.status()
-
-    assert (status["approved"]["by"], status["approved"]["reason"]) == ("ann", "looks fine")
-    assert "an approval by tests was ignored" in str(status["notes"])
-
-
-async def test_an_approval_that_expires_ends_as_the_stack_chose(
-    make_stack: Callable[..., StackUnderTest],
-) -> None:
-    cut, keep = (
-        make_stack(
-            top="approval = true",
-            timeouts={"approval": 0.3},
-            approving=f'when_expired = "{then}"',
-        )
-        for then in ("cut_over", "keep_waiting")
-    )
-    cut.repository.release("v1")
-    keep.repository.release("v1")
-    cutting, keeping = await cut.start("v1"), await keep.start("v1")
-    await keep.until(lambda status: "it keeps waiting" in str(status["bullets"]))
-    await keeping.execute_update("approve_cutover", {"by": "ann"})
-
-    assert "cut over all the same" in str((await cutting.result())["notes"])
-    assert (await keeping.result())["tag"] == "v1"

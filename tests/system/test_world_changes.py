@@ -29,55 +29,6 @@ async def test_a_green_that_scales_out_while_it_is_watched_is_no_worse_for_it(
     assert stack.groups()["v2"]["DesiredCapacity"] == 4
 
 
-async def test_a_blue_that_comes_back_takes_the_load_that_green_has_by_then(
-    make_stack: Callable[..., StackUnderTest],
-) -> None:
-    """I1: the way back too never leaves fewer instances than the load needs."""
-    stack = make_stack()
-    new_tags(stack, "v1", "v2")
-    await stack.release("v1")
-    stack.set_timeouts(soak=30)
-    handle = await stack.start("v2")
-    status = await stack.until_phase("watching")
-    stack.account.autoscaling.set_desired_capacity(
-        AutoScalingGroupName=status["green"]["deployment"], DesiredCapacity=4
-    )
-    await stack.until(lambda status: status["green"]["healthy"] == 4)
-    await handle.signal("abort_and_roll_back")
-    await stack.fails(handle)
-
-    assert stack.groups()["v1"]["DesiredCapacity"] == len(stack.groups()["v1"]["Instances"]) == 4
-    assert "v2" not in stack.groups()
-
-
-async def test_when_blue_is_gone_green_goes_on_serving_and_the_ending_is_dirty(
-    make_stack: Callable[..., StackUnderTest],
-) -> None:
-    """I1, I2: to remove green too would leave nothing that serves. What is left is listed."""
-    stack = make_stack()
-    new_tags(stack, "v1", "v2")
-    first = await stack.release("v1")
-    stack.set_timeouts(soak=30)
-    with stack.visitors() as visitors:
-        handle = await stack.start("v2")
-        await stack.until(
-            lambda status: status["phase"] == "watching" and not status["blue"]["in_balancer"]
-        )
-        stack.account.autoscaling.delete_auto_scaling_group(
-            AutoScalingGroupName=first["deployment"], ForceDelete=True
-        )
-        await handle.signal("abort_and_roll_back", {"by": "ann"})
-        error = await stack.fails(handle)
-        tally = visitors.stop()
-
-    assert tally.failures == []
-    assert error.type == "Dirty"
-    assert "goes on serving" in error.message
-    assert any("delete-auto-scaling-group" in item["by_hand"] for item in error.details[0]["left"])
-    assert len(stack.groups()["v2"]["Instances"]) == 2
-    assert (await stack.status())["phase"] == "dirty"
-
-
 async def test_a_stack_that_gains_a_target_group_and_one_that_loses_one(
     make_stack: Callable[..., StackUnderTest],
 ) -> None:
@@ -169,26 +120,6 @@ async def test_a_listener_that_somebody_takes_away_halts_the_release_before_the_
     assert "is on no listener" in error.message
     assert list(stack.groups()) == ["v1"]
     assert len(stack.groups()["v1"]["TargetGroupARNs"]) == 1
-
-
-async def test_processes_that_somebody_suspends_are_said_by_name(
-    make_stack: Callable[..., StackUnderTest],
-) -> None:
-    stack = make_stack()
-    stack.repository.release("v1")
-    stack.account.fault(
-        "boot_silent", "RunInstances", match={"tags": f"{stack.name}-v1"}, times=None
-    )
-    handle = await stack.start("v1")
-    await stack.until_phase("waiting_healthy")
-    stack.account.autoscaling.suspend_processes(
-        AutoScalingGroupName=group_of(stack, "v1"), ScalingProcesses=["Launch"]
-    )
-    error = await stack.fails(handle)
-
-    assert error.type == "RolledBack"
-    assert "somebody suspended Launch" in error.message
-    assert stack.groups() == {}
 
 
 async def test_a_zone_without_capacity_is_made_up_for_by_the_other(stack: StackUnderTest) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowHistory
 from temporalio.exceptions import ApplicationError
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 from domain import names
 from domain.config import Stack
@@ -20,7 +21,8 @@ from tests.workflows.account import LONG_AGO, Account, ScalingGroup
 from tests.workflows.blueprint import commit
 from tests.workflows.promises import it_serves_alone, nothing_was_left
 from tests.workflows.world import World, identity
-from workflows.contract import release_id
+from worker import WORKFLOWS
+from workflows.contract import DATA_CONVERTER, release_id
 
 Handle = WorkflowHandle[Any, Any]
 # Seconds that a test waits for a run, or for what its status says.
@@ -145,6 +147,20 @@ class Case:
                 nothing_was_left(self.world, await handle.query("status"))
             elif error is None and "parked" in (result := await handle.result()):
                 it_serves_alone(self.world, result, await handle.query("status"))
+
+    async def replay(self) -> None:
+        """Every run once, from its history. Raises where the code decides otherwise than then."""
+        replayer = Replayer(
+            workflows=WORKFLOWS,
+            data_converter=DATA_CONVERTER,
+            workflow_runner=UnsandboxedWorkflowRunner(),
+        )
+        await replayer.replay_workflows(self._histories())
+
+    async def _histories(self) -> AsyncIterator[WorkflowHistory]:
+        for workflow_id, run_id in sorted(self.world.runs):
+            handle = self.client.get_workflow_handle(workflow_id, run_id=run_id)
+            yield await handle.fetch_history()
 
     async def release(self, tag: str = "v2", **more: Any) -> Handle:
         return await self.start("ReleaseWorkflow", tag=tag, requested_by="tests", **more)

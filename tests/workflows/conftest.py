@@ -7,9 +7,9 @@ import shutil
 import sys
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import pytest_asyncio
@@ -29,14 +29,32 @@ from workflows.contract import DATA_CONVERTER, SEARCH_ATTRIBUTES
 
 _numbers = itertools.count(1)
 MakeCase = Callable[..., Awaitable[Case]]
-# A workflow that is not kept is replayed at each task, so code that decides otherwise is seen.
-CACHES = {"cached": 1_000, "replayed": 0}
+# Few enough that most releases are continued as new, some of them several times.
+FEW_EVENTS = "limit.historyCount.suggestContinueAsNew=45"
 
 
-@pytest_asyncio.fixture(scope="session")
-async def temporal() -> AsyncIterator[Client]:
+class Mode(NamedTuple):
+    """
+    A workflow that is not kept (`kept` is 0) is replayed at each of its tasks, not only once at the
+    end of its case. `continued`: Temporal suggests early that it continues as new.
+    """
+
+    kept: int
+    continued: bool
+
+
+MODES = [
+    pytest.param(Mode(1_000, False), id="cached"),
+    pytest.param(Mode(0, False), id="replayed", marks=pytest.mark.replayed),
+    pytest.param(Mode(1_000, True), id="continued", marks=pytest.mark.replayed),
+]
+
+
+@asynccontextmanager
+async def _server(*dynamic_config: str) -> AsyncIterator[Client]:
     binary = shutil.which("temporal", path=str(Path(sys.executable).parent))
-    options = [part for value in FAST for part in ("--dynamic-config-value", value)]
+    values = (*FAST, *dynamic_config)
+    options = [part for value in values for part in ("--dynamic-config-value", value)]
     async with await WorkflowEnvironment.start_local(
         data_converter=DATA_CONVERTER,
         search_attributes=SEARCH_ATTRIBUTES,
@@ -47,13 +65,33 @@ async def temporal() -> AsyncIterator[Client]:
         yield environment.client
 
 
-@pytest.fixture(params=CACHES)
-def cached(request: pytest.FixtureRequest) -> int:
-    return CACHES[request.param]
+@pytest_asyncio.fixture(scope="session")
+async def server() -> AsyncIterator[Client]:
+    async with _server() as client:
+        yield client
+
+
+@pytest_asyncio.fixture(scope="session")
+async def server_that_continues() -> AsyncIterator[Client]:
+    async with _server(FEW_EVENTS) as client:
+        yield client
+
+
+@pytest.fixture(params=MODES)
+def mode(request: pytest.FixtureRequest) -> Mode:
+    found: Mode = request.param
+    return found
+
+
+@pytest.fixture
+def temporal(mode: Mode, request: pytest.FixtureRequest) -> Client:
+    name = "server_that_continues" if mode.continued else "server"
+    client: Client = request.getfixturevalue(name)
+    return client
 
 
 @pytest_asyncio.fixture
-async def make_case(temporal: Client, cached: int) -> AsyncIterator[MakeCase]:
+async def make_case(temporal: Client, mode: Mode) -> AsyncIterator[MakeCase]:
     """
     A stack that `blue` serves, with `parked` deployments behind it, oldest first, and an image of
     v2. Other settings are laid over the stack's.
@@ -77,16 +115,18 @@ async def make_case(temporal: Client, cached: int) -> AsyncIterator[MakeCase]:
             if blue:
                 case.make(blue, State.SERVING, 28)
             case.image("v2")
-            await workers.enter_async_context(_worker(case, cached))
+            await workers.enter_async_context(_worker(case, mode.kept))
             made.append(case)
             return case
 
         yield make
         for case in made:
             await case.keep_promises()
+            if mode.kept:
+                await case.replay()
 
 
-def _worker(case: Case, cached: int) -> Worker:
+def _worker(case: Case, kept: int) -> Worker:
     """Without the sandbox, which loads our modules for each replay; the system tests have it."""
     return Worker(
         case.client,
@@ -94,6 +134,6 @@ def _worker(case: Case, cached: int) -> Worker:
         workflows=WORKFLOWS,
         activities=activities(case.world, case.client),
         interceptors=[Door(case.world)],
-        max_cached_workflows=cached,
+        max_cached_workflows=kept,
         workflow_runner=UnsandboxedWorkflowRunner(),
     )

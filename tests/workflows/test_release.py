@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from activities.rules import SetWeights
@@ -126,7 +128,7 @@ async def test_a_refused_release_has_changed_nothing(make_case: MakeCase, wrong:
         words = "no address is free; the quota is used up"
     elif wrong == "two claim it":
         case.group("v0").tags[names.STATE] = State.SERVING
-        words = "2 groups claim to serve"
+        words = f"2 groups claim to serve {case.stack.name}: {case.group('v0').name}"
     else:
         case.group("v1").target_groups.append("arn:elsewhere")
 
@@ -136,3 +138,43 @@ async def test_a_refused_release_has_changed_nothing(make_case: MakeCase, wrong:
     assert error.type == REFUSED
     assert words in error.message
     assert not {"pin_minimum", "ensure_launch_template"} & set(case.world.names())
+
+
+@pytest.mark.parametrize(("more", "words"), [({"tag": ""}, "tag"), ({"colour": "red"}, "colour")])
+async def test_a_request_that_makes_no_sense_is_refused_by_what_is_wrong_in_it(
+    make_case: MakeCase, more: dict[str, str], words: str
+) -> None:
+    case = await make_case()
+
+    error = await failure(await case.release(**more))
+
+    assert error
+    assert error.type == REFUSED
+    assert words in error.message
+    assert (await case.status())["phase"] == "refused"
+
+
+@pytest.mark.parametrize("values", [[], ["production"], [{"stack": "x", "tag": "y"}, 5], [None]])
+async def test_input_that_cannot_be_understood_ends_and_does_not_hold_the_lock(
+    make_case: MakeCase, values: list[Any]
+) -> None:
+    case = await make_case()
+
+    handle = await case.client.start_workflow(
+        "ReleaseWorkflow", args=values, id=case.lock, task_queue=case.task_queue
+    )
+
+    error = await failure(handle)
+    assert error
+    assert error.type == REFUSED
+
+
+async def test_a_workflow_id_that_is_not_the_stacks_lock_is_refused(make_case: MakeCase) -> None:
+    case = await make_case()
+
+    handle = await case.start("ReleaseWorkflow", workflow_id=f"my-{case.lock}", tag="v2")
+
+    error = await failure(handle)
+    assert error
+    assert error.type == REFUSED
+    assert case.lock in error.message

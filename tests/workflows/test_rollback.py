@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from domain import names
 from domain.errors import REFUSED, ROLLED_BACK
 from tests.workflows.blueprint import STRATEGIES
 from tests.workflows.case import failure
@@ -76,14 +75,11 @@ async def test_a_parked_group_that_cannot_join_the_balancer_is_parked_again(
     assert "somebody suspended AddToLoadBalancer" in error.message
 
 
-@pytest.mark.parametrize("wrong", ["unknown", "contraction", "attached"])
+@pytest.mark.parametrize("wrong", ["unknown", "attached"])
 async def test_a_rollback_to_what_cannot_serve_is_refused(make_case: MakeCase, wrong: str) -> None:
     case = await make_case(parked=["v0"])
     words, to = "there are: v0, v2", "v9"
-    if wrong == "contraction":
-        case.group("v1").tags[names.CONTRACTION] = "true"
-        words, to = "v1 took away from the database what it needs", "v0"
-    elif wrong == "attached":
+    if wrong == "attached":
         case.group("v0").target_groups.append(case.world.arns[0])
         words, to = "somebody attached it", "v0"
 
@@ -92,3 +88,15 @@ async def test_a_rollback_to_what_cannot_serve_is_refused(make_case: MakeCase, w
     assert error
     assert error.type == REFUSED
     assert words in error.message
+
+
+async def test_nobody_rolls_back_behind_a_contraction_without_force(make_case: MakeCase) -> None:
+    case = await make_case()
+    await (await case.release(contraction=True)).result()
+
+    error = await failure(await case.rollback())
+    assert error
+    assert error.type == REFUSED
+    assert "v2 took away from the database what it needs" in error.message
+
+    assert (await (await case.rollback(force=True)).result())["tag"] == "v1"

@@ -87,6 +87,7 @@ async def test_too_few_requests_decide_nothing(make_case: MakeCase, then: str) -
     handle = await case.release()
     if then == "ask":
         paused = await case.until(lambda status: bool(status["paused"]))
+        assert paused["paused"]["by"] == "Ovenbird"
         assert "3 requests are too few" in paused["paused"]["reason"]
         await case.says("resume")
 

@@ -109,6 +109,8 @@ async def test_when_blue_is_gone_green_goes_on_serving_and_the_ending_is_dirty(
     assert error
     assert error.type == DIRTY
     assert "goes on serving" in error.message
+    assert any("delete-auto-scaling-group" in item["by_hand"] for item in error.details[0]["left"])
+    assert (await case.status())["phase"] == "dirty"
     assert case.account.healthy_units(case.world.arns[0]) == 2
 
 
@@ -129,6 +131,7 @@ async def test_a_blue_that_cannot_join_the_balancer_again_leaves_green_serving(
     assert error
     assert error.type == DIRTY
     assert "not registered yet" in (await case.status())["notes"][-1]
+    assert "attach-load-balancer-target-groups" in str(error.details)
     assert case.account.healthy_units(case.world.arns[0]) == 2
 
 

@@ -64,6 +64,8 @@ class World:
     counted: dict[str, Counted] = field(default_factory=dict)
     hook_answers: dict[str, Exception] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
+    # The id and the run id of every workflow that called an activity, children too.
+    runs: set[tuple[str, str]] = field(default_factory=set)
     # What an answer is taken from where AWS does not show yet what was done: by the call's name.
     shown: dict[str, Account] = field(default_factory=dict)
     # What was there before the first workflow began, and what others changed since then.
@@ -211,7 +213,11 @@ class _Door(ActivityInboundInterceptor):
         self._world = world
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 (the SDK's own name)
-        name = activity.info().activity_type
+        info = activity.info()
+        name = info.activity_type
+        assert info.workflow_id
+        assert info.workflow_run_id
+        self._world.runs.add((info.workflow_id, info.workflow_run_id))
         inner = super().execute_activity
         return await self._world.perform(name, input.args[0], lambda: inner(input))
 

@@ -174,12 +174,12 @@ class Machine:
 
     def _start(self, unit: Unit) -> subprocess.Popen[bytes]:
         """As systemd does: what comes before ends first; where it fails, nothing is started."""
-        variables = self._variables(unit)
         for command in unit.commands_before:
-            running = self._spawn(command, unit.directory, variables)
+            running = self._spawn(command, unit.directory, self._variables(unit))
             if running.wait(PREPARATION_LIMIT):
                 return running
-        return self._spawn(unit.command, unit.directory, variables)
+        # Read again: a command before may have written an environment file.
+        return self._spawn(unit.command, unit.directory, self._variables(unit))
 
     def _log(self) -> Path:
         log = self.root / "var/log/service.log"

@@ -24,15 +24,7 @@ def add_balancer(
     """A balancer with one target group for one more stack."""
     elb = _elb(environment, base.region)
     balancer = elb.create_load_balancer(Name=stack, Subnets=list(base.subnets))["LoadBalancers"][0]
-    name = names.target_group(stack)
-    arn = _target_group(elb, name, base.vpc, health, app_port)
-    _listener(elb, balancer, port, {"Type": "forward", "TargetGroupArn": arn})
-    return replace(
-        base,
-        target_group=name,
-        target_group_arn=arn,
-        address=f"http://{balancer['DNSName']}:{port}",
-    )
+    return _with_one_target_group(elb, balancer, base, stack, port, health, app_port)
 
 
 def add_weighted_balancer(
@@ -84,15 +76,7 @@ def add_network_balancer(
     elb = _elb(environment, base.region)
     made = elb.create_load_balancer(Name=stack, Type="network", Subnets=list(base.subnets))
     balancer = made["LoadBalancers"][0]
-    name = names.target_group(stack)
-    arn = _target_group(elb, name, base.vpc, health, app_port, "TCP")
-    _listener(elb, balancer, port, {"Type": "forward", "TargetGroupArn": arn}, "TCP")
-    return replace(
-        base,
-        target_group=name,
-        target_group_arn=arn,
-        address=f"http://{balancer['DNSName']}:{port}",
-    )
+    return _with_one_target_group(elb, balancer, base, stack, port, health, app_port, "TCP")
 
 
 def add_classic_balancer(
@@ -151,6 +135,27 @@ def _elb(environment: dict[str, str], region: str, service: str = "elbv2") -> An
         region_name=region,
         aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+    )
+
+
+def _with_one_target_group(
+    elb: Any,
+    balancer: dict[str, str],
+    base: Infrastructure,
+    stack: str,
+    port: int,
+    health: str,
+    app_port: int,
+    protocol: str = "HTTP",
+) -> Infrastructure:
+    name = names.target_group(stack)
+    arn = _target_group(elb, name, base.vpc, health, app_port, protocol)
+    _listener(elb, balancer, port, {"Type": "forward", "TargetGroupArn": arn}, protocol)
+    return replace(
+        base,
+        target_group=name,
+        target_group_arn=arn,
+        address=f"http://{balancer['DNSName']}:{port}",
     )
 
 

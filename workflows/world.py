@@ -9,7 +9,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from domain.continued import WorldState
     from domain.health import Seen
-    from domain.models import Group, Observation
+    from domain.models import Deployment, Group, Observation
 
 
 class World:
@@ -23,6 +23,10 @@ class World:
     @property
     def groups(self) -> dict[str, Group]:
         return self._state.groups
+
+    def group_of(self, deployment: Deployment | None) -> Group | None:
+        """Its group as it was seen last; None where it was not seen, or there is no deployment."""
+        return self.groups.get(deployment.name) if deployment else None
 
     def saw(self, observation: Observation) -> None:
         """A look at all groups that it has named: one that it does not show is gone."""

@@ -8,7 +8,14 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowHistory
+import pytest
+from temporalio.client import (
+    Client,
+    WorkflowFailureError,
+    WorkflowHandle,
+    WorkflowHistory,
+    WorkflowUpdateFailedError,
+)
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
@@ -200,3 +207,19 @@ async def failure(handle: Handle) -> ApplicationError | None:
             return error.cause
         raise
     return None
+
+
+async def refusal(case: Case, word: str, **message: str) -> str:
+    """The reason why an update was refused."""
+    with pytest.raises(WorkflowUpdateFailedError) as caught:
+        await case.says(word, **message)
+    assert isinstance(caught.value.cause, ApplicationError)
+    return caught.value.cause.message
+
+
+async def rolled_back(handle: Handle, words: str) -> None:
+    """It ended RolledBack, and its message has the words."""
+    error = await failure(handle)
+    assert error
+    assert error.type == ROLLED_BACK
+    assert words in error.message

@@ -3,29 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from temporalio.client import WorkflowUpdateFailedError
-from temporalio.exceptions import ApplicationError
 
-from domain.errors import ROLLED_BACK
 from tests.workflows.blueprint import STRATEGIES, commit
-from tests.workflows.case import Case, Handle, failure
+from tests.workflows.case import Case, refusal, rolled_back
 from tests.workflows.conftest import MakeCase
 
 CPU = ({"metric": "cpu", "target": 50},)
-
-
-async def refusal(case: Case, word: str, **message: str) -> str:
-    with pytest.raises(WorkflowUpdateFailedError) as caught:
-        await case.says(word, **message)
-    assert isinstance(caught.value.cause, ApplicationError)
-    return caught.value.cause.message
-
-
-async def rolled_back(handle: Handle, words: str) -> None:
-    error = await failure(handle)
-    assert error
-    assert error.type == ROLLED_BACK
-    assert words in error.message
 
 
 def has_left(case: Case) -> bool:

@@ -81,7 +81,7 @@ class Fleet:
     async def make_group(self) -> int:
         """As large as blue is now. Returns that size."""
         facts, stack = self._facts, self._facts.stack
-        blue = self._world.groups.get(facts.blue.name) if facts.blue else None
+        blue = self._world.group_of(facts.blue)
         size = capacity.needed(blue, stack.capacity)
         least, most = capacity.bounds(size, stack.capacity)
         to_restore = {

@@ -54,7 +54,7 @@ class Parking:
         Blue's maximum becomes zero too, or a policy on the balancer's requests would wake it with
         green's load. Launch is not suspended, so that a rollback can wake it.
         """
-        blue = self._world.groups.get(self._facts.blue.name) if self._facts.blue else None
+        blue = self._world.group_of(self._facts.blue)
         await self._let_green_scale_in()
         if blue:
             await self._hand_over(blue)

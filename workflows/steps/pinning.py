@@ -28,7 +28,7 @@ class Pinning:
         Both will share the load from the attach on. Without this, blue's scaling policies would
         scale it in, an abort would find it too small, and AZRebalance would end good instances.
         """
-        blue = self._world.groups.get(self._facts.blue.name) if self._facts.blue else None
+        blue = self._world.group_of(self._facts.blue)
         if blue is None:
             return
         raise_minimum = blue.min < blue.desired

@@ -25,7 +25,7 @@ class ServingAlone:
 
     async def settle(self, image: Image | None) -> None:
         green = self._world.groups.get(self._facts.green)
-        blue = self._world.groups.get(self._facts.blue.name) if self._facts.blue else None
+        blue = self._world.group_of(self._facts.blue)
         if green and green.mixed:
             await self._let_spot_in(green)
         if blue and blue.warm_pool:

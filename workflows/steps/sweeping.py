@@ -20,7 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from domain import names, sweep
     from domain.config import Stack
     from domain.live import in_balancer
-    from domain.models import State, Swept, TargetGroup
+    from domain.models import Deployment, State, Swept, TargetGroup
 
 UNDER_WAY = "a release or rollback of it is under way"
 
@@ -110,7 +110,7 @@ class Sweeping:
             for d in self._inventory.deployments
             if in_balancer(d, self._arns) and self._goes(d.name)
         ]
-        serving = next((d for d in self._inventory.deployments if d.state is State.SERVING), None)
+        serving = self._serving
         if serving is None or not (back or leaving or weigh):
             return
         theirs = serving.group.target_groups
@@ -146,11 +146,10 @@ class Sweeping:
                     self._left[finding.name] = describe(error)
 
     def swept(self, *, dry_run: bool) -> Swept:
-        deployments = self._inventory.deployments
         return Swept(
             stack=self._stack.name,
             dry_run=dry_run,
-            serving=next((d.name for d in deployments if d.state is State.SERVING), None),
+            serving=self._serving.name if self._serving else None,
             stopped=self._stopped,
             findings=tuple(finding.model_dump() for finding in self._findings),
             cleared=tuple(finding.name for finding in self._done),
@@ -169,6 +168,11 @@ class Sweeping:
     @property
     def found_nothing(self) -> bool:
         return not self._findings
+
+    @property
+    def _serving(self) -> Deployment | None:
+        deployments = self._inventory.deployments
+        return next((d for d in deployments if d.state is State.SERVING), None)
 
     def _of(self, action: str) -> list[sweep.Finding]:
         return [finding for finding in self._findings if finding.action == action]

@@ -67,7 +67,7 @@ class Waking:
 
     async def _wake(self, parked: Deployment) -> int:
         region, stack = self._facts.region, self._facts.stack
-        blue = self._world.groups.get(self._facts.blue.name) if self._facts.blue else None
+        blue = self._world.group_of(self._facts.blue)
         size = capacity.needed(blue, stack.capacity)
         largest = int(parked.group.tags.get(names.RESTORE_MAX) or stack.capacity.max)
         suspend = REBALANCE not in parked.group.suspended

@@ -170,7 +170,7 @@ class Watching:
     async def _follow_blue(self, green: Group) -> bool:
         """Did blue outgrow green? Then green grows: at the cutover it takes over blue's load."""
         facts = self._facts
-        blue = self._world.groups.get(facts.blue.name) if facts.blue else None
+        blue = self._world.group_of(facts.blue)
         size = capacity.needed(blue, facts.stack.capacity)
         if facts.blue is None or size <= green.desired:
             return False

@@ -36,6 +36,7 @@ from activities.images import Images
 from activities.inventory import Inventories
 from activities.manifests import Manifests
 from activities.metrics import Metrics
+from activities.observer import Observer
 from activities.packer import Packer
 from activities.preflight import Preflight
 from activities.provisioning import Provisioning
@@ -122,6 +123,7 @@ def make_activities(client: Client, settings: Settings) -> list[Callable[..., An
         Groups(aws),
         Fleets(aws),
         Balancers(aws),
+        Observer(aws),
         Bakes(client),
         Inventories(aws, client),
         Checks(aws, source),

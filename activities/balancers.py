@@ -1,8 +1,7 @@
-"""Membership in target groups and classic balancers, and polls of groups and their targets."""
+"""Membership of groups in target groups and classic balancers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -11,12 +10,9 @@ from temporalio import activity
 
 from activities.aws import Aws, code, nothing_there, sentence, translated
 from activities.classic import Classic, attach, detach
-from activities.group_facts import facts
 from domain.errors import InvalidRequest
-from domain.models import Group, Model, Observation, TargetGroup, TargetState
-from domain.names import classic, split
-
-FAILURES_SHOWN = 20
+from domain.models import Model, TargetGroup
+from domain.names import split
 
 
 class FindTargetGroups(Model):
@@ -33,20 +29,6 @@ class Membership(Model):
     group: str
     target_groups: tuple[str, ...]
     visible_by: datetime | None = None
-
-
-class Observe(Model):
-    """
-    `explain` names the group whose failed launches are wanted while it lacks instances.
-
-    With `launching`, targets are read only once that group is complete.
-    """
-
-    region: str
-    groups: tuple[str, ...]
-    target_groups: tuple[str, ...] = ()
-    explain: str | None = None
-    launching: bool = False
 
 
 class Balancers:
@@ -127,86 +109,3 @@ class Balancers:
         except ClientError as error:
             if "not part of the group" not in sentence(error).lower():
                 raise
-
-    @activity.defn(no_thread_cancel_exception=True)
-    @translated
-    def observe(self, request: Observe) -> Observation:
-        """One call for all groups and one for each target group, for any number of instances."""
-        described = self._aws.autoscaling(request.region).describe_auto_scaling_groups(
-            AutoScalingGroupNames=list(request.groups)
-        )["AutoScalingGroups"]
-        groups = {
-            group["AutoScalingGroupName"]: facts(group)
-            for group in described
-            if not group.get("Status")
-        }
-        explained = groups.get(request.explain or "")
-        incomplete = explained is not None and not _is_complete(explained)
-        targets: dict[str, dict[str, TargetState]] = {}
-        if not (request.launching and incomplete):
-            targets = self._targets(request, groups.values())
-        if explained and explained.units < explained.desired:
-            groups[explained.name] = explained.model_copy(
-                update={"failures": self._failures(request.region, explained.name)}
-            )
-        return Observation(
-            groups={name: _with_targets(group, targets) for name, group in groups.items()},
-            targets=targets,
-        )
-
-    def _targets(
-        self, request: Observe, groups: Iterable[Group]
-    ) -> dict[str, dict[str, TargetState]]:
-        """By target group's ARN or classic balancer's key, then by instance id."""
-        arns, balancers = split(request.target_groups)
-        members = sorted({instance.id for group in groups for instance in group.instances})
-        targets = {
-            classic(name): self._classic.health(request.region, name, members) for name in balancers
-        }
-        elb = self._aws.elbv2(request.region)
-        for arn in arns:
-            health = elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
-            targets[arn] = {
-                item["Target"]["Id"]: TargetState(
-                    state=item["TargetHealth"].get("State", ""),
-                    reason=item["TargetHealth"].get("Reason", ""),
-                    description=item["TargetHealth"].get("Description", ""),
-                )
-                for item in health
-            }
-        return targets
-
-    def _failures(self, region: str, group: str) -> tuple[str, ...]:
-        activities = self._aws.autoscaling(region).describe_scaling_activities(
-            AutoScalingGroupName=group, MaxRecords=FAILURES_SHOWN
-        )["Activities"]
-        return tuple(
-            activity.get("StatusMessage") or activity.get("Description", "")
-            for activity in activities
-            if activity["StatusCode"] == "Failed"
-        )
-
-
-def _is_complete(group: Group) -> bool:
-    return group.units >= group.desired and all(
-        instance.lifecycle == "InService" for instance in group.instances
-    )
-
-
-def _with_targets(group: Group, targets: dict[str, dict[str, TargetState]]) -> Group:
-    return group.model_copy(
-        update={
-            "instances": tuple(
-                instance.model_copy(
-                    update={
-                        "targets": {
-                            arn: states[instance.id]
-                            for arn, states in targets.items()
-                            if instance.id in states
-                        }
-                    }
-                )
-                for instance in group.instances
-            )
-        }
-    )

@@ -19,32 +19,46 @@ def known_group(aws: Aws, region: str, name: str) -> Group | None:
     return facts(groups[0]) if groups and not groups[0].get("Status") else None
 
 
+def protected(aws: Aws, region: str, name: str) -> list[str]:
+    """The ids of the group's instances that are protected from scale-in."""
+    found = aws.autoscaling(region).describe_auto_scaling_groups(AutoScalingGroupNames=[name])
+    groups = found["AutoScalingGroups"]
+    return [instance.id for group in groups for instance in members(group) if instance.protected]
+
+
+def members(group: AutoScalingGroupTypeDef) -> tuple[Instance, ...]:
+    """Its instances, without their targets' states."""
+    return tuple(
+        Instance(
+            id=instance["InstanceId"],
+            lifecycle=instance["LifecycleState"],
+            healthy=instance["HealthStatus"].lower() == "healthy",
+            protected=instance.get("ProtectedFromScaleIn", False),
+            weight=int(instance.get("WeightedCapacity") or 1),
+        )
+        for instance in sorted(
+            group.get("Instances", []), key=lambda instance: instance["InstanceId"]
+        )
+        # Instances in a warm pool do not serve:
+        # https://docs.aws.amazon.com/autoscaling/ec2/userguide/warm-pool-instance-lifecycle.html
+        if not instance["LifecycleState"].startswith("Warmed")
+    )
+
+
 def facts(group: AutoScalingGroupTypeDef) -> Group:
-    """The group as AWS describes it, without its targets' states."""
+    """The group as AWS describes it."""
     template = group.get("LaunchTemplate") or group.get("MixedInstancesPolicy", {}).get(
         "LaunchTemplate", {}
     ).get("LaunchTemplateSpecification", {})
+    instances = members(group)
     return Group(
         name=group["AutoScalingGroupName"],
         min=group["MinSize"],
         max=group["MaxSize"],
         desired=group["DesiredCapacity"],
-        instances=tuple(
-            Instance(
-                id=instance["InstanceId"],
-                lifecycle=instance["LifecycleState"],
-                healthy=instance["HealthStatus"].lower() == "healthy",
-                zone=instance["AvailabilityZone"],
-                protected=instance.get("ProtectedFromScaleIn", False),
-                weight=int(instance.get("WeightedCapacity") or 1),
-            )
-            for instance in sorted(
-                group.get("Instances", []), key=lambda instance: instance["InstanceId"]
-            )
-            # Instances in a warm pool do not serve:
-            # https://docs.aws.amazon.com/autoscaling/ec2/userguide/warm-pool-instance-lifecycle.html
-            if not instance["LifecycleState"].startswith("Warmed")
-        ),
+        instances=len(instances),
+        units=sum(instance.weight for instance in instances),
+        protected=sum(instance.protected for instance in instances),
         target_groups=(
             *group.get("TargetGroupARNs", []),
             *map(names.classic, group.get("LoadBalancerNames", [])),

@@ -90,12 +90,6 @@ class GroupsRef(Model):
     names: tuple[str, ...]
 
 
-class Unprotect(Model):
-    region: str
-    group: str
-    instances: tuple[str, ...]
-
-
 class GroupRef(Model):
     region: str
     name: str

@@ -9,7 +9,7 @@ from temporalio import activity
 
 from activities.aws import Aws, chunks, code, nothing_there, sentence, translated
 from activities.classic import detach
-from activities.group_facts import deployment, facts, known_group
+from activities.group_facts import deployment, facts, known_group, protected
 from activities.group_parameters import creation, scaling_policy, tag_parameters
 from activities.group_requests import (
     EnsureGroup,
@@ -22,7 +22,6 @@ from activities.group_requests import (
     RemoveGroup,
     Resize,
     Unpin,
-    Unprotect,
 )
 from domain import names
 from domain.errors import Conflict, NotReady
@@ -163,15 +162,15 @@ class Groups:
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
-    def unprotect(self, request: Unprotect) -> None:
+    def unprotect(self, request: GroupRef) -> None:
         """
-        Lifts scale-in protection, so that size zero ends the instances.
+        Lifts scale-in protection of all instances, so that size zero ends them.
 
         https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-instance-protection.html
         """
-        for some in chunks(request.instances, MOST):
+        for some in chunks(protected(self._aws, request.region, request.name), MOST):
             self._aws.autoscaling(request.region).set_instance_protection(
-                AutoScalingGroupName=request.group, InstanceIds=some, ProtectedFromScaleIn=False
+                AutoScalingGroupName=request.name, InstanceIds=some, ProtectedFromScaleIn=False
             )
 
     @activity.defn(no_thread_cancel_exception=True)
@@ -194,7 +193,7 @@ class Groups:
                 AutoScalingGroupName=request.name, MinSize=0, DesiredCapacity=0
             )
         if group.instances:
-            raise NotReady(f"the group {request.name} still has {len(group.instances)} instances")
+            raise NotReady(f"the group {request.name} still has {group.instances} instances")
         try:
             autoscaling.delete_auto_scaling_group(AutoScalingGroupName=request.name)
         except ClientError as error:
@@ -222,7 +221,7 @@ class Groups:
                 AutoScalingGroupName=request.name, MinSize=0, MaxSize=0, DesiredCapacity=0
             )
         if group.instances:
-            raise NotReady(f"the group {request.name} still has {len(group.instances)} instances")
+            raise NotReady(f"the group {request.name} still has {group.instances} instances")
         if group.target_groups:
             detach(self._aws, request.region, request.name, group.target_groups)
 

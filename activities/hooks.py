@@ -36,7 +36,7 @@ class RunHook(Model):
     hook: Hook
     delivery: str
     about: dict[str, str]
-    instances: tuple[str, ...] = ()
+    instance: str = ""
 
 
 class Hooks:
@@ -94,9 +94,9 @@ class Hooks:
         https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_SendCommand.html
         """
         hook, ssm = request.hook, self._aws.ssm(request.region)
-        if not request.instances:
+        if not request.instance:
             raise NotReady(f"the hook {hook.name} has no instance to run on")
-        instance, comment = request.instances[0], request.delivery[:100]
+        instance, comment = request.instance, request.delivery[:100]
         sent = [
             command["CommandId"]
             for page in ssm.get_paginator("list_commands").paginate(InstanceId=instance)

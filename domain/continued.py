@@ -72,8 +72,7 @@ class RunState(Model):
 class WorldState(Model):
     """
     `verified` is how large green was when all of it was healthy. `bad_looks` counts the looks in
-    a row that found it unfit. `launching` is what the looks at a green that boots have shown;
-    `leaving` are the ids of all instances of blue that were seen while it drained.
+    a row that found it unfit. `launching` is what the looks at a green that boots have shown.
     """
 
     groups: dict[str, Group] = {}
@@ -82,7 +81,6 @@ class WorldState(Model):
     shifted_at: datetime | None = None
     bad_looks: int = 0
     launching: Seen | None = None
-    leaving: frozenset[str] = frozenset()
 
 
 class WayBackState(Model):

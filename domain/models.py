@@ -97,14 +97,18 @@ class Group(Model):
     """
     An Auto Scaling group as it is now. Its sizes are in units of its instances' weights.
 
-    `failures` are its failed scaling activities in AWS's own words, newest first.
+    `instances` is how many it has, `units` their weights together, `protected` how many of them
+    are protected from scale-in. `failures` are its failed scaling activities in AWS's own words,
+    newest first. A look finds `health`, and leaves out what no look changes: tags and weights.
     """
 
     name: str
     min: int
     max: int
     desired: int
-    instances: tuple[Instance, ...] = ()
+    instances: int = 0
+    units: int = 0
+    protected: int = 0
     target_groups: tuple[str, ...] = ()
     suspended: tuple[str, ...] = ()
     tags: dict[str, str] = {}
@@ -115,10 +119,33 @@ class Group(Model):
     # By instance type; empty without mixed instances.
     weights: dict[str, int] = {}
     warm_pool: bool = False
+    health: GroupHealth | None = None
 
-    @property
-    def units(self) -> int:
-        return sum(instance.weight for instance in self.instances)
+
+class GroupHealth(Model):
+    """
+    What a look found of a group's instances.
+
+    `units` are the healthy ones, in units of weight; `targets` is how many they are: a balancer
+    gives each of them the same share, whatever its weight. `heaviest` is the greatest weight of an
+    instance. `asked`: did the look read their targets? `complete`: all are healthy, and as many as
+    the group wants. `explained` is one line for a person. `unused` is a target group on no
+    listener. `healthy` and `present` are digests of the ids of the healthy ones, and of all that
+    do not leave. `ids` are the latter, None where the caller has them. `example` is a healthy one.
+    """
+
+    units: int
+    targets: int
+    heaviest: int
+    asked: bool
+    complete: bool
+    explained: str
+    unused: str
+    healthy: str
+    present: str
+    ids: tuple[str, ...] | None
+    leaving: tuple[str, ...]
+    example: str
 
 
 class State(StrEnum):
@@ -142,15 +169,25 @@ class Deployment(Model):
     group: Group
 
 
-class Observation(Model):
+class Drain(Model):
     """
-    One poll: the groups asked for, and every target of the target groups.
+    Of a group that leaves its target groups.
 
-    A group that does not exist is missing.
+    `left` is how many of its targets are registered, `examples` are some. `strangers` are some of
+    the targets that belong to neither group; `registered` is how many targets there are in all.
     """
+
+    left: int
+    examples: tuple[str, ...]
+    strangers: tuple[str, ...]
+    registered: int
+
+
+class Observation(Model):
+    """One look at the groups asked for; one that does not exist is missing."""
 
     groups: dict[str, Group] = {}
-    targets: dict[str, dict[str, TargetState]] = {}
+    drain: Drain | None = None
 
 
 class Released(Model):
@@ -226,3 +263,4 @@ class Plan(Model):
 
 
 Instance.model_rebuild()
+Group.model_rebuild()

@@ -105,7 +105,7 @@ def _blocked(deployment: Deployment, images: dict[str, str]) -> str:
     if group.target_groups:
         return "somebody attached it to a load balancer"
     if group.desired or group.instances:
-        return f"it is not parked: it has {max(group.desired, len(group.instances))} instances"
+        return f"it is not parked: it has {max(group.desired, group.instances)} instances"
     if "Launch" in group.suspended:
         return "somebody suspended Launch"
     return ""

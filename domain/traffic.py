@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from domain.errors import Conflict
+from domain.group_health import SHOWN
 from domain.health import Healthy, NotYet, Unhealthy, Verdict
-from domain.models import Deployment, Group, Model, TargetState
+from domain.models import Deployment, Drain, Group, Model, TargetState
 
 
 def shares(healthy: Mapping[str, int]) -> dict[str, int]:
@@ -27,29 +28,37 @@ def shares(healthy: Mapping[str, int]) -> dict[str, int]:
     return whole
 
 
-def judge_drain(
-    instances: Iterable[str],
-    targets: Mapping[str, Mapping[str, TargetState]],
-    *,
-    waited: float,
-    timeout: float,
-) -> Verdict:
+def drain_of(
+    leaving: set[str], staying: set[str], targets: Mapping[str, Mapping[str, TargetState]]
+) -> Drain:
     """
-    Healthy when no target group lists any of the instances: no request is in flight any more.
+    `leaving` and `staying` are instances; `targets` maps a target group to its targets' states.
 
-    `targets` maps a target group's ARN to its targets' states. `waited` and `timeout` are seconds.
+    A target that is unused gets no request. A stranger that drains will get none.
     """
-    left = sorted(
-        {
-            i
-            for i in instances
-            for states in targets.values()
-            if i in states and states[i].state != "unused"
-        }
+    states = {
+        (target, state.state) for found in targets.values() for target, state in found.items()
+    }
+    left = sorted({target for target, state in states if state != "unused"} & leaving)
+    serving = {target for target, state in states if state not in ("unused", "draining")}
+    return Drain(
+        left=len(left),
+        examples=tuple(left[:SHOWN]),
+        strangers=tuple(sorted(serving - leaving - staying)[:SHOWN]),
+        registered=len({target for target, _ in states}),
     )
-    if not left:
+
+
+def judge_drain(drain: Drain, *, waited: float, timeout: float) -> Verdict:
+    """
+    Healthy when no target group lists any of its instances: no request is in flight any more.
+
+    `waited` and `timeout` are seconds.
+    """
+    if not drain.left:
         return Healthy()
-    reason = f"{len(left)} still draining ({', '.join(left[:3])}{', …' if len(left) > 3 else ''})"
+    more = ", …" if drain.left > len(drain.examples) else ""
+    reason = f"{drain.left} still draining ({', '.join(drain.examples)}{more})"
     return NotYet(reason) if waited < timeout else Unhealthy(f"after {waited:.0f} s {reason}")
 
 

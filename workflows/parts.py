@@ -31,7 +31,7 @@ from workflows.way_back import WayBack
 from workflows.world import World
 
 with workflow.unsafe.imports_passed_through():
-    from domain import health, traffic
+    from domain import traffic
     from domain.continued import Continued
     from domain.facts import Facts
     from domain.models import Image, Released
@@ -72,14 +72,14 @@ class Cutover:
         if group is None:
             return None
         in_balancer = not traffic.detached(group, arns)
-        asked = in_balancer and health.looked_at(group)
+        looked = group.health if in_balancer else None
         return Side(
             deployment=name,
             tag=tag,
             desired=group.desired,
             minimum=group.min,
             in_balancer=in_balancer,
-            healthy=health.healthy_units(group, arns) if asked else None,
+            healthy=looked.units if looked and looked.asked else None,
         )
 
     def ended_well(self, image: Image | None, pruned: tuple[str, ...] = ()) -> Released:

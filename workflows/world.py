@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
@@ -42,9 +40,6 @@ class World:
     def saw_launching(self, seen: Seen | None) -> None:
         """None where the launch is over."""
         self._write(launching=seen)
-
-    def saw_leaving(self, instances: Iterable[str]) -> None:
-        self._write(leaving=self._state.leaving | frozenset(instances))
 
     def found_healthy(self, size: int) -> None:
         self._write(verified=size)

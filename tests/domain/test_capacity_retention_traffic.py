@@ -148,12 +148,13 @@ def test_drained_only_when_no_target_group_knows_any_instance(
     leaving: set[str], states: dict[str, str]
 ) -> None:
     targets = {"arn": {name: TargetState(state=state) for name, state in states.items()}}
-    result = traffic.judge_drain(leaving, targets, waited=1, timeout=60)
+    drain = traffic.drain_of(leaving, set(), targets)
+    result = traffic.judge_drain(drain, waited=1, timeout=60)
     left = {name for name in leaving if states.get(name, "unused") != "unused"}
 
     assert result == Healthy() if not left else isinstance(result, NotYet)
     assert isinstance(
-        traffic.judge_drain(leaving, targets, waited=61, timeout=60),
+        traffic.judge_drain(drain, waited=61, timeout=60),
         Healthy if not left else Unhealthy,
     )
 

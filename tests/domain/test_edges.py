@@ -19,7 +19,7 @@ from domain.live import find_blue, unmarked
 from domain.models import Deployment, Image, State, TargetState
 from domain.retention import images_to_prune
 from domain.rollback import candidates, choose
-from domain.traffic import Rule, judge_drain, routing
+from domain.traffic import Rule, drain_of, judge_drain, routing
 from domain.watch import Counted, Watched, judge
 from tests.domain.worlds import deployment
 
@@ -157,7 +157,7 @@ def test_one_template_without_a_group_is_plausible() -> None:
 def test_a_drain_is_late_when_its_time_is_over_and_says_who_is_left() -> None:
     states = {"arn": {"i-1": TargetState(state="draining")}}
 
-    late = judge_drain(["i-1"], states, waited=60, timeout=60)
+    late = judge_drain(drain_of({"i-1"}, set(), states), waited=60, timeout=60)
 
     assert late == Unhealthy("after 60 s 1 still draining (i-1)")
 

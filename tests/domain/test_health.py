@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.health import Healthy, NotYet, Seen, Unhealthy, judge, still_healthy
+from domain.health import Healthy, NotYet, Seen, Unhealthy, health_of, judge, still_healthy
 from domain.models import Group
 from tests.domain.worlds import ARNS, group, instance
 
@@ -14,8 +14,8 @@ def verdict(
     seen = Seen()
     for read in reads:
         if read:
-            seen = seen.with_read(read, ARNS)
-    return judge(reads[-1], seen, ARNS, waited=waited, timeout=60, reads=needed, may_lose=may_lose)
+            seen = seen.with_read(health_of(read))
+    return judge(reads[-1], seen, waited=waited, timeout=60, reads=needed, may_lose=may_lose)
 
 
 GOOD = group(instance(1), instance(2))
@@ -81,16 +81,14 @@ def test_a_target_group_on_no_listener_is_said_at_once() -> None:
 
 
 def test_a_group_that_somebody_deleted_is_unhealthy() -> None:
-    assert isinstance(
-        judge(None, Seen(found=True), ARNS, waited=1, timeout=900, reads=2), Unhealthy
-    )
+    assert isinstance(judge(None, Seen(found=True), waited=1, timeout=900, reads=2), Unhealthy)
 
 
 def test_a_group_that_was_never_seen_may_not_be_visible_yet() -> None:
     """AWS's lists may miss what was made a moment ago."""
-    assert isinstance(judge(None, Seen(), ARNS, waited=1, timeout=900, reads=2), NotYet)
-    assert isinstance(judge(None, Seen(), ARNS, waited=901, timeout=900, reads=2), Unhealthy)
-    assert isinstance(still_healthy(None, ARNS, 1), Unhealthy)
+    assert isinstance(judge(None, Seen(), waited=1, timeout=900, reads=2), NotYet)
+    assert isinstance(judge(None, Seen(), waited=901, timeout=900, reads=2), Unhealthy)
+    assert isinstance(still_healthy(None, 1), Unhealthy)
 
 
 @given(
@@ -118,7 +116,7 @@ def test_never_healthy_unless_the_last_reads_were_all_complete(states: list[list
 @given(st.integers(0, 5), st.integers(0, 5))
 def test_while_it_serves_the_floor_decides(healthy: int, floor: int) -> None:
     members = [instance(n) for n in range(healthy)] + [instance(9, "unhealthy")]
-    result = still_healthy(group(*members, desired=5), ARNS, floor)
+    result = still_healthy(group(*members, desired=5), floor)
 
     assert isinstance(result, Healthy) == (healthy >= floor)
 

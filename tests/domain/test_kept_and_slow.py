@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from domain.config import Watch
 from domain.health import Unhealthy
-from domain.models import Deployment, Group, Instance, State
+from domain.models import Deployment, Group, State
 from domain.retention import to_prune
 from domain.watch import Counted, Watched, judge
 
@@ -30,7 +30,7 @@ def parked(draw: st.DrawFn, number: int) -> Deployment:
             min=0,
             max=9,
             desired=draw(st.integers(0, 1)),
-            instances=(Instance(id="i-1", lifecycle="InService"),) if running else (),
+            instances=int(running),
             target_groups=("arn:of-somebody",) if attached else (),
         ),
     )
@@ -52,7 +52,7 @@ def test_what_is_pruned_serves_nobody_and_could_serve_nobody(
     idle = [
         d
         for d in oldest
-        if (d.group.desired, d.group.instances, d.group.target_groups) == (0, (), ())
+        if (d.group.desired, d.group.instances, d.group.target_groups) == (0, 0, ())
     ]
     assert pruned == [d for d in idle if d.state is not State.SERVING]
 

@@ -7,8 +7,8 @@ import pytest
 from domain import names
 from domain.calendar import DAYS, parse_window
 from domain.config import Timeouts
-from domain.health import Healthy, NotYet, Seen, Unhealthy, judge
-from tests.domain.worlds import ARNS, group, instance
+from domain.health import Healthy, NotYet, Seen, Unhealthy, health_of, judge
+from tests.domain.worlds import group, instance
 
 GOOD = group(instance(1), instance(2))
 
@@ -16,32 +16,32 @@ GOOD = group(instance(1), instance(2))
 def test_three_reads_in_a_row_are_three() -> None:
     seen, verdicts = Seen(), []
     for _ in range(3):
-        seen = seen.with_read(GOOD, ARNS)
-        verdicts.append(judge(GOOD, seen, ARNS, waited=1, timeout=60, reads=3))
+        seen = seen.with_read(health_of(GOOD))
+        verdicts.append(judge(GOOD, seen, waited=1, timeout=60, reads=3))
 
     assert [type(verdict) for verdict in verdicts] == [NotYet, NotYet, Healthy]
 
 
 def test_an_instance_that_was_lost_is_not_forgotten() -> None:
     after = group(instance(1), instance(3))
-    seen = Seen().with_read(GOOD, ARNS)
+    seen = Seen().with_read(health_of(GOOD))
     for _ in range(3):
-        seen = seen.with_read(after, ARNS)
+        seen = seen.with_read(health_of(after))
 
     assert seen.lost == {"i-2"}
-    assert isinstance(judge(after, seen, ARNS, waited=1, timeout=60, reads=2), Unhealthy)
+    assert isinstance(judge(after, seen, waited=1, timeout=60, reads=2), Unhealthy)
 
 
 def test_an_instance_that_was_leaving_when_it_was_first_seen_counts_as_lost_for_good() -> None:
     leaving = group(instance(1), instance(2), instance(3, lifecycle="Terminating"))
 
-    assert Seen().with_read(leaving, ARNS).with_read(GOOD, ARNS).lost == {"i-3"}
+    assert Seen().with_read(health_of(leaving)).with_read(health_of(GOOD)).lost == {"i-3"}
 
 
 def test_a_group_that_was_seen_and_is_gone_was_deleted() -> None:
-    seen = Seen().with_read(GOOD, ARNS)
+    seen = Seen().with_read(health_of(GOOD))
 
-    assert isinstance(judge(None, seen, ARNS, waited=1, timeout=60, reads=2), Unhealthy)
+    assert isinstance(judge(None, seen, waited=1, timeout=60, reads=2), Unhealthy)
 
 
 @pytest.mark.parametrize(

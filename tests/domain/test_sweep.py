@@ -14,7 +14,7 @@ from domain import names, sweep
 from domain.capacity import own_minimum
 from domain.errors import Conflict
 from domain.live import refuse_where_another_serves
-from domain.models import Deployment, Group, Instance, State
+from domain.models import Deployment, Group, State
 from tests.domain.worlds import deployment
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -56,9 +56,7 @@ def inventory(rows: list[Any]) -> sweep.Inventory:
             desired=size,
             target_groups=("arn",) if attached else (),
             tags=tags,
-            instances=tuple(
-                Instance(id=f"i-{number}-{n}", lifecycle="InService") for n in range(size)
-            ),
+            instances=size,
         )
         made.append(
             Deployment(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import names, sweep
-from domain.models import Deployment, Instance, State
+from domain.models import Deployment, State
 from domain.traffic import Rule
 from tests.domain.worlds import deployment
 
@@ -62,7 +62,7 @@ def test_what_is_parked_and_has_capacity_that_serves_nobody_is_parked_again(
     parked = with_group(
         deployment("v1"),
         desired=size,
-        instances=(Instance(id="i-1", lifecycle="InService"),) if running else (),
+        instances=int(running),
         target_groups=("arn:one",) if attached else (),
     )
 

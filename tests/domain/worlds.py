@@ -1,5 +1,6 @@
 """Small worlds for tests of decisions."""
 
+from domain.group_health import group_health
 from domain.models import Deployment, Group, Instance, State, TargetState
 
 ARNS = ("arn:tg/one", "arn:tg/two")
@@ -16,7 +17,10 @@ def instance(
 
 
 def group(*instances: Instance, desired: int = 2, **more: object) -> Group:
-    return Group(name="green", min=0, max=10, desired=desired, instances=instances, **more)
+    """As a look found it that wanted the ids of all of its instances."""
+    sizes = {"instances": len(instances), "units": sum(i.weight for i in instances)}
+    made = Group(name="green", min=0, max=10, desired=desired, **sizes, **more)
+    return made.model_copy(update={"health": group_health(made, instances, ARNS)})
 
 
 def deployment(

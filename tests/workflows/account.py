@@ -12,7 +12,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from domain import health, names
+from domain import names
+from domain.group_health import is_healthy
 from domain.group_settings import WarmPool
 from domain.models import Group, Image, Instance, TargetState
 from domain.sections import Mixed
@@ -145,33 +146,40 @@ class Account:
     def healthy_units(self, arn: str) -> int:
         """Of what answers in a target group, whoever's it is."""
         return sum(
-            health.healthy_units(self.facts(group, (arn,)), (arn,))
+            instance.weight
             for group in self.groups.values()
             if arn in group.target_groups
+            for instance in self.members(group, (arn,))
+            if is_healthy(instance, (arn,))
         )
 
-    def facts(self, group: ScalingGroup, arns: Collection[str] = ()) -> Group:
-        """As Auto Scaling describes it; with what these target groups say of its instances."""
+    def members(self, group: ScalingGroup, arns: Collection[str]) -> tuple[Instance, ...]:
+        """With what these target groups say of them."""
+        return tuple(
+            Instance(
+                id=machine.id,
+                lifecycle=machine.lifecycle,
+                protected=machine.protected,
+                weight=machine.weight,
+                targets={
+                    arn: TargetState(state=states[machine.id])
+                    for arn, states in self.targets.items()
+                    if arn in arns and machine.id in states
+                },
+            )
+            for machine in sorted(group.machines, key=lambda machine: machine.id)
+        )
+
+    def facts(self, group: ScalingGroup) -> Group:
+        """As Auto Scaling describes it."""
         return Group(
             name=group.name,
             min=group.min,
             max=group.max,
             desired=group.desired,
-            instances=tuple(
-                Instance(
-                    id=machine.id,
-                    lifecycle=machine.lifecycle,
-                    zone=machine.zone,
-                    protected=machine.protected,
-                    weight=machine.weight,
-                    targets={
-                        arn: TargetState(state=states[machine.id])
-                        for arn, states in self.targets.items()
-                        if arn in arns and machine.id in states
-                    },
-                )
-                for machine in sorted(group.machines, key=lambda machine: machine.id)
-            ),
+            instances=len(group.machines),
+            units=sum(machine.weight for machine in group.machines),
+            protected=sum(machine.protected for machine in group.machines),
             target_groups=tuple(group.target_groups),
             suspended=tuple(sorted(group.suspended)),
             tags=group.tags,

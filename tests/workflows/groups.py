@@ -18,7 +18,6 @@ from activities.group_requests import (
     RemoveGroup,
     Resize,
     Unpin,
-    Unprotect,
 )
 from activities.groups import REBALANCE
 from activities.schedules import MoveSchedule
@@ -143,10 +142,9 @@ class GroupsInMemory:
             self._known(name).suspended.discard(REBALANCE)
 
     @activity.defn
-    async def unprotect(self, request: Unprotect) -> None:
-        for machine in self._known(request.group).machines:
-            if machine.id in request.instances:
-                machine.protected = False
+    async def unprotect(self, request: GroupRef) -> None:
+        for machine in self._known(request.name).machines:
+            machine.protected = False
 
     @activity.defn
     async def remove_group(self, request: RemoveGroup) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from temporalio import activity
 
 from activities.aws import nothing_there
-from activities.balancers import FindTargetGroups, Membership, Observe
+from activities.balancers import FindTargetGroups, Membership
 from activities.metrics import ReadWatch
+from activities.observer import Observe
 from activities.rules import FindRules, PointRules, SetWeights
 from domain.errors import AwsRefused, InvalidRequest
-from domain.models import Observation, TargetGroup, TargetState
-from domain.traffic import Rule
+from domain.group_health import group_health
+from domain.models import Drain, Group, Observation, TargetGroup, TargetState
+from domain.traffic import Rule, drain_of
 from domain.watch import Counted, Watched
 from tests.workflows.account import ScalingGroup
 from tests.workflows.world import World
@@ -55,17 +57,45 @@ class TrafficInMemory:
             sum(machine.weight for machine in explained.machines) < explained.desired
             or any(machine.lifecycle != "InService" for machine in explained.machines)
         )
-        arns = () if request.launching and incomplete else request.target_groups
+        asked = () if request.launching and incomplete else request.target_groups
         return Observation(
-            groups={group.name: account.facts(group, arns) for group in found},
-            targets={
-                arn: {
-                    target: TargetState(state=state)
-                    for target, state in account.targets.get(arn, {}).items()
-                }
-                for arn in arns
-            },
+            groups={group.name: self._looked_at(group, request, asked) for group in found},
+            drain=self._drain(request) if request.drains else None,
         )
+
+    def _looked_at(self, group: ScalingGroup, request: Observe, asked: tuple[str, ...]) -> Group:
+        wants_ids = request.launching and group.name == request.explain
+        facts = self._world.account.facts(group)
+        found = group_health(
+            facts,
+            self._world.account.members(group, asked),
+            request.groups[group.name],
+            known=request.known if wants_ids else None,
+        )
+        return facts.model_copy(update={"tags": {}, "weights": {}, "health": found})
+
+    def _drain(self, request: Observe) -> Drain:
+        """Whoever drains was of the group that leaves, or is of the other one."""
+        account = self._world.account
+        staying = {
+            machine.id
+            for name in request.groups
+            if name in account.groups and name != request.drains
+            for machine in account.groups[name].machines
+        }
+        targets = {
+            arn: {
+                target: TargetState(state=state)
+                for target, state in account.targets.get(arn, {}).items()
+            }
+            for arn in request.target_groups
+        }
+        leaving = {
+            i for states in targets.values() for i, s in states.items() if s.state == "draining"
+        }
+        blue = account.groups.get(request.drains or "")
+        leaving |= {machine.id for machine in blue.machines} if blue else set()
+        return drain_of(leaving - staying, staying, targets)
 
     @activity.defn
     async def find_rules(self, request: FindRules) -> list[Rule]:

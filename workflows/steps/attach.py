@@ -10,7 +10,7 @@ from workflows.world import World
 
 with workflow.unsafe.imports_passed_through():
     from activities.balancers import Balancers, Membership
-    from domain import health, traffic
+    from domain import traffic
     from domain.facts import Facts
     from domain.undo import UndoDetach
 
@@ -64,6 +64,7 @@ class Attach:
         healthy = {}
         for role, name in sides.items():
             group, arns = self._world.groups.get(name), self._facts.arns_of(name)
-            if group and not traffic.detached(group, arns) and health.looked_at(group):
-                healthy[role] = health.healthy_targets(group, arns)
+            looked = group.health if group and not traffic.detached(group, arns) else None
+            if looked and looked.asked:
+                healthy[role] = looked.targets
         return traffic.shares(healthy)

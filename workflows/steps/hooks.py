@@ -11,7 +11,7 @@ from workflows.world import World
 with workflow.unsafe.imports_passed_through():
     from activities.hooks import Hooks as Activities
     from activities.hooks import RunHook
-    from domain import health, names
+    from domain import names
     from domain.config import Hook
     from domain.facts import Facts
 
@@ -46,7 +46,7 @@ class Hooks:
     def _call(self, hook: Hook, reason: str = "") -> RunHook:
         facts = self._facts
         green = self._world.groups.get(facts.green) if hook.command else None
-        instances = green.instances if green else ()
+        looked = green.health if green else None
         return RunHook(
             region=facts.region,
             hook=hook,
@@ -57,5 +57,5 @@ class Hooks:
                 "serving": facts.blue.tag if facts.blue else "",
                 "reason": reason,
             },
-            instances=tuple(i.id for i in instances if health.is_healthy(i, facts.green_arns)),
+            instance=looked.example if looked else "",
         )

@@ -12,9 +12,9 @@ from workflows.way_back import Registers
 from workflows.world import World
 
 with workflow.unsafe.imports_passed_through():
-    from activities.balancers import Balancers, Observe
     from activities.images import FindImages
     from activities.images import Images as Activities
+    from activities.observer import Observe, Observer
     from domain.continued import Found
     from domain.facts import Facts
     from domain.images import BakeIdentity, reusable
@@ -57,5 +57,5 @@ class Images:
     async def _look_at_blue(self) -> None:
         """A bake may take hours: blue may have another size by now."""
         if self._facts.blue:
-            look = Observe(region=self._facts.region, groups=(self._facts.blue.name,))
-            self._world.saw_some(await self.run.do(Balancers.observe, look))
+            look = Observe(region=self._facts.region, groups={self._facts.blue.name: ()})
+            self._world.saw_some(await self.run.do(Observer.observe, look))

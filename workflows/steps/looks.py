@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from temporalio import workflow
 
@@ -10,12 +11,12 @@ from workflows.run import Run
 from workflows.world import World
 
 with workflow.unsafe.imports_passed_through():
-    from activities.balancers import Balancers, Observe
     from activities.metrics import Metrics, ReadWatch
+    from activities.observer import Observe, Observer
     from domain import health
     from domain.errors import DeploymentUnhealthy
     from domain.facts import Facts
-    from domain.models import Observation
+    from domain.models import Group, Observation
     from domain.watch import Inconclusive, judge
 
 # Metric periods: only the latest ones count, so that a long good time hides no breach.
@@ -28,44 +29,50 @@ class Looks:
         self._facts = facts
         self._world = world
 
-    async def look(self, *, launching: bool = False) -> Observation:
-        """`launching`: targets are asked for only once green has all of its instances."""
-        facts = self._facts
-        groups = (facts.green, facts.blue.name) if facts.blue else (facts.green,)
-        look = Observe(
-            region=facts.region,
-            groups=groups,
-            target_groups=facts.target_group_arns,
-            explain=facts.green,
-            launching=launching,
-        )
-        seen = await self._run.do(Balancers.observe, look)
-        self._world.saw(seen)
-        return seen
-
-    async def serving(self) -> Observation:
+    async def launching(self, known: str) -> Group | None:
         """
-        Look at a green that serves.
+        Look at a green that boots; None where it is not there.
+
+        Its targets are asked for only once it has all of its instances. `known` is the digest of
+        those that the last look told.
+        """
+        look = Observe(**self._at_both(), launching=True, known=known)
+        return (await self._look(look)).groups.get(self._facts.green)
+
+    async def serving(self, drains: str | None = None) -> Observation:
+        """
+        Look at a green that serves; also at how far the group `drains` has left its target groups.
 
         Raises DeploymentUnhealthy when as many looks in a row found it unfit as a new deployment
         must be healthy.
         """
-        seen = await self.look()
+        seen = await self._look(Observe(**self._at_both(), drains=drains))
         green = seen.groups.get(self._facts.green)
         # Fewer than it wants now is no fault: it may scale out, and new instances boot. Fewer than
         # it had is none either: it may scale in.
         verified = self._world.now.verified
         wanted = min(verified, green.desired) if green else verified
-        instances = green.instances if green else ()
-        heaviest = max((instance.weight for instance in instances), default=1)
+        heaviest = health.health_of(green).heaviest if green else 1
         floor = max(0, wanted - self._facts.stack.health.may_lose * heaviest)
-        verdict = health.still_healthy(green, self._facts.green_arns, floor)
+        verdict = health.still_healthy(green, floor)
         bad_looks = self._world.looked(bad=isinstance(verdict, health.Unhealthy))
         if isinstance(verdict, health.Unhealthy):
             self._run.checklist.note(verdict.reason)
             if green is None or bad_looks >= self._facts.stack.health.reads:
                 tag = self._facts.version.tag
                 raise DeploymentUnhealthy(f"{tag} did not stay fit: {verdict.reason}")
+        return seen
+
+    def _at_both(self) -> dict[str, Any]:
+        facts = self._facts
+        groups = {facts.green: facts.green_arns}
+        if facts.blue:
+            groups[facts.blue.name] = facts.blue_arns
+        return {"region": facts.region, "groups": groups, "explain": facts.green}
+
+    async def _look(self, look: Observe) -> Observation:
+        seen = await self._run.do(Observer.observe, look)
+        self._world.saw(seen)
         return seen
 
     async def alarms_and_metrics(self, since: datetime) -> Inconclusive | None:

@@ -13,7 +13,7 @@ from workflows.steps.traffic import DRAIN_AND_PARK
 from workflows.world import World
 
 with workflow.unsafe.imports_passed_through():
-    from activities.group_requests import GroupsRef, MarkGroups, OfStack, Resize, Unprotect
+    from activities.group_requests import GroupRef, GroupsRef, MarkGroups, OfStack, Resize
     from activities.groups import Groups
     from activities.schedules import MoveSchedule, Schedules
     from domain import capacity, names
@@ -115,11 +115,10 @@ class Parking:
 
     async def _unprotect(self, blue: Group) -> None:
         """An instance that is protected from scale-in would keep blue from becoming empty."""
-        protected = tuple(instance.id for instance in blue.instances if instance.protected)
-        if protected:
-            unprotect = Unprotect(region=self._facts.region, group=blue.name, instances=protected)
+        if blue.protected:
+            group = GroupRef(region=self._facts.region, name=blue.name)
             what = "Take the protection from scale-in off"
-            await self.run.certainly(Groups.unprotect, unprotect, what=what)
+            await self.run.certainly(Groups.unprotect, group, what=what)
 
     async def _until_empty(self, seen: list[Deployment]) -> None:
         """`seen` becomes the last look. What does not end in time is noted and left to AWS."""
@@ -136,7 +135,7 @@ class Parking:
             if blue is None or not blue.instances:
                 break
             self._world.saw_group(blue)
-            ending = f"{len(blue.instances)} instances of {name} are ending"
+            ending = f"{blue.instances} instances of {name} are ending"
             if workflow.time() > deadline:
                 waited = f"after {timeouts.drain:.0f} s still"
                 self.run.note(f"{ending}, {waited}: is one protected from scale-in?")

@@ -13,6 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.groups import REBALANCE, Groups
     from domain import capacity
     from domain.facts import Facts
+    from domain.models import Group
     from domain.undo import UndoPin
 
 
@@ -35,7 +36,7 @@ class Pinning:
         suspend = REBALANCE not in blue.suspended
         if not (raise_minimum or suspend):
             return
-        original = capacity.own_minimum(blue) if raise_minimum else None
+        original = self._own_minimum(blue) if raise_minimum else None
         self._way_back.register(UndoPin(name=blue.name, minimum=original, resume=suspend))
         pin = Pin(
             region=self._facts.region,
@@ -46,3 +47,9 @@ class Pinning:
         )
         what = f"Pin the minimum of {blue.name} while both serve"
         await self._run.do(Groups.pin_minimum, pin, what=what)
+
+    def _own_minimum(self, blue: Group) -> int:
+        """A look leaves out the tags: they are as they were at admission."""
+        assert self._facts.blue
+        tags = self._facts.blue.group.tags
+        return capacity.own_minimum(blue.model_copy(update={"tags": tags}))

@@ -8,9 +8,10 @@ from workflows.run import Run
 from workflows.world import World
 
 with workflow.unsafe.imports_passed_through():
-    from activities.balancers import Balancers, Membership, Observe
+    from activities.balancers import Balancers, Membership
     from activities.group_requests import Resize
     from activities.groups import Groups
+    from activities.observer import Observe, Observer
     from domain import health
     from domain.config import Stack
     from domain.errors import DeploymentUnhealthy
@@ -49,12 +50,13 @@ class Restoring:
                     asked, streak = True, 0
                     continue
                 grows = await self._grown_with(group, other)
-                complete = health.healthy_units(group, target_groups) >= group.desired
-                streak = streak + 1 if complete and not grows else 0
-                explained = health.explain(group, target_groups)
+                found = health.health_of(group)
+                streak = streak + 1 if found.units >= group.desired and not grows else 0
                 if not streak and stopwatch.seconds > self._time_limit:
-                    raise DeploymentUnhealthy(f"{name} did not become healthy again: {explained}")
-                self._run.checklist.note(f"{name}: {explained}")
+                    raise DeploymentUnhealthy(
+                        f"{name} did not become healthy again: {found.explained}"
+                    )
+                self._run.checklist.note(f"{name}: {found.explained}")
                 await self._pause(streak, interval)
                 interval = min(LONGEST_INTERVAL, interval * 1.5)
 
@@ -67,9 +69,9 @@ class Restoring:
     async def _look(
         self, name: str, beside: str | None, target_groups: tuple[str, ...]
     ) -> tuple[Group, Group | None]:
-        groups = (name, beside) if beside else (name,)
-        look = Observe(region=self._stack.region, groups=groups, target_groups=target_groups)
-        seen = await self._run.certainly(Balancers.observe, look)
+        groups = {name: target_groups} | ({beside: ()} if beside else {})
+        look = Observe(region=self._stack.region, groups=groups)
+        seen = await self._run.certainly(Observer.observe, look)
         self._world.saw_some(seen)
         if name not in seen.groups:
             raise DeploymentUnhealthy(f"{name} is gone: somebody deleted it")

@@ -21,7 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from domain import health, traffic
     from domain.errors import DeploymentUnhealthy
     from domain.facts import Facts
-    from domain.models import Deployment, Observation
+    from domain.models import Deployment, Drain
 
 DRAIN_AND_PARK = (
     "Drain blue and park it: out of the load balancer, at size zero, ready for an instant rollback"
@@ -114,45 +114,30 @@ class Traffic:
     async def _until_drained(self, deployment: Deployment) -> None:
         timeouts, name = self.run.timeouts, deployment.name
         interval = timeouts.first_poll
-        known = self._world.groups.get(name, deployment.group)
-        self._world.saw_leaving(instance.id for instance in known.instances)
         with self.run.timed("drain") as stopwatch:
             while True:
-                world = await self._looks.serving()
-                blue = world.groups.get(name)
-                self._world.saw_leaving(i.id for i in (blue.instances if blue else ()))
-                if self._drained(name, world, stopwatch.seconds):
+                world = await self._looks.serving(drains=name)
+                assert world.drain
+                if self._drained(name, world.drain, stopwatch.seconds):
                     break
                 await self.run.operator.wait(interval, summary=UNTIL_NEXT_LOOK)
                 interval = min(timeouts.poll_interval(timeouts.drain), interval * 1.5)
+        blue = world.groups.get(name)
         if blue and blue.desired > world.groups[self._facts.green].desired:
             # Blue grew while it drained: green takes over that load as well.
             await self._watching.confirm_healthy()
-        self._note_strangers(world)
+        if strangers := ", ".join(world.drain.strangers):
+            self.run.note(f"targets of others are in the target groups and serve too: {strangers}")
 
-    def _drained(self, name: str, world: Observation, waited: float) -> bool:
+    def _drained(self, name: str, drain: Drain, waited: float) -> bool:
         """Raises DeploymentUnhealthy where it takes longer than `timeouts.drain`."""
-        verdict = traffic.judge_drain(
-            self._world.now.leaving,
-            world.targets,
-            waited=waited,
-            timeout=self.run.timeouts.drain,
-        )
+        verdict = traffic.judge_drain(drain, waited=waited, timeout=self.run.timeouts.drain)
         if isinstance(verdict, health.Unhealthy):
             raise DeploymentUnhealthy(f"{name} does not drain: {verdict.reason}")
         words = verdict.reason if isinstance(verdict, health.NotYet) else "drained"
         self.run.checklist.note(words)
-        gone = isinstance(verdict, health.Healthy) and bool(world.targets)
+        gone = isinstance(verdict, health.Healthy) and bool(drain.registered)
         return gone and not self._world.now.bad_looks
-
-    def _note_strangers(self, world: Observation) -> None:
-        """Targets of somebody else in the same target groups serve too."""
-        green = world.groups.get(self._facts.green)
-        ours = self._world.now.leaving | {i.id for i in (green.instances if green else ())}
-        targets = {target for states in world.targets.values() for target in states}
-        if strangers := sorted(targets - ours):
-            named = ", ".join(strangers[:5])
-            self.run.note(f"targets of others are in the target groups and serve as well: {named}")
 
     def shares(self) -> dict[str, int]:
         """Percent of the traffic by role, as far as it is known."""

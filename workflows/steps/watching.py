@@ -125,12 +125,12 @@ class Watching:
             while True:
                 if interval:
                     await self.run.operator.wait(interval, summary=UNTIL_NEXT_LOOK)
-                green = (await self._looks.look(launching=True)).groups.get(facts.green)
-                seen = seen.with_read(green, facts.green_arns) if green else seen
+                green = await self._looks.launching(seen.present)
+                seen = seen.with_read(health.health_of(green)) if green else seen
                 self._world.saw_launching(seen)
                 verdict = self._judge(green, seen, stopwatch, reads)
                 if green and await self._follow_blue(green):
-                    seen = Seen(instances=seen.instances, lost=seen.lost, found=True)
+                    seen = seen.again()
                     self._world.saw_launching(seen)
                     interval = timeouts.first_poll
                     # What was launched just now has the whole time to become healthy.
@@ -150,7 +150,6 @@ class Watching:
         verdict = health.judge(
             green,
             seen,
-            self._facts.green_arns,
             waited=stopwatch.seconds,
             timeout=self.run.timeouts.healthy,
             reads=reads,
@@ -164,8 +163,7 @@ class Watching:
     def _found_healthy(self, green: Group | None) -> None:
         self._world.found_healthy(green.desired if green else 0)
         self._world.saw_launching(None)
-        explained = health.explain(green, self._facts.green_arns) if green else ""
-        self.run.checklist.note(explained)
+        self.run.checklist.note(health.health_of(green).explained if green else "")
 
     async def _follow_blue(self, green: Group) -> bool:
         """Did blue outgrow green? Then green grows: at the cutover it takes over blue's load."""

@@ -1,0 +1,175 @@
+"""Looks at groups and their targets. What a look returns is small, whatever the groups' sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from temporalio import activity
+
+from activities.aws import Aws, translated
+from activities.classic import Classic
+from activities.group_facts import facts, members
+from domain.group_health import LONGEST, group_health
+from domain.models import Drain, Group, Instance, Model, Observation, TargetState
+from domain.names import classic, split
+from domain.traffic import drain_of
+
+# Failed scaling activities are among the latest ones, if a group lacks instances for them.
+ACTIVITIES = 20
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html
+MOST_FILTERED = 200
+
+Targets = dict[str, dict[str, TargetState]]
+
+
+class Observe(Model):
+    """
+    `groups` maps a group's name to the target groups in which its instances must be healthy.
+
+    `explain` names the group whose failed launches are wanted while it lacks instances. With
+    `launching`, targets are read only once that group is complete, and the ids of its instances are
+    told where `known` is not their digest. `drains` names the group that leaves its target groups.
+    """
+
+    region: str
+    groups: dict[str, tuple[str, ...]]
+    explain: str | None = None
+    launching: bool = False
+    known: str = ""
+    drains: str | None = None
+
+    @property
+    def target_groups(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(arn for arns in self.groups.values() for arn in arns))
+
+
+class Observer:
+    def __init__(self, aws: Aws) -> None:
+        self._aws = aws
+        self._classic = Classic(aws)
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def observe(self, request: Observe) -> Observation:
+        """One call for all groups and one for each target group, for any number of instances."""
+        described = self._aws.autoscaling(request.region).describe_auto_scaling_groups(
+            AutoScalingGroupNames=list(request.groups)
+        )["AutoScalingGroups"]
+        there = [group for group in described if not group.get("Status")]
+        groups = {group["AutoScalingGroupName"]: facts(group) for group in there}
+        instances = {group["AutoScalingGroupName"]: members(group) for group in there}
+        explained = groups.get(request.explain or "")
+        targets: Targets = {}
+        if not (
+            request.launching and explained and not _complete(explained, instances[explained.name])
+        ):
+            targets = self._targets(request, instances.values())
+        if explained and explained.units < explained.desired:
+            failures = self._failures(request.region, explained.name)
+            groups[explained.name] = explained.model_copy(update={"failures": failures})
+        return Observation(
+            groups={
+                name: _looked_at(group, instances[name], targets, request)
+                for name, group in groups.items()
+            },
+            drain=self._drain(request, instances, targets) if request.drains else None,
+        )
+
+    def _targets(self, request: Observe, instances: Iterable[tuple[Instance, ...]]) -> Targets:
+        """By target group's ARN or classic balancer's key, then by instance id."""
+        arns, balancers = split(request.target_groups)
+        ids = sorted({instance.id for some in instances for instance in some})
+        targets = {
+            classic(name): self._classic.health(request.region, name, ids) for name in balancers
+        }
+        elb = self._aws.elbv2(request.region)
+        for arn in arns:
+            health = elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
+            targets[arn] = {
+                item["Target"]["Id"]: TargetState(
+                    state=item["TargetHealth"].get("State", ""),
+                    reason=item["TargetHealth"].get("Reason", ""),
+                    description=item["TargetHealth"].get("Description", ""),
+                )
+                for item in health
+            }
+        return targets
+
+    def _failures(self, region: str, group: str) -> tuple[str, ...]:
+        """The latest one."""
+        activities = self._aws.autoscaling(region).describe_scaling_activities(
+            AutoScalingGroupName=group, MaxRecords=ACTIVITIES
+        )["Activities"]
+        failed = (
+            activity.get("StatusMessage") or activity.get("Description", "")
+            for activity in activities
+            if activity["StatusCode"] == "Failed"
+        )
+        return tuple(words[:LONGEST] for words in failed)[:1]
+
+    def _drain(
+        self, request: Observe, instances: Mapping[str, tuple[Instance, ...]], targets: Targets
+    ) -> Drain:
+        """An instance that drains and that no group has any more is asked whose it was."""
+        leaving = {instance.id for instance in instances.get(request.drains or "", ())}
+        members = {instance.id for some in instances.values() for instance in some}
+        ended = {
+            target
+            for states in targets.values()
+            for target, state in states.items()
+            if state.state == "draining" and target.startswith("i-") and target not in members
+        }
+        others = self._of_other_groups(request, sorted(ended)) if ended else set()
+        return drain_of(leaving | (ended - others), members - leaving, targets)
+
+    def _of_other_groups(self, request: Observe, ids: list[str]) -> set[str]:
+        """
+        Those that another group launched, as their tags say.
+
+        https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-tagging.html
+        """
+        others: set[str] = set()
+        for start in range(0, len(ids), MOST_FILTERED):
+            some: Any = [{"Name": "instance-id", "Values": ids[start : start + MOST_FILTERED]}]
+            pages = (
+                self._aws.ec2(request.region)
+                .get_paginator("describe_instances")
+                .paginate(Filters=some)
+            )
+            others |= {
+                instance["InstanceId"]
+                for page in pages
+                for reservation in page["Reservations"]
+                for instance in reservation["Instances"]
+                if {"Key": "aws:autoscaling:groupName", "Value": request.drains}
+                not in instance.get("Tags", [])
+            }
+        return others
+
+
+def _complete(group: Group, instances: tuple[Instance, ...]) -> bool:
+    in_service = all(instance.lifecycle == "InService" for instance in instances)
+    return group.units >= group.desired and in_service
+
+
+def _looked_at(
+    group: Group, instances: tuple[Instance, ...], targets: Targets, request: Observe
+) -> Group:
+    seen = tuple(
+        instance.model_copy(
+            update={
+                "targets": {
+                    arn: states[instance.id]
+                    for arn, states in targets.items()
+                    if instance.id in states
+                }
+            }
+        )
+        for instance in instances
+    )
+    wants_ids = request.launching and group.name == request.explain
+    found = group_health(
+        group, seen, request.groups[group.name], known=request.known if wants_ids else None
+    )
+    return group.model_copy(update={"tags": {}, "weights": {}, "health": found})

@@ -1,0 +1,111 @@
+"""What decisions need of a group's instances, in few bytes whatever the size of the group."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+from domain.models import Group, GroupHealth, Instance, TargetState
+
+LEAVING = ("Terminating", "Terminating:Wait", "Terminating:Proceed", "Terminated")
+# Characters of the reasons in one line: an instance's reason is in the application's own words.
+LONGEST = 500
+# Ids named in a message.
+SHOWN = 5
+
+
+def group_health(
+    group: Group,
+    instances: Sequence[Instance],
+    target_groups: tuple[str, ...],
+    *,
+    known: str | None = "",
+) -> GroupHealth:
+    """
+    `known` is the digest of the instances whose ids the caller has; None: it wants no ids.
+
+    The ids of those that leave are told to the same callers.
+    """
+    here = sorted(i.id for i in instances if i.lifecycle not in LEAVING)
+    fit = sorted(i.id for i in instances if is_healthy(i, target_groups))
+    units = sum(i.weight for i in instances if is_healthy(i, target_groups))
+    present = digest(here)
+    return GroupHealth(
+        units=units,
+        targets=len(fit),
+        heaviest=max((i.weight for i in instances), default=1),
+        asked=any(i.targets for i in instances),
+        complete=units >= group.desired and fit == here,
+        explained=_explain(group, instances, units, target_groups),
+        unused=_unused(instances),
+        healthy=digest(fit),
+        present=present,
+        ids=None if known in (None, present) else tuple(here),
+        leaving=() if known is None else tuple(i.id for i in instances if i.lifecycle in LEAVING),
+        example=fit[0] if fit else "",
+    )
+
+
+def digest(ids: Iterable[str]) -> str:
+    """Tells one set of instances from another."""
+    return hashlib.sha256(",".join(sorted(ids)).encode()).hexdigest()[:16]
+
+
+def is_healthy(instance: Instance, target_groups: tuple[str, ...]) -> bool:
+    """
+    In service, and healthy in every target group.
+
+    In service alone says nothing about the application.
+    """
+    return (
+        instance.lifecycle == "InService"
+        and instance.healthy
+        and all(
+            instance.targets.get(arn, TargetState(state="")).state == "healthy"
+            for arn in target_groups
+        )
+    )
+
+
+def _explain(
+    group: Group, instances: Sequence[Instance], healthy: int, target_groups: tuple[str, ...]
+) -> str:
+    """One line: how many are healthy, and in AWS's words what is wrong with the others."""
+    unit = "unit" if any(instance.weight > 1 for instance in instances) else "instance"
+    line = f"{healthy} of {count(group.desired, unit)} healthy"
+    reasons = sorted({why for instance in instances if (why := _why_not(instance, target_groups))})
+    if group.units < group.desired and group.failures:
+        reasons.insert(0, group.failures[0])
+    return f"{line} ({'; '.join(reasons[:3])[:LONGEST]})" if reasons else line
+
+
+def _why_not(instance: Instance, target_groups: tuple[str, ...]) -> str:
+    if instance.lifecycle != "InService":
+        return instance.lifecycle
+    if not instance.healthy:
+        return "Auto Scaling says Unhealthy"
+    for arn in target_groups:
+        target = instance.targets.get(arn)
+        if target is None:
+            return "not registered yet"
+        if target.state != "healthy":
+            words = target.description or target.reason
+            return f"{target.state}: {words}" if words else target.state
+    return ""
+
+
+def _unused(instances: Sequence[Instance]) -> str:
+    for instance in instances:
+        for arn, target in instance.targets.items():
+            if target.reason == "Target.NotInUse":
+                return arn.split("/")[-2] if "/" in arn else arn
+    return ""
+
+
+def count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def some(ids: Sequence[str]) -> str:
+    """A few of them, for a person."""
+    return ", ".join(ids[:SHOWN]) + (", …" if len(ids) > SHOWN else "")

@@ -28,6 +28,7 @@ from activities.builders import Builders
 from activities.checks import Checks
 from activities.configuration import Configuration, read_stacks
 from activities.delivery import Delivery
+from activities.expected import ExpectedInterceptor
 from activities.fleets import Fleets
 from activities.groups import Groups
 from activities.heartbeat import HeartbeatInterceptor
@@ -97,7 +98,7 @@ def make_worker(client: Client, settings: Settings) -> Worker:
         activities=make_activities(client, settings),
         activity_executor=ThreadPoolExecutor(SLOTS),
         max_concurrent_activities=SLOTS,
-        interceptors=[HeartbeatInterceptor()],
+        interceptors=[HeartbeatInterceptor(), ExpectedInterceptor()],
         graceful_shutdown_timeout=SHUTDOWN_GRACE,
         deployment_config=versioning(settings),
         # A workflow that a killed worker had cached waits this long for that worker.

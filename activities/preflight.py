@@ -21,6 +21,7 @@ from activities.preflight_instances import (
     vcpus,
 )
 from activities.preflight_world import World, types
+from activities.remembered import Remembered
 from domain.config import Stack
 from domain.errors import InvalidRequest, OvenbirdError, TransientError
 from domain.models import Model, TargetGroup
@@ -63,6 +64,7 @@ class PreflightOf(Model):
 class Preflight:
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
+        self._remembered = Remembered()
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
@@ -82,7 +84,8 @@ class Preflight:
                 blue=request.blue,
                 image=request.image,
                 subnets=subnets,
-                described=pool.submit(lambda: _answered(lambda: self._describe(stack))),
+                described=pool.submit(lambda: _answered(lambda: self._described(stack))),
+                remembered=self._remembered,
             )
             return list(pool.map(lambda item: self._checked(item[0], item[1], world), CHECKS))
 
@@ -100,11 +103,16 @@ class Preflight:
         wanted = list(stack.network.subnets)
         return self._aws.ec2(stack.region).describe_subnets(SubnetIds=wanted)["Subnets"]
 
-    def _describe(self, stack: Stack) -> list[Any]:
-        return list(
-            self._aws.ec2(stack.region).describe_instance_types(
-                InstanceTypes=types(stack)  # type: ignore[arg-type]
-            )["InstanceTypes"]
+    def _described(self, stack: Stack) -> list[Any]:
+        """A type never changes."""
+        wanted: Any = types(stack)
+        return self._remembered.answer(
+            ("types", stack.region, *wanted),
+            lambda: list(
+                self._aws.ec2(stack.region).describe_instance_types(InstanceTypes=wanted)[
+                    "InstanceTypes"
+                ]
+            ),
         )
 
 

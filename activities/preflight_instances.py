@@ -38,6 +38,18 @@ def addresses(_: Aws, world: World) -> str:
 def offered(aws: Aws, world: World) -> str:
     """A zone needs one of the types."""
     kinds = ", ".join(world.types)
+    zones = world.remembered.answer(
+        ("zones", world.stack.region, *world.types),
+        lambda: _zones(aws, world),
+        lambda known: world.zones <= known,
+    )
+    if missing := sorted(world.zones - zones):
+        raise InvalidRequest(f"AWS offers no {kinds} in {', '.join(missing)}")
+    return f"{kinds} in {', '.join(sorted(world.zones))}"
+
+
+def _zones(aws: Aws, world: World) -> set[str]:
+    """In which AWS offers one of the types."""
     pages = (
         aws.ec2(world.stack.region)
         .get_paginator("describe_instance_type_offerings")
@@ -46,10 +58,7 @@ def offered(aws: Aws, world: World) -> str:
             Filters=[{"Name": "instance-type", "Values": world.types}],
         )
     )
-    zones = {offer["Location"] for page in pages for offer in page["InstanceTypeOfferings"]}
-    if missing := sorted(world.zones - zones):
-        raise InvalidRequest(f"AWS offers no {kinds} in {', '.join(missing)}")
-    return f"{kinds} in {', '.join(sorted(world.zones))}"
+    return {offer["Location"] for page in pages for offer in page["InstanceTypeOfferings"]}
 
 
 def architecture(_: Aws, world: World) -> str:
@@ -74,10 +83,12 @@ def vcpus(aws: Aws, world: World) -> str:
     if first is None or re.split(r"\d", first["InstanceType"])[0] not in STANDARD:
         return "of no standard family"
     needed = first["VCpuInfo"]["DefaultVCpus"] * world.instances
-    quota = aws.service_quotas(world.stack.region).get_service_quota(
-        ServiceCode="ec2", QuotaCode=STANDARD_QUOTA
-    )["Quota"]["Value"]
     used = _vcpus_in_use(aws, world.stack.region)
+    quota = world.remembered.answer(
+        ("quota", world.stack.region, STANDARD_QUOTA),
+        lambda: _quota(aws, world.stack.region),
+        lambda known: (used or 0) + needed <= known,
+    )
     beside = (
         "what is in use, which CloudWatch does not say"
         if used is None
@@ -90,6 +101,13 @@ def vcpus(aws: Aws, world: World) -> str:
             "ask AWS for more"
         )
     return f"{needed} beside {beside}, of {quota:.0f}"
+
+
+def _quota(aws: Aws, region: str) -> float:
+    found = aws.service_quotas(region).get_service_quota(
+        ServiceCode="ec2", QuotaCode=STANDARD_QUOTA
+    )
+    return found["Quota"]["Value"]
 
 
 def _vcpus_in_use(aws: Aws, region: str) -> float | None:

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
+from activities.remembered import Remembered
 from domain.config import Stack
 from domain.models import TargetGroup
 
@@ -27,6 +28,7 @@ class World:
     subnets: list[Any]
     # The stack's instance types as AWS describes them. An error is raised to each check that asks.
     described: Future[list[Any]]
+    remembered: Remembered
 
     @property
     def types(self) -> list[str]:

@@ -8,7 +8,7 @@ from domain.config import Timeouts
 from domain.facts import Facts
 from domain.health import Seen
 from domain.images import BakeIdentity
-from domain.models import Group, Image, Model
+from domain.models import Drain, Group, Image, Model
 from domain.requests import Message
 from domain.status import Approval, BakeLink, Bullet, Pause, Phase, Resource
 from domain.undo import AnyUndo
@@ -73,6 +73,8 @@ class WorldState(Model):
     """
     `verified` is how large green was when all of it was healthy. `bad_looks` counts the looks in
     a row that found it unfit. `launching` is what the looks at a green that boots have shown.
+    `looked_at` is when the last look was over, and `drain` what it found of a blue that has left
+    the load balancer, at `left_at`.
     """
 
     groups: dict[str, Group] = {}
@@ -81,6 +83,9 @@ class WorldState(Model):
     shifted_at: datetime | None = None
     bad_looks: int = 0
     launching: Seen | None = None
+    looked_at: datetime | None = None
+    drain: Drain | None = None
+    left_at: datetime | None = None
 
 
 class WayBackState(Model):

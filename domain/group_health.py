@@ -34,7 +34,7 @@ def group_health(
         units=units,
         targets=len(fit),
         heaviest=max((i.weight for i in instances), default=1),
-        asked=any(i.targets for i in instances),
+        asked=any(arn in i.targets for i in instances for arn in target_groups),
         complete=units >= group.desired and fit == here,
         explained=_explain(group, instances, units, target_groups),
         unused=_unused(instances),

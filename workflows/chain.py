@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from temporalio import workflow
 
 from workflows.operator import Operator
+from workflows.policies import ATTEMPT
 
 with workflow.unsafe.imports_passed_through():
     from domain.continued import Found, Wait
@@ -24,6 +25,16 @@ class Stopwatch:
 
     def restart(self) -> None:
         self._wait = self._begun()
+
+    def without_outage(self, expected: float) -> float:
+        """
+        The seconds by now. Where they are far more than `expected`, no worker was up meanwhile, and
+        the difference does not count.
+        """
+        late = self.seconds - expected
+        if late > ATTEMPT.total_seconds():
+            self._wait = self._wait.model_copy(update={"started": self._wait.started + late})
+        return self.seconds
 
     def _begun(self) -> Wait:
         return Wait(started=workflow.time(), paused=self._operator.seconds_paused)

@@ -25,6 +25,8 @@ R = TypeVar("R")
 # workflow task until fixed code is deployed.
 FAILURES = (FailureError, OvenbirdError, asyncio.CancelledError)
 
+OVER = (RetryState.TIMEOUT, RetryState.MAXIMUM_ATTEMPTS_REACHED)
+
 
 async def shielded(work: Coroutine[Any, Any, R], note: Callable[[str], None] | None = None) -> R:
     """Run `work` to its end. A cancel that comes meanwhile is noted and has no other effect."""
@@ -56,7 +58,7 @@ def describe(error: BaseException) -> str:
         return f"cancelled: {workflow.cancellation_reason() or 'no reason was given'}"
     if isinstance(error, ActivityError) and isinstance(error.cause, ActivityTimeout):
         return _timed_out(error, error.cause)
-    if isinstance(error, ActivityError) and error.retry_state is RetryState.TIMEOUT and error.cause:
+    if isinstance(error, ActivityError) and error.retry_state in OVER and error.cause:
         return f"{describe(error.cause)}, and it was still so when the time for it was over"
     if isinstance(error, FailureError) and error.cause is not None:
         return describe(error.cause)

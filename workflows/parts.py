@@ -160,7 +160,7 @@ def _cutover(
     looks = Looks(run, facts, world)
     watching = Watching(run, facts, world, looks)
     windows = Windows(run, facts)
-    leaving = Leaving(run, facts, way_back)
+    leaving = Leaving(run, facts, world, way_back)
     strategy: Attach | Weighted = Attach(facts, world, leaving)
     if routing := facts.routing:
         strategy = Weighted(

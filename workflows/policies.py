@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from datetime import timedelta
 
 from temporalio import workflow
@@ -16,30 +18,64 @@ ALIVE = timedelta(seconds=3)
 # One attempt makes a few calls, each bounded by its read timeout of 10 s.
 ATTEMPT = timedelta(minutes=2)
 A_DAY = timedelta(days=1)
+# A worker may be killed at the first one: a limit of a moment is one more try.
+FEWEST_TRIES = 2
 # A call to AWS ends when AWS answers, not when we stop listening.
 UNTIL_DONE = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
 
-_FORWARD = RetryPolicy(
-    initial_interval=timedelta(seconds=0.5),
-    maximum_interval=timedelta(seconds=30),
-    non_retryable_error_types=TERMINAL_ERRORS,
-)
-_BACK = RetryPolicy(initial_interval=timedelta(seconds=0.5), maximum_interval=timedelta(seconds=30))
+# Seconds between the tries of a call, at first and at most.
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+SHORTEST_INTERVAL, POLL_GROWTH = 0.3, 1.5
+# At most, until a foreign program is started again.
+RESTARTS = 300.0
+# How Temporal's server names an attempt that ran for its whole start_to_close_timeout:
+# https://pkg.go.dev/go.temporal.io/server/common/retrypolicy#TimeoutFailureTypePrefix
+HUNG = "TemporalTimeout:StartToClose"
 
-# One question or change. Throttling outlasts any number of tries, so the time is bounded and the
-# tries are not. The hour also runs while no worker is up.
-QUICK = ActivityConfig(
-    start_to_close_timeout=ATTEMPT,
-    schedule_to_close_timeout=timedelta(hours=1),
-    heartbeat_timeout=ALIVE,
-    retry_policy=_FORWARD,
-    cancellation_type=UNTIL_DONE,
-)
+
+def retrying(
+    time_limit: float,
+    *,
+    terminal: Sequence[str] = (),
+    first: float = FIRST_PAUSE,
+    longest: float = LONGEST_PAUSE,
+    growth: float = 2.0,
+) -> ActivityConfig:
+    """
+    Try for `time_limit` seconds; `first` and `longest` are the seconds between two tries.
+
+    The limit is a number of tries, with their pauses as long as the limit together. A limit from
+    the scheduling on would run while no worker is up, and end what a worker would have finished.
+    """
+    return ActivityConfig(
+        start_to_close_timeout=ATTEMPT,
+        heartbeat_timeout=ALIVE,
+        retry_policy=RetryPolicy(
+            initial_interval=timedelta(seconds=first),
+            backoff_coefficient=growth,
+            maximum_interval=timedelta(seconds=longest),
+            maximum_attempts=tries(time_limit, first, longest, growth),
+            non_retryable_error_types=list(terminal),
+        ),
+        cancellation_type=UNTIL_DONE,
+    )
+
+
+def tries(time_limit: float, first: float, longest: float, growth: float) -> int:
+    """How many tries have pauses of at least `time_limit` seconds in all, and one more."""
+    number, pause, passed = FEWEST_TRIES, first, 0.0
+    while pause < longest and passed < time_limit:
+        number, passed, pause = number + 1, passed + pause, min(longest, pause * growth)
+    return number + max(0, math.ceil((time_limit - passed) / longest))
+
+
+# One question or change: an hour, in which any throttling ends.
+QUICK = retrying(3600, terminal=TERMINAL_ERRORS)
 
 
 def certain(time_limit: float) -> ActivityConfig:
     """On the way back and after the point of no return: `time_limit` seconds, whatever fails."""
-    return _bounded(_BACK, time_limit)
+    return retrying(time_limit)
 
 
 def poll(interval: float, time_limit: float) -> ActivityConfig:
@@ -48,34 +84,35 @@ def poll(interval: float, time_limit: float) -> ActivityConfig:
 
     Any number of looks adds one event to the history.
     """
-    return _bounded(_polling(interval, TERMINAL_ERRORS), time_limit)
+    return _polling(interval, time_limit, TERMINAL_ERRORS)
 
 
 def poll_certainly(interval: float, time_limit: float) -> ActivityConfig:
     """The same on the way back: no terminal error ends it."""
-    return _bounded(_polling(interval, None), time_limit)
+    return _polling(interval, time_limit, ())
 
 
 def foreign_process(interval: float, time_limit: float) -> ActivityConfig:
-    """A program that may run for `time_limit` seconds; it is started again where it died."""
-    longest = ActivityConfig(start_to_close_timeout=timedelta(seconds=time_limit))
-    return poll(interval, time_limit) | longest
+    """
+    A program that may run for `time_limit` seconds.
 
-
-def _polling(interval: float, terminal: list[str] | None) -> RetryPolicy:
-    return RetryPolicy(
-        initial_interval=timedelta(seconds=min(interval, 0.3)),
-        backoff_coefficient=1.5,
-        maximum_interval=timedelta(seconds=max(interval, 0.3)),
-        non_retryable_error_types=terminal,
+    It is started again where it died with its worker, and not where it hung for all of that time.
+    """
+    pace = retrying(
+        time_limit,
+        terminal=[*TERMINAL_ERRORS, HUNG],
+        first=min(interval, SHORTEST_INTERVAL),
+        longest=RESTARTS,
+        growth=POLL_GROWTH,
     )
+    return pace | ActivityConfig(start_to_close_timeout=timedelta(seconds=time_limit))
 
 
-def _bounded(retries: RetryPolicy, time_limit: float) -> ActivityConfig:
-    return ActivityConfig(
-        start_to_close_timeout=ATTEMPT,
-        schedule_to_close_timeout=timedelta(seconds=max(time_limit, 1)),
-        heartbeat_timeout=ALIVE,
-        retry_policy=retries,
-        cancellation_type=UNTIL_DONE,
+def _polling(interval: float, time_limit: float, terminal: Sequence[str]) -> ActivityConfig:
+    return retrying(
+        time_limit,
+        terminal=terminal,
+        first=min(interval, SHORTEST_INTERVAL),
+        longest=max(interval, SHORTEST_INTERVAL),
+        growth=POLL_GROWTH,
     )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from domain.continued import WorldState
     from domain.health import Seen
     from domain.models import Deployment, Group, Observation
+
+FRESH = timedelta(seconds=1)
 
 
 class World:
@@ -28,7 +32,13 @@ class World:
 
     def saw(self, observation: Observation) -> None:
         """A look at all groups that it has named: one that it does not show is gone."""
-        self._write(groups=observation.groups)
+        self._write(groups=observation.groups, drain=observation.drain, looked_at=workflow.now())
+
+    @property
+    def is_fresh(self) -> bool:
+        """Is the last look only just over? Then another one would tell the same."""
+        then = self._state.looked_at
+        return then is not None and workflow.now() - then <= FRESH
 
     def saw_some(self, observation: Observation) -> None:
         """A look at some groups."""
@@ -40,6 +50,15 @@ class World:
     def saw_launching(self, seen: Seen | None) -> None:
         """None where the launch is over."""
         self._write(launching=seen)
+
+    def has_left(self) -> None:
+        """Blue was told to leave the load balancer."""
+        self._write(left_at=workflow.now())
+
+    @property
+    def seconds_since_left(self) -> float:
+        then = self._state.left_at
+        return (workflow.now() - then).total_seconds() if then else 0.0
 
     def found_healthy(self, size: int) -> None:
         self._write(verified=size)

@@ -112,3 +112,22 @@ def test_a_group_cannot_be_deleted_by_force() -> None:
     ((operation, parameters),) = replies.asked
     assert operation == "CreateAutoScalingGroup"
     assert parameters["DeletionProtection"] == "prevent-force-deletion"
+
+
+def test_what_aws_hardly_ever_changes_is_asked_once_an_hour_and_again_before_a_refusal() -> None:
+    replies = account(GetServiceQuota={"Quota": {"Value": 5.0}})
+    preflight, rare = Preflight(replies.aws), ("DescribeInstanceType", "GetServiceQuota")
+
+    def asked(size: int) -> list[str]:
+        replies.asked.clear()
+        preflight.preflight(PreflightOf(stack=STACK, size=size, target_groups=balancer(STACK)))
+        return [name for name in replies.operations if name.startswith(rare)]
+
+    assert sorted(asked(1)) == [
+        "DescribeInstanceTypeOfferings",
+        "DescribeInstanceTypes",
+        "GetServiceQuota",
+    ]
+    assert asked(2) == []
+    # Three instances need six vCPUs: somebody may have raised the quota since.
+    assert asked(3) == ["GetServiceQuota"]

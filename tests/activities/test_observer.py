@@ -36,30 +36,28 @@ def look(
 ) -> Observation:
     """`states` are those of targets, `tags` the groups that launched the instances."""
     answers = Replies(
-        **{
-            "DescribeAutoScalingGroups": {
-                "AutoScalingGroups": [described("blue", blue), described("green", green)]
-            },
-            "DescribeTargetHealth": {
-                "TargetHealthDescriptions": [
-                    {"Target": {"Id": i}, "TargetHealth": {"State": state, "Reason": state}}
-                    for i, state in states.items()
-                ]
-            },
-            "DescribeInstances": {
-                "Reservations": [
-                    {
-                        "Instances": [
-                            {
-                                "InstanceId": i,
-                                "Tags": [{"Key": "aws:autoscaling:groupName", "Value": group}],
-                            }
-                            for i, group in tags.items()
-                        ]
-                    }
-                ]
-            },
-        }
+        DescribeAutoScalingGroups={
+            "AutoScalingGroups": [described("blue", blue), described("green", green)]
+        },
+        DescribeTargetHealth={
+            "TargetHealthDescriptions": [
+                {"Target": {"Id": i}, "TargetHealth": {"State": state, "Reason": state}}
+                for i, state in states.items()
+            ]
+        },
+        DescribeInstances={
+            "Reservations": [
+                {
+                    "Instances": [
+                        {
+                            "InstanceId": i,
+                            "Tags": [{"Key": "aws:autoscaling:groupName", "Value": group}],
+                        }
+                        for i, group in tags.items()
+                    ]
+                }
+            ]
+        },
     )
     request = Observe(
         region=REGION, groups={"blue": (ARN,), "green": (ARN,)}, explain="green", **more

@@ -18,9 +18,10 @@ with workflow.unsafe.imports_passed_through():
 class Leaving:
     """Blue leaves its target groups, and drains."""
 
-    def __init__(self, run: Run, facts: Facts, way_back: Registers) -> None:
+    def __init__(self, run: Run, facts: Facts, world: World, way_back: Registers) -> None:
         self._run = run
         self._facts = facts
+        self._world = world
         self._way_back = way_back
 
     async def detach_blue(self) -> None:
@@ -33,6 +34,7 @@ class Leaving:
         )
         membership = Membership(region=facts.region, group=blue, target_groups=facts.blue_arns)
         await self._run.do(Balancers.detach, membership)
+        self._world.has_left()
 
 
 class Attach:

@@ -33,20 +33,24 @@ class Looks:
         """
         Look at a green that boots; None where it is not there.
 
-        Its targets are asked for only once it has all of its instances. `known` is the digest of
+        Its targets alone are asked for, once it has all of its instances. `known` is the digest of
         those that the last look told.
         """
-        look = Observe(**self._at_both(), launching=True, known=known)
+        arns = self._facts.blue_arns
+        read_anyway = arns if set(arns) <= set(self._facts.green_arns) else ()
+        look = Observe(**self._at_both(read_anyway), launching=True, known=known)
         return (await self._look(look)).groups.get(self._facts.green)
 
-    async def serving(self, drains: str | None = None) -> Observation:
+    async def serving(self) -> None:
         """
-        Look at a green that serves; also at how far the group `drains` has left its target groups.
+        Look at a green that serves, and at how far a blue that left has drained.
 
         Raises DeploymentUnhealthy when as many looks in a row found it unfit as a new deployment
         must be healthy.
         """
-        seen = await self._look(Observe(**self._at_both(), drains=drains))
+        blue = self._facts.blue
+        drains = blue.name if blue and self._world.now.left_at else None
+        seen = await self._look(Observe(**self._at_both(self._facts.blue_arns), drains=drains))
         green = seen.groups.get(self._facts.green)
         # Fewer than it wants now is no fault: it may scale out, and new instances boot. Fewer than
         # it had is none either: it may scale in.
@@ -61,13 +65,12 @@ class Looks:
             if green is None or bad_looks >= self._facts.stack.health.reads:
                 tag = self._facts.version.tag
                 raise DeploymentUnhealthy(f"{tag} did not stay fit: {verdict.reason}")
-        return seen
 
-    def _at_both(self) -> dict[str, Any]:
+    def _at_both(self, blue_arns: tuple[str, ...]) -> dict[str, Any]:
         facts = self._facts
         groups = {facts.green: facts.green_arns}
         if facts.blue:
-            groups[facts.blue.name] = facts.blue_arns
+            groups[facts.blue.name] = blue_arns
         return {"region": facts.region, "groups": groups, "explain": facts.green}
 
     async def _look(self, look: Observe) -> Observation:

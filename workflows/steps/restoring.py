@@ -39,32 +39,37 @@ class Restoring:
         It must be healthy as many reads in a row as a new deployment, since AWS still shows the old
         state right after a detach. It is attached again whenever a look shows that it is not, since
         a detach that hung may take effect late. Raises DeploymentUnhealthy after the time limit, or
-        where the group is gone.
+        where the group is gone. Time in which no worker was up does not count.
         """
         interval, asked, streak = self._run.timeouts.first_poll, False, 0
         with self._run.timed(f"{name} back") as stopwatch:
+            waited, pause = stopwatch.seconds, 0.0
             while streak < self._stack.health.reads:
                 group, other = await self._look(name, beside, target_groups)
+                waited = stopwatch.without_outage(waited + pause)
                 if not asked or not set(target_groups) <= set(group.target_groups):
                     await self._attach(name, target_groups)
-                    asked, streak = True, 0
+                    asked, streak, pause = True, 0, 0.0
                     continue
                 grows = await self._grown_with(group, other)
                 found = health.health_of(group)
                 streak = streak + 1 if found.units >= group.desired and not grows else 0
-                if not streak and stopwatch.seconds > self._time_limit:
+                if not streak and waited > self._time_limit:
                     raise DeploymentUnhealthy(
                         f"{name} did not become healthy again: {found.explained}"
                     )
                 self._run.checklist.note(f"{name}: {found.explained}")
-                await self._pause(streak, interval)
+                pause = await self._pause(streak, interval)
                 interval = min(LONGEST_INTERVAL, interval * 1.5)
 
-    async def _pause(self, streak: int, interval: float) -> None:
-        if streak < self._stack.health.reads:
-            self._run.chain.checkpoint()
-            pause = self._run.timeouts.confirm if streak else interval
-            await workflow.sleep(pause, summary="until blue is looked at again")
+    async def _pause(self, streak: int, interval: float) -> float:
+        """Returns its seconds."""
+        if streak >= self._stack.health.reads:
+            return 0
+        self._run.chain.checkpoint()
+        pause = self._run.timeouts.confirm if streak else interval
+        await workflow.sleep(pause, summary="until blue is looked at again")
+        return pause
 
     async def _look(
         self, name: str, beside: str | None, target_groups: tuple[str, ...]

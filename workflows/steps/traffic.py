@@ -21,7 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from domain import health, traffic
     from domain.errors import DeploymentUnhealthy
     from domain.facts import Facts
-    from domain.models import Deployment, Drain
+    from domain.models import Deployment
 
 DRAIN_AND_PARK = (
     "Drain blue and park it: out of the load balancer, at size zero, ready for an instant rollback"
@@ -91,8 +91,9 @@ class Traffic:
 
     @sentence("Shift the traffic, and watch it", phase="shifting", continued=True)
     async def shift(self) -> None:
-        """Green is looked at once more first: an approval may have taken days."""
-        await self._watching.confirm_healthy()
+        """Green is looked at once more first, since an approval may have taken days."""
+        if self._facts.approval or not self._world.is_fresh:
+            await self._watching.confirm_healthy()
         if self._facts.blue:
             if self._facts.stack.watch.alarms:
                 # An alarm that rings before green has any traffic is not its fault, and a reason
@@ -115,22 +116,26 @@ class Traffic:
         timeouts, name = self.run.timeouts, deployment.name
         interval = timeouts.first_poll
         with self.run.timed("drain") as stopwatch:
-            while True:
-                world = await self._looks.serving(drains=name)
-                assert world.drain
-                if self._drained(name, world.drain, stopwatch.seconds):
-                    break
-                await self.run.operator.wait(interval, summary=UNTIL_NEXT_LOOK)
+            # Nobody drains in a moment. Where green was watched since, the last look tells already.
+            pause = interval - self._world.seconds_since_left
+            while not (self._world.is_fresh and self._drained(name, stopwatch.seconds)):
+                await self.run.operator.wait(pause, summary=UNTIL_NEXT_LOOK)
+                await self._looks.serving()
+                pause = interval
                 interval = min(timeouts.poll_interval(timeouts.drain), interval * 1.5)
-        blue = world.groups.get(name)
-        if blue and blue.desired > world.groups[self._facts.green].desired:
+        groups, drain = self._world.groups, self._world.now.drain
+        blue = groups.get(name)
+        if blue and blue.desired > groups[self._facts.green].desired:
             # Blue grew while it drained: green takes over that load as well.
             await self._watching.confirm_healthy()
-        if strangers := ", ".join(world.drain.strangers):
+        if strangers := ", ".join(drain.strangers if drain else ()):
             self.run.note(f"targets of others are in the target groups and serve too: {strangers}")
 
-    def _drained(self, name: str, drain: Drain, waited: float) -> bool:
+    def _drained(self, name: str, waited: float) -> bool:
         """Raises DeploymentUnhealthy where it takes longer than `timeouts.drain`."""
+        drain = self._world.now.drain
+        if not drain:
+            return False
         verdict = traffic.judge_drain(drain, waited=waited, timeout=self.run.timeouts.drain)
         if isinstance(verdict, health.Unhealthy):
             raise DeploymentUnhealthy(f"{name} does not drain: {verdict.reason}")

@@ -108,6 +108,11 @@ def foreign_process(interval: float, time_limit: float) -> ActivityConfig:
     return pace | ActivityConfig(start_to_close_timeout=timedelta(seconds=time_limit))
 
 
+def longer(interval: float, longest: float) -> float:
+    """The seconds until the look after the next one, where each look is in the history."""
+    return min(longest, max(interval, SHORTEST_INTERVAL) * POLL_GROWTH)
+
+
 def _polling(interval: float, time_limit: float, terminal: Sequence[str]) -> ActivityConfig:
     return retrying(
         time_limit,

@@ -122,3 +122,25 @@ async def test_a_hook_that_says_no_rolls_back(make_case: MakeCase) -> None:
     assert error
     assert "the hook smoke says no" in error.message
     assert not case.world.named("detach")
+
+
+async def test_a_look_is_a_dozen_events_and_few_bytes_at_three_hundred_instances(
+    make_case: MakeCase,
+) -> None:
+    """So a wait of a thousand looks fits into a few runs of a chain, whatever the groups' sizes."""
+    case = await make_case(capacity={"min": 1, "max": 2_000}, timeouts={"soak": 3, "poll": 0.05})
+    case.world.somebody(lambda account: setattr(case.group("v1"), "desired", 300))
+    case.settle()
+
+    handle = await case.release()
+    await handle.result()
+
+    looks, events, size = len(case.world.named("observe")), 0, 0
+    for workflow_id, run_id in case.world.runs:
+        run = case.client.get_workflow_handle(workflow_id, run_id=run_id)
+        described = (await run.describe()).raw_description.workflow_execution_info
+        events, size = events + described.history_length, size + described.history_size_bytes
+    assert case.group("v2").desired == 300
+    assert looks > 5
+    assert events < 250 + 12 * looks
+    assert size < 120_000 + 4_000 * looks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from temporalio import workflow
 
+from workflows.policies import longer
 from workflows.run import Run
 from workflows.world import World
 
@@ -60,7 +61,7 @@ class Restoring:
                     )
                 self._run.checklist.note(f"{name}: {found.explained}")
                 pause = await self._pause(streak, interval)
-                interval = min(LONGEST_INTERVAL, interval * 1.5)
+                interval = longer(interval, LONGEST_INTERVAL)
 
     async def _pause(self, streak: int, interval: float) -> float:
         """Returns its seconds."""

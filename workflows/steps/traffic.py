@@ -7,6 +7,7 @@ from typing import Protocol
 from temporalio import workflow
 
 from workflows.checklist import sentence
+from workflows.policies import longer
 from workflows.run import Run
 from workflows.steps.compensations import GROUP
 from workflows.steps.hooks import Hooks
@@ -121,8 +122,7 @@ class Traffic:
             while not (self._world.is_fresh and self._drained(name, stopwatch.seconds)):
                 await self.run.operator.wait(pause, summary=UNTIL_NEXT_LOOK)
                 await self._looks.serving()
-                pause = interval
-                interval = min(timeouts.poll_interval(timeouts.drain), interval * 1.5)
+                pause = interval = longer(interval, timeouts.poll_interval(timeouts.drain))
         groups, drain = self._world.groups, self._world.now.drain
         blue = groups.get(name)
         if blue and blue.desired > groups[self._facts.green].desired:

@@ -8,6 +8,7 @@ from temporalio import workflow
 
 from workflows.chain import Stopwatch
 from workflows.checklist import sentence
+from workflows.policies import longer
 from workflows.run import Run
 from workflows.steps.looks import Looks
 from workflows.world import World
@@ -141,7 +142,7 @@ class Watching:
                 else:
                     self.run.checklist.note(verdict.reason)
                     longest = timeouts.poll_interval(timeouts.healthy)
-                    growing = min(longest, max(interval, 0.1) * 1.5)
+                    growing = longer(interval, longest)
                     interval = timeouts.confirm if seen.streak else growing
 
     def _judge(

@@ -64,6 +64,7 @@ from workflows.reading import (
 from workflows.release import ReleaseWorkflow
 from workflows.rollback import RollbackWorkflow
 from workflows.sweep import SweepStackWorkflow, SweepWorkflow
+from workflows.unknown import UnknownWorkflow
 
 WORKFLOWS = [
     ReleaseWorkflow,
@@ -78,6 +79,7 @@ WORKFLOWS = [
     DoctorWorkflow,
     DiffWorkflow,
     AdoptWorkflow,
+    UnknownWorkflow,
 ]
 SANDBOX = SandboxRestrictions.default.with_passthrough_modules(
     "activities", "domain", "pydantic", "structlog"

@@ -54,6 +54,7 @@ from workflows.adopt import AdoptWorkflow
 from workflows.bake import BakeWorkflow
 from workflows.contract import DATA_CONVERTER
 from workflows.image import ImageWorkflow
+from workflows.prune import PrunePlanWorkflow, PruneWorkflow
 from workflows.reading import (
     CandidatesWorkflow,
     DiffWorkflow,
@@ -79,6 +80,8 @@ WORKFLOWS = [
     DoctorWorkflow,
     DiffWorkflow,
     AdoptWorkflow,
+    PruneWorkflow,
+    PrunePlanWorkflow,
     UnknownWorkflow,
 ]
 SANDBOX = SandboxRestrictions.default.with_passthrough_modules(

@@ -29,8 +29,11 @@ Phase = Literal[
     "failed",
     "sweeping",
     "swept",
+    "pruned",
 ]
-Kind = Literal["release", "rollback", "bake", "image", "sweep", "adopt", "reading", "unknown"]
+Kind = Literal[
+    "release", "rollback", "bake", "image", "sweep", "adopt", "prune", "reading", "unknown"
+]
 Mark = Literal["to do", "doing", "done", "skipped", "failed"]
 SYMBOLS: dict[Mark, str] = {
     "to do": "·",

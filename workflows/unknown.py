@@ -24,6 +24,8 @@ TYPES = (
     "HistoryWorkflow",
     "ImageWorkflow",
     "PlanWorkflow",
+    "PrunePlanWorkflow",
+    "PruneWorkflow",
     "ReleaseWorkflow",
     "RollbackWorkflow",
     "SweepStackWorkflow",

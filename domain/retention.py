@@ -168,7 +168,9 @@ def in_the_way(image: Image, users: Sequence[str]) -> str:
     """Why the image must stay; empty where it may go. `users` are the resources that use it."""
     if image.protection == "foreign":
         return "somebody protects it against being deregistered"
-    return f"it is used by {', '.join(users[:SHOWN])}" if users else ""
+    # A launch template is named for its default version and for its latest.
+    once = list(dict.fromkeys(users))
+    return f"it is used by {', '.join(once[:SHOWN])}" if once else ""
 
 
 def go_with(deployments: Iterable[Deployment]) -> set[str]:

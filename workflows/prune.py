@@ -24,6 +24,7 @@ SENTENCES = (
     "Find what serves, and which deployments and images there are",
     "Prune all but the last five deployments: groups, templates, images, snapshots",
 )
+ABORT = "Stop before the next removal. What is not removed yet stays."
 # Lines of the message; the details of the failure have all.
 MOST_LEFT = 20
 
@@ -54,7 +55,7 @@ class PruneWorkflow(OperatorHandlers):
                 raise self._ended_badly(surplus, describe(error)) from error
             if surplus.failures:
                 raise self._ended_badly(surplus, surplus.failures)
-            self._run.ends("pruned", surplus.count())
+            self._run.ends("pruned", surplus.outcome)
             return surplus.pruned()
 
     def _ended_badly(self, surplus: Surplus, why: str) -> ApplicationError:
@@ -62,8 +63,17 @@ class PruneWorkflow(OperatorHandlers):
             self._run.ends("refused", f"{why}. Nothing was removed")
             return ApplicationError(self._run.outcome, type=REFUSED, non_retryable=True)
         pruned = surplus.pruned(stopped=why)
-        self._run.ends("dirty", f"{why}. {surplus.count()}. {_left(pruned)}")
+        self._run.ends("dirty", f"{why}. Pruned: {surplus.count()}. {_left(pruned)}")
         return ApplicationError(self._run.outcome, pruned, type=DIRTY, non_retryable=True)
+
+    @workflow.update(name="abort_and_roll_back", description=ABORT)
+    def abort_and_roll_back(self, *values: Any) -> str:  # type: ignore[override]
+        super().abort_and_roll_back(*values)
+        return "aborted: what is not removed yet stays"
+
+    @abort_and_roll_back.validator
+    def _may_abort(self, *values: Any) -> None:
+        super()._may_abort(*values)
 
     @workflow.query(description="How far this prune is, as docs/status.schema.json describes it.")
     def status(self) -> Status:

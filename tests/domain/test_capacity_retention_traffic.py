@@ -204,7 +204,9 @@ def test_what_is_used_or_protected_by_somebody_stays_and_says_why() -> None:
 
     assert in_the_way(image, ()) == ""
     assert (
-        in_the_way(image, ("instance i-1", "instance i-2", "instance i-3", "instance i-4"))
+        in_the_way(
+            image, ("instance i-1", "instance i-1", "instance i-2", "instance i-3", "instance i-4")
+        )
         == "it is used by instance i-1, instance i-2, instance i-3"
     )
     assert in_the_way(image.model_copy(update={"protection": "ours"}), ()) == ""

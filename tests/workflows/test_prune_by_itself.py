@@ -10,7 +10,7 @@ from temporalio.exceptions import ApplicationError
 from domain import names
 from domain.errors import DIRTY, REFUSED, AwsRefused
 from domain.models import State
-from tests.workflows.case import Case, Handle, failure
+from tests.workflows.case import Case, Handle, failure, refusal
 from tests.workflows.conftest import MakeCase
 
 OLDER = ("v01", "v02", "v03", "v04", "v05", "v06")
@@ -116,9 +116,11 @@ async def test_a_lost_reply_changes_nothing(make_case: MakeCase, call: str) -> N
 async def test_what_is_not_pruned_at_an_abort_stays(make_case: MakeCase) -> None:
     """The call in flight is the deletion of the first group; its template is gone before it."""
     case = await make_case(parked=OLDER, retention=FOUR)
+    answers: list[str] = []
 
     async def abort() -> None:
-        await case.says("abort_and_roll_back", reason="a rollback is more urgent")
+        answers.append(await case.says("abort_and_roll_back", reason="a rollback is more urgent"))
+        answers.append(await refusal(case, "abort_and_roll_back"))
 
     case.world.at("delete_empty_group", abort, number=2)
     handle = await prune(case)
@@ -128,6 +130,7 @@ async def test_what_is_not_pruned_at_an_abort_stays(make_case: MakeCase) -> None
     assert error
     assert error.type == DIRTY
     assert error.message.startswith("aborted by an operator: a rollback is more urgent. ")
+    assert answers == ["aborted: what is not removed yet stays", "it is aborted already"]
     (pruned,) = error.details
     by_name = {v["name"]: v["verdict"] for v in pruned["verdicts"] if v["kind"] == "deployment"}
     assert sorted(by_name.values()) == ["gone", "left", "left"] + ["stays"] * 4

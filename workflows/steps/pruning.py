@@ -47,5 +47,5 @@ class Pruning:
             return ()
         removal = Removal(self.run, self._facts.stack, self.run.certainly)
         await removal.remove(deployments, images)
-        self.run.checklist.note(removal.count())
+        self.run.checklist.note(removal.outcome)
         return tuple(verdict.name for verdict in removal.gone)

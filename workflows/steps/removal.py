@@ -67,10 +67,13 @@ class Removal:
     def gone(self) -> tuple[Verdict, ...]:
         return tuple(verdict for verdict in self.verdicts if verdict.verdict == "gone")
 
+    @property
+    def outcome(self) -> str:
+        return self.count() if self.gone else "nothing to prune"
+
     def count(self) -> str:
         kinds = [verdict.kind for verdict in self.gone]
-        counted = f"deployments: {kinds.count('deployment')}, images: {kinds.count('image')}"
-        return counted if kinds else "nothing to prune"
+        return f"deployments: {kinds.count('deployment')}, images: {kinds.count('image')}"
 
     async def judge(self, deployments: Collection[Deployment], images: Iterable[Image]) -> None:
         """As if all that goes were gone. It changes nothing."""

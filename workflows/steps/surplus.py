@@ -51,12 +51,16 @@ class Surplus:
         first, *more = self._removal.failures or [""]
         return f"{first}; {len(more)} more could not be pruned" if more else first
 
+    @property
+    def outcome(self) -> str:
+        return self._removal.outcome
+
     def count(self) -> str:
         return self._removal.count()
 
     def pruned(self, *, dry_run: bool = False, stopped: str = "") -> Pruned:
-        """What was to go and is not gone, is left."""
-        left = {"verdict": "left", "why": stopped}
+        """What was to go and was not tried when it `stopped`, is left."""
+        left = {"verdict": "left", "why": "it was not tried"}
         return Pruned(
             stack=self._stack.name,
             dry_run=dry_run,
@@ -87,7 +91,7 @@ class Surplus:
     async def remove(self) -> None:
         """A cancel stops it as an abort does: before the next removal."""
         await shielded(self._unless_paused(self._removal.remove), self._stop)
-        self.run.checklist.note(self._removal.count())
+        self.run.checklist.note(self.outcome)
 
     def _stop(self, _: str) -> None:
         reason = workflow.cancellation_reason() or "no reason was given"

@@ -30,6 +30,6 @@ def show(pruned: dict[str, Any]) -> None:
     )
     table(["", "what", "name", "tag", "region", "why"], rows)
     if pruned["under_way"]:
-        print("A release or rollback is under way: what goes may change until it has ended.")
+        print("A run holds the lock of this stack: what goes may change until it has ended.")
     if pruned["dry_run"]:
         print(f"This was a dry run; `ovenbird prune {pruned['stack']}` removes what goes.")

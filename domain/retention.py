@@ -35,8 +35,8 @@ class Pruned(Model):
     """
     What a prune has done, or would do (`dry_run`).
 
-    `under_way`: a release or rollback of the stack was running meanwhile. `stopped` says why the
-    prune ended before everything was done; it is empty where it did not.
+    `under_way`: another run held the stack's lock meanwhile. `stopped` says why the prune ended
+    before everything was done; it is empty where it did not.
     """
 
     stack: str

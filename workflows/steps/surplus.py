@@ -78,7 +78,7 @@ class Surplus:
         """What would go, for a dry run. A release that runs is no reason to refuse the answer."""
         lock = names.owner(names.lock(self._stack.name), "")
         asked = WhichRun(releases=(lock,), but=workflow.info().workflow_id)
-        running = await self.run.do(Inventories.which_run, asked, what="Is a release under way?")
+        running = await self.run.do(Inventories.which_run, asked, what="Does a run hold the lock?")
         self._under_way = bool(running)
         await self._removal.judge(*await self._look())
 

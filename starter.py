@@ -6,59 +6,32 @@ from typing import NoReturn
 
 import typer
 
-from console import bakes, messages, questions, releases, results, runs, sweeps, tables
+from console import bakes, messages, prunes, questions, releases, results, runs, sweeps, tables
+from console import options as o
 from console.codes import FAILED, REFUSED_CODE
 from console.ending import answer, leave, run_program
-from console.options import (
-    ME,
-    Apply,
-    At,
-    Board,
-    By,
-    Contraction,
-    Detach,
-    Every,
-    Force,
-    ForceBack,
-    Group,
-    IfStale,
-    ImageTag,
-    Json,
-    Never,
-    OptionalStack,
-    OptionalTag,
-    Reason,
-    Rebake,
-    Run,
-    Stack,
-    Tag,
-    To,
-    Urgent,
-    Version,
-    Wait,
-)
 from ovenbird.settings import stacks_file
 
 app = typer.Typer(no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
 
 
 @app.callback()
-def ovenbird(_version: Version = False) -> None:
+def ovenbird(_version: o.Version = False) -> None:
     """Release git tags to stacks of EC2 web servers, each with new servers from a new image."""
 
 
 @app.command()
 def release(
-    stack: Stack,
-    tag: Tag,
-    force: Force = False,
-    urgent: Urgent = False,
-    contraction: Contraction = False,
-    detach: Detach = False,
-    wait: Wait = True,
-    by: By = ME,
-    reason: Reason = "",
-    as_json: Json = False,
+    stack: o.Stack,
+    tag: o.Tag,
+    force: o.Force = False,
+    urgent: o.Urgent = False,
+    contraction: o.Contraction = False,
+    detach: o.Detach = False,
+    wait: o.Wait = True,
+    by: o.By = o.ME,
+    reason: o.Reason = "",
+    as_json: o.Json = False,
 ) -> None:
     """Release TAG to STACK, and follow the release to its end."""
     request = {"stack": stack, "tag": tag, "requested_by": by, "reason": reason}
@@ -69,15 +42,15 @@ def release(
 
 @app.command()
 def rollback(
-    stack: Stack,
-    to: To = None,
-    board: Board = False,
-    force: ForceBack = False,
-    detach: Detach = False,
-    wait: Wait = True,
-    by: By = ME,
-    reason: Reason = "",
-    as_json: Json = False,
+    stack: o.Stack,
+    to: o.To = None,
+    board: o.Board = False,
+    force: o.ForceBack = False,
+    detach: o.Detach = False,
+    wait: o.Wait = True,
+    by: o.By = o.ME,
+    reason: o.Reason = "",
+    as_json: o.Json = False,
 ) -> None:
     """Go back to what served before. On a terminal and without --to, choose from what is kept."""
     asks = to is None and not as_json and questions.on_a_terminal()
@@ -93,16 +66,16 @@ def rollback(
 
 @app.command()
 def bake(
-    stack: Stack,
-    tag: OptionalTag = None,
-    if_stale: IfStale = False,
-    rebake: Rebake = False,
-    every: Every = None,
-    never: Never = False,
-    detach: Detach = False,
-    by: By = ME,
-    reason: Reason = "",
-    as_json: Json = False,
+    stack: o.Stack,
+    tag: o.OptionalTag = None,
+    if_stale: o.IfStale = False,
+    rebake: o.Rebake = False,
+    every: o.Every = None,
+    never: o.Never = False,
+    detach: o.Detach = False,
+    by: o.By = o.ME,
+    reason: o.Reason = "",
+    as_json: o.Json = False,
 ) -> None:
     """Bake the image of TAG and release nothing. An image of the same parts is used again."""
     scheduled = every is not None or never
@@ -119,12 +92,12 @@ def bake(
 
 @app.command()
 def adopt(
-    stack: Stack,
-    group: Group,
-    tag: Tag,
-    by: By = ME,
-    reason: Reason = "",
-    as_json: Json = False,
+    stack: o.Stack,
+    group: o.Group,
+    tag: o.Tag,
+    by: o.By = o.ME,
+    reason: o.Reason = "",
+    as_json: o.Json = False,
 ) -> None:
     """Make GROUP the first deployment of STACK. It gets tags; its instances stay as they are."""
     request = {"stack": stack, "group": group, "tag": tag, "requested_by": by, "reason": reason}
@@ -133,11 +106,11 @@ def adopt(
 
 @app.command()
 def sweep(
-    stack: OptionalStack = None,
-    apply: Apply = False,
-    every: Every = None,
-    never: Never = False,
-    as_json: Json = False,
+    stack: o.OptionalStack = None,
+    apply: o.Apply = False,
+    every: o.Every = None,
+    never: o.Never = False,
+    as_json: o.Json = False,
 ) -> None:
     """Find what releases that no longer run have left behind. With --apply, clear it."""
     if every is not None or never:
@@ -150,51 +123,71 @@ def sweep(
 
 
 @app.command()
-def leftovers(stack: Stack, run: Run = None, as_json: Json = False) -> None:
+def prune(
+    stack: o.Stack,
+    dry_run: o.DryRun = False,
+    detach: o.Detach = False,
+    by: o.By = o.ME,
+    reason: o.Reason = "",
+    as_json: o.Json = False,
+) -> None:
+    """Remove the deployments and images of STACK that a release would prune at its end."""
+    if dry_run:
+        answer(prunes.dry_run(stack), results.show, as_json)
+        return
+    request = {"stack": stack, "requested_by": by, "reason": reason}
+    command = prunes.prune(request, detach=detach, as_json=as_json)
+    answer(command, results.show, as_json)
+
+
+@app.command()
+def leftovers(stack: o.Stack, run: o.Run = None, as_json: o.Json = False) -> None:
     """List every resource that a release intended, made or deleted."""
     answer(runs.leftovers(stack, run), tables.show_ledger, as_json)
 
 
 @app.command()
 def approve(
-    stack: Stack, at: At = "", by: By = ME, reason: Reason = "", as_json: Json = False
+    stack: o.Stack, at: o.At = "", by: o.By = o.ME, reason: o.Reason = "", as_json: o.Json = False
 ) -> None:
     """Let the traffic move to the new version, now or at a later moment."""
     answer(messages.send(stack, "approve_cutover", by, reason, at), results.show, as_json)
 
 
 @app.command()
-def abort(stack: Stack, by: By = ME, reason: Reason = "", as_json: Json = False) -> None:
+def abort(stack: o.Stack, by: o.By = o.ME, reason: o.Reason = "", as_json: o.Json = False) -> None:
     """Stop the release, and restore what served before."""
     answer(messages.send(stack, "abort_and_roll_back", by, reason), results.show, as_json)
 
 
 @app.command()
-def pause(stack: Stack, by: By = ME, reason: Reason = "", as_json: Json = False) -> None:
+def pause(stack: o.Stack, by: o.By = o.ME, reason: o.Reason = "", as_json: o.Json = False) -> None:
     """Stop before the next action."""
     answer(messages.send(stack, "pause", by, reason), results.show, as_json)
 
 
 @app.command()
-def extend(stack: Stack, by: By = ME, reason: Reason = "", as_json: Json = False) -> None:
+def extend(stack: o.Stack, by: o.By = o.ME, reason: o.Reason = "", as_json: o.Json = False) -> None:
     """Keep the old version at full size for as long again (timeouts.hot), ready for a rollback."""
     answer(messages.send(stack, "extend", by, reason), results.show, as_json)
 
 
 @app.command("park-now")
-def park_now(stack: Stack, by: By = ME, reason: Reason = "", as_json: Json = False) -> None:
+def park_now(
+    stack: o.Stack, by: o.By = o.ME, reason: o.Reason = "", as_json: o.Json = False
+) -> None:
     """Stop keeping the old version at full size, and park it."""
     answer(messages.send(stack, "park_now", by, reason), results.show, as_json)
 
 
 @app.command()
-def resume(stack: Stack, by: By = ME, reason: Reason = "", as_json: Json = False) -> None:
+def resume(stack: o.Stack, by: o.By = o.ME, reason: o.Reason = "", as_json: o.Json = False) -> None:
     """Go on after a pause."""
     answer(messages.send(stack, "resume", by, reason), results.show, as_json)
 
 
 @app.command()
-def status(stack: OptionalStack = None, as_json: Json = False) -> None:
+def status(stack: o.OptionalStack = None, as_json: o.Json = False) -> None:
     """Show how the release of STACK stands, or which releases run."""
     if stack is None:
         answer(runs.running(), tables.show_running, as_json)
@@ -203,13 +196,13 @@ def status(stack: OptionalStack = None, as_json: Json = False) -> None:
 
 
 @app.command()
-def watch(stack: Stack, as_json: Json = False) -> None:
+def watch(stack: o.Stack, as_json: o.Json = False) -> None:
     """Follow the release that is under way, or show the end of the last one."""
     answer(releases.watch(stack, as_json=as_json), results.show, as_json)
 
 
 @app.command()
-def plan(stack: Stack, tag: Tag, force: Force = False, as_json: Json = False) -> None:
+def plan(stack: o.Stack, tag: o.Tag, force: o.Force = False, as_json: o.Json = False) -> None:
     """Show what a release would do. Changes nothing."""
     request = {"stack": stack, "tag": tag, "force": force}
     if answer(questions.plan(request), tables.show_plan, as_json)["problems"]:
@@ -217,7 +210,7 @@ def plan(stack: Stack, tag: Tag, force: Force = False, as_json: Json = False) ->
 
 
 @app.command()
-def doctor(stack: Stack, as_json: Json = False) -> None:
+def doctor(stack: o.Stack, as_json: o.Json = False) -> None:
     """Check that everything a release of STACK needs is there and permitted. Changes nothing."""
     found = answer(questions.doctor(stack), tables.show_checks, as_json)
     if any(check["problem"] for check in found):
@@ -225,19 +218,19 @@ def doctor(stack: Stack, as_json: Json = False) -> None:
 
 
 @app.command()
-def diff(stack: Stack, was: ImageTag, now: ImageTag, as_json: Json = False) -> None:
+def diff(stack: o.Stack, was: o.ImageTag, now: o.ImageTag, as_json: o.Json = False) -> None:
     """Compare the images of two tags: commits, packages, files, base image, recipe."""
     answer(questions.diff(stack, was, now), tables.show_diff, as_json)
 
 
 @app.command()
-def history(stack: Stack, as_json: Json = False) -> None:
+def history(stack: o.Stack, as_json: o.Json = False) -> None:
     """List the deployments of STACK that are kept, newest first."""
     answer(questions.history(stack), tables.show_history, as_json)
 
 
 @app.command()
-def stacks(as_json: Json = False) -> None:
+def stacks(as_json: o.Json = False) -> None:
     """Check the stacks file, and list the stacks in it."""
     answer(lambda: questions.stacks(stacks_file()), tables.show_stacks, as_json)
 

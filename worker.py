@@ -56,6 +56,7 @@ from workflows.adopt import AdoptWorkflow
 from workflows.bake import BakeWorkflow
 from workflows.contract import DATA_CONVERTER
 from workflows.image import ImageWorkflow
+from workflows.prune import PrunePlanWorkflow, PruneWorkflow
 from workflows.reading import (
     CandidatesWorkflow,
     DiffWorkflow,
@@ -66,6 +67,7 @@ from workflows.reading import (
 from workflows.release import ReleaseWorkflow
 from workflows.rollback import RollbackWorkflow
 from workflows.sweep import SweepStackWorkflow, SweepWorkflow
+from workflows.unknown import UnknownWorkflow
 
 WORKFLOWS = [
     ReleaseWorkflow,
@@ -80,6 +82,9 @@ WORKFLOWS = [
     DoctorWorkflow,
     DiffWorkflow,
     AdoptWorkflow,
+    PruneWorkflow,
+    PrunePlanWorkflow,
+    UnknownWorkflow,
 ]
 SANDBOX = SandboxRestrictions.default.with_passthrough_modules(
     "activities", "domain", "pydantic", "structlog"

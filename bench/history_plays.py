@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.history_prunes import prunes, unknown_type
 from bench.history_steps import (
     ABORT,
     LOOK,
@@ -42,6 +43,8 @@ async def record(home: Path, save: Save) -> None:
         await _bakes(lane, save)
         await _sweeps(lane, save)
         await _read_only(lane, save)
+        await prunes(lane, save)
+        await unknown_type(lane, save)
         await _adopt(lane, empty_lane, save)
     continues = (f"limit.historyCount.suggestContinueAsNew={MANY_EVENTS}",)
     async with stage.lanes(home / "continued", 1, temporal=continues) as (_, (lane,)):

@@ -83,6 +83,9 @@ Never = Annotated[bool, typer.Option("--never", help="delete the schedule")]
 Apply = Annotated[
     bool, typer.Option("--apply/--dry-run", help="clear what is found, or only show it")
 ]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="only show what goes and what stays, each with the reason")
+]
 Run = Annotated[str | None, typer.Option("--run", help="a run id; default: the last run")]
 
 

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from domain.status import SYMBOLS, Bullet, Side, Status
+from domain.status import SYMBOLS, Bullet, Side, Status, heading
 
 COLOURS = {
     "to do": "dim",
@@ -25,7 +25,7 @@ INDENT = " " * 6
 def draw(status: Status, bake: Status | None = None, trying: str = "") -> RenderableType:
     """The checklist, the health and traffic of both sides, and what the release waits for."""
     title = Text.assemble(
-        (f"{status.tag} → {status.stack}", "bold"),
+        (heading(status), "bold"),
         f"  {status.phase.replace('_', ' ')}",
         (f"  {status.commit[:12]}", "dim"),
     )

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from typing import Any
 
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.client import (
+    Client,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+    WorkflowHandle,
+)
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
 
 from console.codes import REFUSED_CODE, Stop
 from console.follow import follow
@@ -16,12 +24,16 @@ from console.views import choose_view
 from ovenbird.settings import task_queue
 from workflows.contract import release_id
 
+PRUNE = "PruneWorkflow"
+# Seconds: a prune ends when its call in flight does.
+PRUNE_ENDS_WITHIN = 60.0
+
 
 async def release(
     request: dict[str, Any], *, detach: bool, wait: bool, as_json: bool
 ) -> dict[str, Any]:
     summary = f"{request['tag']} → {request['stack']}"
-    return await _start_and_follow(
+    return await start_and_follow(
         "ReleaseWorkflow", request, summary, detach=detach, wait=wait, as_json=as_json
     )
 
@@ -29,8 +41,9 @@ async def release(
 async def rollback(
     request: dict[str, Any], *, detach: bool, wait: bool, as_json: bool
 ) -> dict[str, Any]:
+    await _abort_prune(await connect(), request)
     summary = f"{request['stack']} back to {request.get('to') or 'the previous one'}"
-    return await _start_and_follow(
+    return await start_and_follow(
         "RollbackWorkflow", request, summary, detach=detach, wait=wait, as_json=as_json
     )
 
@@ -55,7 +68,7 @@ async def watch(stack: str, *, as_json: bool) -> dict[str, Any]:
     return await follow(client, handle, choose_view(as_json=as_json))
 
 
-async def _start_and_follow(
+async def start_and_follow(
     workflow: str,
     request: dict[str, Any],
     summary: str,
@@ -73,6 +86,27 @@ async def _start_and_follow(
             "follow": f"ovenbird watch {request['stack']}",
         }
     return await follow(client, handle, choose_view(as_json=as_json), wait_for_approval=wait)
+
+
+async def _abort_prune(client: Client, request: dict[str, Any]) -> None:
+    """A rollback is urgent, and a prune is not: it gives the lock back, and the rest stays."""
+    holder = await describe(client, release_id(request["stack"]))
+    running = holder is not None and holder.status is WorkflowExecutionStatus.RUNNING
+    if holder is None or not running or holder.workflow_type != PRUNE:
+        return
+    prune = client.get_workflow_handle(holder.id, run_id=holder.run_id)
+    message = {"by": request["requested_by"], "reason": "a rollback needs the lock"}
+    print(f"{request['stack']}: a prune holds the lock, and is aborted", file=sys.stderr)
+    try:
+        await prune.signal("abort_and_roll_back", message, rpc_timeout=RPC_TIMEOUT)
+        await asyncio.wait_for(prune.result(), PRUNE_ENDS_WITHIN)
+    except WorkflowFailureError:
+        return
+    except TimeoutError:
+        raise await _locked(client, request["stack"]) from None
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
 
 
 async def _start(
@@ -100,12 +134,21 @@ async def _locked(client: Client, stack: str) -> Stop:
     facts = temporal_facts(holder) if holder else {}
     status = await query_status(client.get_workflow_handle(release_id(stack)))
     who = status.requested_by if status and status.requested_by else "somebody"
+    doing = _doing(holder.workflow_type if holder else "", facts.get("tag"))
     phase = (status.phase if status else facts.get("phase") or "under way").replace("_", " ")
     since = f"{holder.start_time:%Y-%m-%d %H:%M:%S} UTC" if holder else "a moment ago"
     return Stop(
         REFUSED_CODE,
-        f"{stack} is locked: {facts.get('tag') or 'a release'} is being released by {who}"
-        f" since {since} ({phase}).\n"
+        f"{stack} is locked: {doing} by {who} since {since} ({phase}).\n"
         f"Follow it with `ovenbird watch {stack}`, or stop it with `ovenbird abort {stack}`.",
         holder=facts,
     )
+
+
+def _doing(workflow: str, tag: str | None) -> str:
+    others = {
+        PRUNE: "old deployments are being pruned",
+        "SweepStackWorkflow": "what terminated releases have left is being cleared",
+        "AdoptWorkflow": "a group is being adopted",
+    }
+    return others.get(workflow, f"{tag or 'a release'} is being released")

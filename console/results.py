@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
+from console import prunes, tables
 from console.picture import draw
 from domain.status import Status
 
@@ -14,7 +15,7 @@ WIDTH_IN_A_PIPE = 160
 
 
 def show(result: dict[str, Any]) -> None:
-    """One sentence, and notes."""
+    """One sentence, and notes. `watch` shows the result of whatever held the lock."""
     if "answer" in result:
         print(f"{result['stack']}: {result['answer']}")
     elif "accepted" in result:
@@ -23,8 +24,14 @@ def show(result: dict[str, Any]) -> None:
         image = result["image"]
         when = "baked now" if result["baked"] else "baked before: nothing has changed since"
         print(f"{image['id']} is {image['name']}, {when}")
-    else:
+    elif "verdicts" in result:
+        prunes.show(result)
+    elif "findings" in result:
+        tables.show_sweep([result])
+    elif "pruned" in result:
         _show_served(result)
+    else:
+        show_adopted(result)
 
 
 def show_adopted(adopted: dict[str, Any]) -> None:

@@ -50,7 +50,8 @@ async def status(stack: str) -> dict[str, Any]:
 async def running() -> list[dict[str, Any]]:
     client = await connect()
     query = (
-        "WorkflowType IN ('ReleaseWorkflow', 'RollbackWorkflow') AND ExecutionStatus = 'Running'"
+        "WorkflowType IN ('ReleaseWorkflow', 'RollbackWorkflow', 'PruneWorkflow')"
+        " AND ExecutionStatus = 'Running'"
     )
     return [
         {

@@ -29,7 +29,9 @@ def show_running(rows: list[dict[str, Any]]) -> None:
     if not rows:
         print("nothing is being released")
         return
-    table(["stack", "tag", "phase", "since"], [row.values() for row in rows])
+    table(
+        ["stack", "tag", "phase", "since"], ([cell or "-" for cell in row.values()] for row in rows)
+    )
 
 
 def show_diff(found: dict[str, Any]) -> None:

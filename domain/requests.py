@@ -36,6 +36,11 @@ class ReleaseRequest(Request):
     contraction: bool = False
 
 
+class PruneRequest(StackRequest):
+    requested_by: str = "unknown"
+    reason: str = ""
+
+
 class RollbackRequest(StackRequest):
     """
     `to` is a deployment's name or a tag; None means the previous deployment that served.

@@ -29,8 +29,11 @@ Phase = Literal[
     "failed",
     "sweeping",
     "swept",
+    "pruned",
 ]
-Kind = Literal["release", "rollback", "bake", "image", "sweep", "adopt", "reading"]
+Kind = Literal[
+    "release", "rollback", "bake", "image", "sweep", "adopt", "prune", "reading", "unknown"
+]
 Mark = Literal["to do", "doing", "done", "skipped", "failed"]
 SYMBOLS: dict[Mark, str] = {
     "to do": "·",
@@ -132,13 +135,18 @@ class Status(Model):
     ledger: tuple[Resource, ...] = ()
 
 
+def heading(status: Status) -> str:
+    """What is done to which stack. A prune, a sweep and an adoption are of no tag."""
+    return f"{status.tag or status.workflow} → {status.stack or '?'}"
+
+
 def checklist_markdown(status: Status) -> str:
     """
     The checklist for the Temporal UI.
 
     It uses plain list items: the UI renders neither check boxes nor tables well.
     """
-    head = f"**{status.tag or '?'} → {status.stack or '?'}**: {status.phase.replace('_', ' ')}"
+    head = f"**{heading(status)}**: {status.phase.replace('_', ' ')}"
     lines = [head, ""]
     for bullet in status.bullets:
         note = f" ({bullet.note})" if bullet.note else ""

@@ -50,6 +50,8 @@ class Stacks:
 class Lane:
     # Seconds of the watch, unless a play needs more.
     soak = 0.3
+    # How many deployments stay, unless a play needs fewer.
+    kept = 3
 
     def __init__(
         self,
@@ -108,7 +110,7 @@ class Lane:
             load_balancer="steps = [50, 100]\n" if self.strategy == "weighted" else "",
             bake=built_with(self.builder, self.stage.environment) + self.asked_of_image,
             capacity="min = 1\nmax = 8\ndesired = 2",
-            retention="deployments = 3",
+            retention=f"deployments = {self.kept}",
             sweeping="age = 0",
             top=f"approval = {str(approval).lower()}\nscaling = [{CPU}{requests}]",
         )

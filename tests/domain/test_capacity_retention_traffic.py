@@ -13,8 +13,8 @@ from domain.health import Healthy, NotYet, Unhealthy
 from domain.images import BakeIdentity, reusable
 from domain.live import find_blue, refuse_what_serves
 from domain.models import Deployment, Group, Image, State, TargetState
-from domain.retention import images_to_prune, in_the_way, in_use, to_prune
-from tests.domain.worlds import deployment
+from domain.retention import in_the_way, in_use, to_prune
+from tests.domain.worlds import deployment, images_to_prune
 
 SIZES = st.integers(0, 50)
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -205,7 +205,9 @@ def test_what_is_used_or_protected_by_somebody_stays_and_says_why() -> None:
 
     assert in_the_way(image, ()) == ""
     assert (
-        in_the_way(image, ("instance i-1", "instance i-2", "instance i-3", "instance i-4"))
+        in_the_way(
+            image, ("instance i-1", "instance i-1", "instance i-2", "instance i-3", "instance i-4")
+        )
         == "it is used by instance i-1, instance i-2, instance i-3"
     )
     assert in_the_way(image.model_copy(update={"protection": "ours"}), ()) == ""

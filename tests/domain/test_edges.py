@@ -17,11 +17,10 @@ from domain.health import Unhealthy
 from domain.images import BakeIdentity, made
 from domain.live import find_blue, unmarked
 from domain.models import Deployment, Image, State, TargetState
-from domain.retention import images_to_prune
 from domain.rollback import candidates, choose
 from domain.traffic import Rule, drain_of, judge_drain, routing
 from domain.watch import Counted, Watched, judge
-from tests.domain.worlds import deployment
+from tests.domain.worlds import deployment, images_to_prune
 
 MONDAY = datetime(2026, 11, 23, 6, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from domain.config import Watch
 from domain.health import Unhealthy
 from domain.models import Deployment, Group, State
-from domain.retention import to_prune
+from domain.retention import judge_deployments, to_prune
 from domain.watch import Counted, Watched, judge
 
 SECONDS = st.floats(0.001, 5)
@@ -55,6 +55,34 @@ def test_what_is_pruned_serves_nobody_and_could_serve_nobody(
         if (d.group.desired, d.group.instances, d.group.target_groups) == (0, 0, ())
     ]
     assert pruned == [d for d in idle if d.state is not State.SERVING]
+
+
+@given(DEPLOYMENTS, st.integers(2, 4), st.sampled_from(["yesterday", "2026-13-01", "\x00"]))
+def test_one_whose_time_nobody_can_read_stays_and_takes_no_place_of_the_last_ones(
+    deployments: tuple[Deployment, ...], keep: int, served_at: str
+) -> None:
+    unreadable = Deployment(
+        name="x", tag="x", served_at=served_at, group=Group(name="x", min=0, max=0, desired=0)
+    )
+
+    assert to_prune([unreadable, *deployments], keep) == to_prune(deployments, keep)
+    verdicts = judge_deployments([unreadable, *deployments], keep, "eu-west-1")
+    going = {verdict.name for verdict in verdicts if verdict.verdict == "goes"}
+    assert going == {deployment.name for deployment in to_prune(deployments, keep)}
+    assert [v.why for v in verdicts if v.name == "x" and "is not a time" not in v.why] == []
+
+
+def test_times_in_several_zones_are_compared_as_moments() -> None:
+    parked = Group(name="x", min=0, max=0, desired=0)
+    served = [
+        Deployment(name=at, tag="v", state=State.PARKED, served_at=at, group=parked)
+        for at in ("2026-11-01T10:00:00+02:00", "2026-11-01T09:00:00Z", "2026-11-01T08:30:00")
+    ]
+
+    assert [d.name for d in to_prune(served, 1)] == [
+        "2026-11-01T10:00:00+02:00",
+        "2026-11-01T08:30:00",
+    ]
 
 
 @given(SECONDS, SECONDS, COUNTS, COUNTS)

@@ -1,7 +1,11 @@
 """Small worlds for tests of decisions."""
 
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+
 from domain.group_health import group_health
-from domain.models import Deployment, Group, Instance, State, TargetState
+from domain.models import Deployment, Group, Image, Instance, State, TargetState
+from domain.retention import why_an_image_stays
 
 ARNS = ("arn:tg/one", "arn:tg/two")
 
@@ -38,3 +42,21 @@ def deployment(
         served_at=served_at,
         group=Group(name=name, min=0, max=10, desired=sizes.get("desired", 0)),
     )
+
+
+def images_to_prune(
+    images: Iterable[Image],
+    kept: Collection[Deployment],
+    pruned: Collection[Deployment],
+    *,
+    now: datetime,
+    unreleased: timedelta,
+    shared: timedelta = timedelta(0),
+) -> list[Image]:
+    return [
+        image
+        for image in images
+        if not why_an_image_stays(
+            image, kept, pruned, now=now, unreleased=unreleased, shared=shared
+        )
+    ]

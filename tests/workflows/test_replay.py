@@ -25,6 +25,9 @@ WANTED = {
     "history",
     "image",
     "plan",
+    "prune",
+    "prune-aborted",
+    "prune-plan",
     "release-aborted-while-it-bakes",
     "release-approved-by-signal",
     "release-approved-by-update",
@@ -51,6 +54,7 @@ WANTED = {
     "sweep-of-a-stack",
     "sweep-of-a-stack-aborted",
     "sweep-whose-stack-was-aborted",
+    "unknown-type",
 }
 
 

@@ -14,9 +14,12 @@ import pytest
 
 from demo.processes import ROOT
 from domain.status import Status
-from workflows import bake, release, rollback, sweep
+from worker import WORKFLOWS
+from workflows import bake, prune, release, rollback, sweep
 from workflows.parts import Release, Rollback
+from workflows.steps.surplus import Surplus
 from workflows.steps.sweeping import Sweeping
+from workflows.unknown import TYPES, UnknownWorkflow
 
 
 def listed(heading: str) -> list[str]:
@@ -73,6 +76,15 @@ def test_the_readme_the_checklist_and_the_code_have_the_same_order(
 
 def test_a_sweep_goes_by_its_checklist() -> None:
     assert said(Sweeping, sweep.SweepStackWorkflow.run) == list(sweep.SENTENCES)
+
+
+def test_a_prune_goes_by_its_checklist_and_ends_with_the_last_sentence_of_a_release() -> None:
+    assert said(Surplus, prune.PruneWorkflow.run) == list(prune.SENTENCES)
+    assert prune.SENTENCES[-1] == release.SENTENCES[-1]
+
+
+def test_the_refusal_of_an_unknown_type_names_all_that_there_are() -> None:
+    assert {kind.__name__ for kind in WORKFLOWS} - {UnknownWorkflow.__name__} == set(TYPES)
 
 
 def test_the_published_schema_of_status_is_the_programs() -> None:

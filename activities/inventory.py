@@ -1,11 +1,17 @@
-"""A stack's resources and its application's builders, by tag; and which releases still run."""
+"""A stack's resources and its application's builders; and which releases still run."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from temporalio import activity
-from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.client import (
+    Client,
+    WorkflowExecutionStatus,
+    WorkflowHandle,
+    WorkflowHistoryEventFilterType,
+)
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.aws import Aws, tag_dict, translated
@@ -28,6 +34,10 @@ class WhichRun(Model):
 
     releases: tuple[str, ...]
     but: str
+
+
+class WhenClosed(Model):
+    releases: tuple[str, ...]
 
 
 class Inventories:
@@ -149,6 +159,43 @@ class Inventories:
                 return False
             raise
         return found.status is WorkflowExecutionStatus.RUNNING
+
+    @activity.defn
+    async def when_closed(self, request: WhenClosed) -> dict[str, str]:
+        """
+        ISO 8601 times, by release: when its last run closed.
+
+        A release that runs, or that Temporal does not show any more, is missing.
+        """
+        closed = {release: await self._closed(release) for release in request.releases}
+        return {release: time.isoformat() for release, time in closed.items() if time}
+
+    async def _closed(self, release: str) -> datetime | None:
+        """A release that was continued as new, or reset, went on in another run."""
+        workflow, run = names.owner_workflow(release), names.owner_run(release)
+        closed = None
+        try:
+            while workflow and run:
+                handle = self._client.get_workflow_handle(workflow, run_id=run)
+                found = await handle.describe(rpc_timeout=RPC_TIMEOUT)
+                closed = found.close_time
+                run = found.raw_description.workflow_extended_info.reset_run_id
+                if not run and found.status is WorkflowExecutionStatus.CONTINUED_AS_NEW:
+                    run = await _next_run(handle)
+        except RPCError as error:
+            if error.status not in (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT):
+                raise
+            return None
+        return closed
+
+
+async def _next_run(handle: WorkflowHandle[Any, Any]) -> str:
+    """Its last event names the run in which it was continued."""
+    async for event in handle.fetch_history_events(
+        event_filter_type=WorkflowHistoryEventFilterType.CLOSE_EVENT, rpc_timeout=RPC_TIMEOUT
+    ):
+        return event.workflow_execution_continued_as_new_event_attributes.new_execution_run_id
+    return ""
 
 
 def _by_stack(request: TakeInventory) -> Any:

@@ -96,7 +96,8 @@ def activities(world: World, client: Client) -> list[Callable[..., Any]]:
         for name in dir(type(holder))
         if hasattr(getattr(holder, name), "__temporal_activity_definition")
     ]
-    return [*found, Inventories(_aws(), client).which_run]
+    inventories = Inventories(_aws(), client)
+    return [*found, inventories.which_run, inventories.when_closed]
 
 
 @cache

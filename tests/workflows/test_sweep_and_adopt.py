@@ -104,7 +104,8 @@ async def test_a_dry_run_tells_and_touches_nothing(make_case: MakeCase) -> None:
 
     assert [(f["action"], f["name"]) for f in swept["findings"]] == [("remove group", green.name)]
     assert set(case.world.names()) <= {
-        *("read_stack", "list_stacks", "find_target_groups", "take_inventory", "which_run")
+        *("read_stack", "list_stacks", "find_target_groups", "take_inventory"),
+        *("which_run", "when_closed"),
     }
 
 

@@ -9,15 +9,15 @@ from temporalio.exceptions import ActivityError
 
 from workflows.checklist import sentence
 from workflows.failures import describe
-from workflows.policies import poll
+from workflows.policies import ATTEMPT, poll
 from workflows.run import Run
 from workflows.steps.clearing import Clearing
 from workflows.steps.restoring import Restoring
 
 with workflow.unsafe.imports_passed_through():
-    from activities.inventory import Inventories, TakeInventory, WhichRun
+    from activities.inventory import Inventories, TakeInventory, WhenClosed, WhichRun
     from activities.rules import FindRules, Rules, SetWeights
-    from domain import names, sweep
+    from domain import names, sweep, sweep_ages
     from domain.config import Stack
     from domain.live import in_balancer
     from domain.models import Deployment, State, Swept, TargetGroup
@@ -26,14 +26,19 @@ UNDER_WAY = "a release or rollback of it is under way"
 
 
 class Sweeping:
+    """`by_name`: a person named this stack, so what a closed run left need not be old."""
+
     def __init__(
         self,
         run: Run,
         stack: Stack,
         target_groups: tuple[TargetGroup, ...],
         restoring: Restoring,
+        *,
+        by_name: bool,
     ) -> None:
         self.run = run
+        self._by_name = by_name
         self._stack = stack
         self._target_groups = target_groups
         self._restoring = restoring
@@ -58,11 +63,30 @@ class Sweeping:
             # A release that runs has blue pinned and detached, and green without its mark.
             self._stopped, self._findings = UNDER_WAY, []
             return
-        age = timedelta(seconds=self._stack.sweeping.age)
-        self._findings = sweep.find(self._inventory, running, now=workflow.now(), age=age)
+        found = sweep.find(self._inventory, running)
+        self._findings = await self._dated(found)
         share = self._stack.sweeping.share
-        self._stopped = sweep.looks_wrong(self._inventory, self._findings, share)
+        self._stopped = sweep.looks_wrong(self._inventory, self._ripe, share)
         self.run.checklist.note(self._stopped or f"{len(self._findings)} findings")
+
+    async def _dated(self, findings: list[sweep.Finding]) -> list[sweep.Finding]:
+        """
+        A worker may still execute a call of a run that was terminated a moment ago: for one attempt
+        at most, and AWS may show its effect later.
+        """
+        releases = tuple(sorted({finding.release for finding in findings} - {""}))
+        if not releases:
+            return findings
+        asked, what = WhenClosed(releases=releases), "When did they end?"
+        closed = await self.run.do(Inventories.when_closed, asked, what=what)
+        surely = ATTEMPT + timedelta(seconds=self._stack.timeouts.consistency_grace)
+        return sweep_ages.dated(
+            findings,
+            closed,
+            now=workflow.now(),
+            age=timedelta(seconds=self._stack.sweeping.age),
+            surely=surely if self._by_name else None,
+        )
 
     async def _take_inventory(self) -> sweep.Inventory:
         stack = self._stack
@@ -153,7 +177,7 @@ class Sweeping:
             stopped=self._stopped,
             findings=tuple(finding.model_dump() for finding in self._findings),
             cleared=tuple(finding.name for finding in self._done),
-            left=self._left,
+            left=self._left if dry_run else self._left | self._too_young(),
         )
 
     def failed(self, reason: str) -> Swept:
@@ -166,8 +190,19 @@ class Sweeping:
         return self._stopped or cleared
 
     @property
-    def found_nothing(self) -> bool:
-        return not self._findings
+    def clears_nothing(self) -> bool:
+        return not self._ripe
+
+    @property
+    def _ripe(self) -> list[sweep.Finding]:
+        return [finding for finding in self._findings if not finding.not_before]
+
+    def _too_young(self) -> dict[str, str]:
+        return {
+            finding.name: f"too young: it may be touched from {finding.not_before} on"
+            for finding in self._findings
+            if finding.not_before
+        }
 
     @property
     def _serving(self) -> Deployment | None:
@@ -175,7 +210,7 @@ class Sweeping:
         return next((d for d in deployments if d.state is State.SERVING), None)
 
     def _of(self, action: str) -> list[sweep.Finding]:
-        return [finding for finding in self._findings if finding.action == action]
+        return [finding for finding in self._ripe if finding.action == action]
 
     def _goes(self, name: str) -> bool:
         return any(f.name == name for f in (*self._of("park"), *self._of("remove group")))

@@ -7,7 +7,7 @@ from typing import Literal
 
 from domain import names
 from domain.capacity import own_minimum
-from domain.live import in_balancer, unmarked
+from domain.live import in_balancer
 from domain.models import Deployment, Model, State
 from domain.times import newest
 from domain.traffic import Rule
@@ -28,10 +28,16 @@ class Owned(Model):
 
 
 class Inventory(Model):
-    """A stack's resources and its application's builders. `created_at` is by the group's name."""
+    """
+    A stack's resources and its application's builders. `created_at` is by the group's name.
+
+    `healthy` is by deployment, then by target group or classic balancer: the units that are healthy
+    there.
+    """
 
     deployments: tuple[Deployment, ...] = ()
     created_at: dict[str, str] = {}
+    healthy: dict[str, dict[str, int]] = {}
     owned: tuple[Owned, ...] = ()
     target_groups: tuple[str, ...] = ()
     # The rules that forward by weight, where the strategy is weighted; else none.
@@ -227,9 +233,6 @@ def looks_wrong(inventory: Inventory, findings: Collection[Finding], share: floa
     serving = [d for d in deployments if d.state is State.SERVING]
     if len(serving) > 1:
         return f"{len(serving)} groups say that they serve: {', '.join(d.name for d in serving)}"
-    attached = [d for d in deployments if in_balancer(d, inventory.target_groups)]
-    if not serving and attached:
-        return unmarked(attached[0], inventory.target_groups)
     if not serving and any(d.served_at for d in deployments):
         return "AWS shows deployments that served, and none that serves"
     templates = {owned.name for owned in inventory.owned if owned.kind == "launch template"}

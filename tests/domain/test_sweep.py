@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import names, sweep, sweep_ages
+from domain import names, sweep, sweep_ages, sweep_traffic
 from domain.capacity import own_minimum
 from domain.errors import Conflict
 from domain.live import refuse_where_another_serves
@@ -175,8 +175,10 @@ def test_what_alone_gets_traffic_is_not_swept_because_no_tag_says_that_it_serves
     found = sweep.Inventory(
         deployments=(never,), created_at={"v1": LONG_AGO}, target_groups=("one",)
     )
-    words = sweep.looks_wrong(found, sweep.find(found, ()), 0.5)
+    asked = sweep_traffic.dispute(found, sweep.find(found, ()))
 
+    assert asked
+    words = asked.words
     assert "ResourceId=v1,ResourceType=auto-scaling-group,Key=ovenbird:state,Value=serving" in words
     assert (
         "detach-load-balancer-target-groups --auto-scaling-group-name v1 --target-group-arns one"

@@ -17,9 +17,8 @@ from workflows.steps.restoring import Restoring
 with workflow.unsafe.imports_passed_through():
     from activities.inventory import Inventories, TakeInventory, WhenClosed, WhichRun
     from activities.rules import FindRules, Rules, SetWeights
-    from domain import names, sweep, sweep_ages
+    from domain import names, sweep, sweep_ages, sweep_traffic
     from domain.config import Stack
-    from domain.live import in_balancer
     from domain.models import Deployment, State, Swept, TargetGroup
 
 UNDER_WAY = "a release or rollback of it is under way"
@@ -64,9 +63,12 @@ class Sweeping:
             self._stopped, self._findings = UNDER_WAY, []
             return
         found = sweep.find(self._inventory, running)
+        dispute = sweep_traffic.dispute(self._inventory, found)
+        if dispute:
+            found = [finding for finding in found if finding.name not in dispute.names]
         self._findings = await self._dated(found)
-        share = self._stack.sweeping.share
-        self._stopped = sweep.looks_wrong(self._inventory, self._ripe, share)
+        wrong = sweep.looks_wrong(self._inventory, self._ripe, self._stack.sweeping.share)
+        self._stopped = dispute.words if dispute else wrong
         self.run.checklist.note(self._stopped or f"{len(self._findings)} findings")
 
     async def _dated(self, findings: list[sweep.Finding]) -> list[sweep.Finding]:
@@ -129,18 +131,16 @@ class Sweeping:
         healthy in it.
         """
         back, weigh, home = self._of("attach"), self._of("weigh"), sweep.home(self._inventory)
-        leaving = [
-            d
-            for d in self._inventory.deployments
-            if in_balancer(d, self._arns) and self._goes(d.name)
-        ]
+        beside = sweep_traffic.beside(self._inventory)
+        losing = [d for d in beside if weigh or self._goes(d.name)]
         serving = self._serving
-        if serving is None or not (back or leaving or weigh):
+        if serving is None or not (back or losing or weigh):
             return
         theirs = serving.group.target_groups
         arns = (home,) if home else tuple(arn for arn in self._arns if back or arn in theirs)
-        beside = leaving[0].name if leaving else None
-        await self._restoring.reattach(serving.name, arns, beside=beside)
+        largest = max(losing, key=lambda d: d.group.desired, default=None)
+        beside_it = largest.name if largest else None
+        await self._restoring.reattach(serving.name, arns, beside=beside_it)
         if weigh and home:
             weights = SetWeights(
                 region=self._stack.region,

@@ -1,18 +1,25 @@
-"""A stack's resources and its application's builders, by tag; and which releases still run."""
+"""A stack's resources and its application's builders; and which releases still run."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from temporalio import activity
-from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.client import (
+    Client,
+    WorkflowExecutionStatus,
+    WorkflowHandle,
+    WorkflowHistoryEventFilterType,
+)
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.aws import Aws, tag_dict, translated
 from activities.bakes import RPC_TIMEOUT
+from activities.classic import Classic
 from activities.group_facts import deployment, facts
 from domain import names
-from domain.models import Model
+from domain.models import Model, TargetState
 from domain.sweep import Inventory, Owned
 
 
@@ -30,16 +37,21 @@ class WhichRun(Model):
     but: str
 
 
+class WhenClosed(Model):
+    releases: tuple[str, ...]
+
+
 class Inventories:
     def __init__(self, aws: Aws, client: Client) -> None:
         self._aws = aws
+        self._classic = Classic(aws)
         self._client = client
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def take_inventory(self, request: TakeInventory) -> Inventory:
         """
-        Four reads, each by tag.
+        Four reads by tag, and one of each target group or classic balancer.
 
         The error of one read is raised: a part of the inventory would look like missing resources.
         """
@@ -50,6 +62,7 @@ class Inventories:
             created_at={
                 group["AutoScalingGroupName"]: group["CreatedTime"].isoformat() for group in groups
             },
+            healthy=self._healthy(request, groups),
             owned=(*owned, *self._security_groups(request)),
             target_groups=request.target_groups,
         )
@@ -67,6 +80,28 @@ class Inventories:
             # A group with a status is one that AWS is deleting.
             if not group.get("Status")
         ]
+
+    def _healthy(self, request: TakeInventory, groups: list[Any]) -> dict[str, dict[str, int]]:
+        """Of every group, whether it is attached or a person registered its instances."""
+        found: dict[str, dict[str, int]] = {group["AutoScalingGroupName"]: {} for group in groups}
+        instances = sorted(i["InstanceId"] for group in groups for i in group.get("Instances", []))
+        for arn in request.target_groups if instances else ():
+            states = self._states(request.region, arn, instances)
+            for group in groups:
+                if units := _healthy_units(group, states):
+                    found[group["AutoScalingGroupName"]][arn] = units
+        return found
+
+    def _states(self, region: str, arn: str, instances: list[str]) -> dict[str, TargetState]:
+        """By instance. A classic balancer is asked about these instances."""
+        _, balancers = names.split([arn])
+        if balancers:
+            return self._classic.health(region, balancers[0], instances)
+        found = self._aws.elbv2(region).describe_target_health(TargetGroupArn=arn)
+        return {
+            target["Target"]["Id"]: TargetState(state=target["TargetHealth"].get("State", ""))
+            for target in found["TargetHealthDescriptions"]
+        }
 
     def _templates(self, request: TakeInventory) -> list[Owned]:
         pages = (
@@ -149,6 +184,55 @@ class Inventories:
                 return False
             raise
         return found.status is WorkflowExecutionStatus.RUNNING
+
+    @activity.defn
+    async def when_closed(self, request: WhenClosed) -> dict[str, str]:
+        """
+        ISO 8601 times, by release: when its last run closed.
+
+        A release that runs, or that Temporal does not show any more, is missing.
+        """
+        closed = {release: await self._closed(release) for release in request.releases}
+        return {release: time.isoformat() for release, time in closed.items() if time}
+
+    async def _closed(self, release: str) -> datetime | None:
+        """A release that was continued as new, or reset, went on in another run."""
+        workflow, run = names.owner_workflow(release), names.owner_run(release)
+        closed = None
+        try:
+            while workflow and run:
+                handle = self._client.get_workflow_handle(workflow, run_id=run)
+                found = await handle.describe(rpc_timeout=RPC_TIMEOUT)
+                closed = found.close_time
+                run = found.raw_description.workflow_extended_info.reset_run_id
+                if not run and found.status is WorkflowExecutionStatus.CONTINUED_AS_NEW:
+                    run = await _next_run(handle)
+        except RPCError as error:
+            if error.status not in (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT):
+                raise
+            return None
+        return closed
+
+
+async def _next_run(handle: WorkflowHandle[Any, Any]) -> str:
+    """Its last event names the run in which it was continued."""
+    async for event in handle.fetch_history_events(
+        event_filter_type=WorkflowHistoryEventFilterType.CLOSE_EVENT, rpc_timeout=RPC_TIMEOUT
+    ):
+        return event.workflow_execution_continued_as_new_event_attributes.new_execution_run_id
+    return ""
+
+
+def _healthy_units(group: Any, states: dict[str, TargetState]) -> int:
+    """In the units of the group's sizes, as `domain.health` counts them."""
+    return sum(
+        int(instance.get("WeightedCapacity") or 1)
+        for instance in group.get("Instances", [])
+        if instance["LifecycleState"] == "InService"
+        and instance["HealthStatus"].lower() == "healthy"
+        and instance["InstanceId"] in states
+        and states[instance["InstanceId"]].state == "healthy"
+    )
 
 
 def _by_stack(request: TakeInventory) -> Any:

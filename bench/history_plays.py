@@ -175,10 +175,10 @@ async def _bakes(lane: Lane, save: Save) -> None:
 
 
 async def _sweeps(lane: Lane, save: Save) -> None:
-    """Of a release that was terminated while it served: the first sweep is aborted."""
-    lane.set_soak(LONG)
+    """Of a release that was terminated while both served: the first sweep is aborted."""
+    lane.set_soak(lane.soak, approval=True)
     release = await lane.release(lane.new_tag())
-    await until(lane, release, green_serves_alone)
+    await until(lane, release, _waits_for_approval)
     await release.terminate("a person was in a hurry")
     lane.set_soak(lane.soak)
     request = {"stack": lane.name, "dry_run": False}

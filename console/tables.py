@@ -178,15 +178,23 @@ def show_sweep(stacks: list[dict[str, Any]]) -> None:
             print(f"{name}: nothing is left over")
         for finding in swept["findings"]:
             print(f"{name}: {_finding(finding, swept)}")
-    if any(swept["findings"] and swept["dry_run"] for swept in stacks):
+    if any(_would_clear(swept) for swept in stacks):
         print("This was a dry run; --apply clears it.")
+
+
+def _would_clear(swept: dict[str, Any]) -> bool:
+    old_enough = [finding for finding in swept["findings"] if not finding["not_before"]]
+    return bool(swept["dry_run"] and old_enough and not swept["stopped"])
 
 
 def _finding(finding: dict[str, Any], swept: dict[str, Any]) -> str:
     done = "cleared" if finding["name"] in swept["cleared"] else "found"
     left = swept["left"].get(finding["name"])
-    not_cleared = f"; not cleared: {left}" if left else ""
-    return f"{done}: {finding['action']} {finding['name']}: {finding['why']}{not_cleared}"
+    later = (
+        finding["not_before"] and f"too young: it may be touched from {finding['not_before']} on"
+    )
+    reason = f"; not cleared: {left}" if left else f"; {later}" if later else ""
+    return f"{done}: {finding['action']} {finding['name']}: {finding['why']}{reason}"
 
 
 def _clock(at: str | None) -> str:

@@ -178,7 +178,7 @@ def ended_badly(error: WorkflowFailureError) -> Stop:
     return Stop(
         FAILED,
         f"it was ended from outside ({cause}): what it made may be left."
-        " `ovenbird sweep` shows it, and clears it with --apply",
+        " `ovenbird sweep` shows it, and from when on --apply may clear it",
     )
 
 

@@ -117,7 +117,7 @@ class Sweeping(Section):
     """
     A sweep removes at most `share` of a stack's deployments, but always may remove one.
 
-    It removes nothing that is younger than `age`.
+    It removes nothing that is younger than `age`, but for a person who names the stack.
     """
 
     share: float = Field(default=0.5, gt=0, le=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from domain import names
+from domain import by_hand, names
 from domain.errors import AlreadyServing, Conflict
 from domain.models import Deployment, Group, State
 
@@ -59,24 +59,17 @@ def refuse_where_another_serves(
     Green would take over from blue, and the other one would go on serving beside it.
     """
     others = [
-        d
-        for d in deployments
-        if d is not blue
-        and in_balancer(d, target_groups)
-        and (d.group.desired or d.group.instances)
+        d for d in deployments if d is not blue and in_balancer(d, target_groups) and has_size(d)
     ]
-    if not blue and others:
+    if not blue and len(others) == 1:
         raise Conflict(unmarked(others[0], target_groups))
     look = (
-        f"where a terminated run has left it so, `ovenbird sweep {stack}` shows what it would "
-        "put right, and --apply does it; "
-        "what a person did, a person has to undo"
+        f"`ovenbird sweep {stack}` shows what it would put right, and --apply does it; where it "
+        "cannot know which of two shall serve, it shows the commands for either"
     )
     if others:
-        raise Conflict(
-            f"{others[0].name} is in the load balancer as well as "
-            f"{blue.name if blue else 'nothing'}: {look}"
-        )
+        beside = blue or others[1]
+        raise Conflict(f"{others[0].name} is in the load balancer as well as {beside.name}: {look}")
     if blue and blue.group.desired and not in_balancer(blue, target_groups):
         raise Conflict(
             f"{blue.name} serves by its tag, and is in none of the stack's target groups: {look}"
@@ -116,15 +109,17 @@ def in_balancer(deployment: Deployment, target_groups: Collection[str]) -> bool:
     return not set(deployment.group.target_groups).isdisjoint(target_groups)
 
 
+def has_size(deployment: Deployment) -> bool:
+    return bool(deployment.group.desired or deployment.group.instances)
+
+
 def unmarked(deployment: Deployment, target_groups: Collection[str]) -> str:
     """What to do where no deployment is marked as serving, and this one gets traffic."""
     name, theirs = deployment.name, sorted(set(deployment.group.target_groups) & set(target_groups))
     return (
         f"no deployment is marked as serving, and {name} is in the load balancer. To keep it: "
-        f"aws autoscaling create-or-update-tags --tags ResourceId={name},"
-        f"ResourceType=auto-scaling-group,Key={names.STATE},Value={State.SERVING},"
-        "PropagateAtLaunch=false; to take it away: "
-        f"{names.membership_by_hand('detach', name, theirs)}, then sweep"
+        f"{by_hand.mark({name: by_hand.serves(deployment.group)})}; to take it away: "
+        f"{by_hand.leave(deployment.group, theirs or target_groups)}, then sweep"
     )
 
 

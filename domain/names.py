@@ -219,6 +219,11 @@ def owner_workflow(value: str) -> str:
     return unquote(value.rpartition("/")[0].replace("=", "%"))
 
 
+def owner_run(value: str) -> str:
+    """The run id in an owner's tag; empty where the tag holds a token."""
+    return value.rpartition("/")[2] if "/" in value else ""
+
+
 def tag_value(text: str) -> str:
     """
     The text as an AWS tag value: at most 256 letters, digits, spaces and + - = . _ : / @.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import datetime, timedelta
 from typing import Literal
 
 from domain import names
 from domain.capacity import own_minimum
-from domain.live import in_balancer, unmarked
+from domain.live import in_balancer
 from domain.models import Deployment, Model, State
+from domain.times import newest
 from domain.traffic import Rule
 
 
@@ -28,10 +28,16 @@ class Owned(Model):
 
 
 class Inventory(Model):
-    """A stack's resources and its application's builders. `created_at` is by the group's name."""
+    """
+    A stack's resources and its application's builders. `created_at` is by the group's name.
+
+    `healthy` is by deployment, then by target group or classic balancer: the units that are healthy
+    there.
+    """
 
     deployments: tuple[Deployment, ...] = ()
     created_at: dict[str, str] = {}
+    healthy: dict[str, dict[str, int]] = {}
     owned: tuple[Owned, ...] = ()
     target_groups: tuple[str, ...] = ()
     # The rules that forward by weight, where the strategy is weighted; else none.
@@ -39,7 +45,12 @@ class Inventory(Model):
 
 
 class Finding(Model):
-    """`release` is the release that made it, or woke it."""
+    """
+    `release` is the release that made it, or woke it.
+
+    `made_at` and `not_before` are ISO 8601 times. `made_at` is empty where AWS has none,
+    `not_before` where the sweep may touch it now.
+    """
 
     action: Literal[
         "attach", "weigh", "unpin", "park", "remove group", "remove template", "remove bake"
@@ -47,16 +58,15 @@ class Finding(Model):
     name: str
     why: str
     release: str = ""
+    made_at: str = ""
+    not_before: str = ""
 
 
-def find(
-    inventory: Inventory, running: Collection[str], *, now: datetime, age: timedelta
-) -> list[Finding]:
+def find(inventory: Inventory, running: Collection[str]) -> list[Finding]:
     """
     What to clear, in this order: what serves gets its traffic back before anything is removed.
 
-    `running` are the releases that still run, as tags name them. Their resources stay, and so
-    does everything younger than `age`.
+    `running` are the releases that still run, as tags name them. Their resources stay.
     """
     serving = [d for d in inventory.deployments if d.state is State.SERVING]
     parked = [d for d in inventory.deployments if d.state is State.PARKED]
@@ -64,10 +74,10 @@ def find(
         *_detached(serving, inventory.target_groups),
         *_weights(inventory),
         *_awake(parked, running),
-        *_never_served(inventory, running, now, age),
-        *_unused_templates(inventory, running, now, age),
+        *_never_served(inventory, running),
+        *_unused_templates(inventory, running),
         *_pinned(serving),
-        *_ended_bakes(inventory, running, now, age),
+        *_ended_bakes(inventory, running),
     ]
 
 
@@ -114,28 +124,24 @@ def _awake(parked: Iterable[Deployment], running: Collection[str]) -> list[Findi
     return found
 
 
-def _never_served(
-    inventory: Inventory, running: Collection[str], now: datetime, age: timedelta
-) -> list[Finding]:
+def _never_served(inventory: Inventory, running: Collection[str]) -> list[Finding]:
     return [
         Finding(
             action="remove group",
             name=d.name,
             why=f"it never served, and {d.release} no longer runs",
             release=d.release,
+            made_at=inventory.created_at.get(d.name, ""),
         )
         for d in inventory.deployments
         if d.state not in (State.SERVING, State.PARKED)
         and not d.served_at
         and d.release
         and d.release not in running
-        and _older(inventory.created_at.get(d.name, ""), now, age)
     ]
 
 
-def _unused_templates(
-    inventory: Inventory, running: Collection[str], now: datetime, age: timedelta
-) -> list[Finding]:
+def _unused_templates(inventory: Inventory, running: Collection[str]) -> list[Finding]:
     kept = {d.name for d in inventory.deployments}
     return [
         Finding(
@@ -143,17 +149,14 @@ def _unused_templates(
             name=owned.name,
             why=f"no group uses it, and {owned.release} no longer runs",
             release=owned.release,
+            made_at=owned.created_at,
         )
         for owned in _of_ended(inventory, running)
-        if owned.kind == "launch template"
-        and owned.name not in kept
-        and _older(owned.created_at, now, age)
+        if owned.kind == "launch template" and owned.name not in kept
     ]
 
 
-def _ended_bakes(
-    inventory: Inventory, running: Collection[str], now: datetime, age: timedelta
-) -> list[Finding]:
+def _ended_bakes(inventory: Inventory, running: Collection[str]) -> list[Finding]:
     bakes: dict[str, list[Owned]] = {}
     for owned in _of_ended(inventory, running):
         if owned.kind != "launch template":
@@ -164,10 +167,10 @@ def _ended_bakes(
             name=", ".join(o.id for o in resources),
             why=f"{release} no longer runs",
             release=release,
+            # A security group has no creation time: the bake's other resources decide.
+            made_at=newest(o.created_at for o in resources),
         )
         for release, resources in bakes.items()
-        # A security group has no creation time: the bake's other resources decide.
-        if all(_older(o.created_at, now, age) for o in resources)
     ]
 
 
@@ -192,18 +195,22 @@ def home(inventory: Inventory) -> str | None:
     return next(iter(its_own or free), None)
 
 
-def _weights(inventory: Inventory) -> list[Finding]:
-    where = home(inventory)
-    wrong = [
+def astray(inventory: Inventory, where: str) -> list[Rule]:
+    """The rules that give traffic to another target group of the stack, or none to this one."""
+    return [
         rule
         for rule in inventory.rules
-        if where
-        and set(inventory.target_groups) <= rule.weights.keys()
+        if set(inventory.target_groups) <= rule.weights.keys()
         and (
             not rule.weights[where]
             or any(rule.weights[arn] for arn in inventory.target_groups if arn != where)
         )
     ]
+
+
+def _weights(inventory: Inventory) -> list[Finding]:
+    where = home(inventory)
+    wrong = astray(inventory, where) if where else []
     if not wrong:
         return []
     serving = next(d for d in inventory.deployments if d.state is State.SERVING)
@@ -226,9 +233,6 @@ def looks_wrong(inventory: Inventory, findings: Collection[Finding], share: floa
     serving = [d for d in deployments if d.state is State.SERVING]
     if len(serving) > 1:
         return f"{len(serving)} groups say that they serve: {', '.join(d.name for d in serving)}"
-    attached = [d for d in deployments if in_balancer(d, inventory.target_groups)]
-    if not serving and attached:
-        return unmarked(attached[0], inventory.target_groups)
     if not serving and any(d.served_at for d in deployments):
         return "AWS shows deployments that served, and none that serves"
     templates = {owned.name for owned in inventory.owned if owned.kind == "launch template"}
@@ -241,10 +245,3 @@ def looks_wrong(inventory: Inventory, findings: Collection[Finding], share: floa
             f"{len(going)} of {len(there)} deployments would go: more than the share of {share:g}"
         )
     return ""
-
-
-def _older(created_at: str, now: datetime, age: timedelta) -> bool:
-    """True without a creation time: AWS has none for a security group."""
-    if not created_at:
-        return True
-    return now - datetime.fromisoformat(created_at) > age

@@ -28,8 +28,9 @@ with workflow.unsafe.imports_passed_through():
     from domain.continued import WorldState
     from domain.errors import DIRTY, OvenbirdError
     from domain.models import Swept
-    from domain.requests import StackRequest, SweepRequest
+    from domain.requests import SweepRequest
     from domain.status import Status
+    from domain.sweep_ages import StackSweep
 
 SENTENCES = (
     "Find what releases have left that no longer run",
@@ -38,7 +39,7 @@ SENTENCES = (
 )
 
 
-async def _sweeping(run: Run, name: str) -> Sweeping:
+async def _sweeping(run: Run, name: str, *, by_name: bool) -> Sweeping:
     """
     Nobody waits for a sweep, and the next one goes on where it stopped. So it holds the lock no
     longer than a release waits for health, whatever AWS refuses.
@@ -49,7 +50,7 @@ async def _sweeping(run: Run, name: str) -> Sweeping:
     run.uses(stack, way_back=time_limit)
     target_groups = await ask.find_target_groups(stack)
     restoring = Restoring(run, stack, World(WorldState()), time_limit)
-    return Sweeping(run, stack, target_groups, restoring)
+    return Sweeping(run, stack, target_groups, restoring, by_name=by_name)
 
 
 @workflow.defn(name="SweepWorkflow")
@@ -69,27 +70,31 @@ class SweepWorkflow:
                 stacks = [request.stack]
             else:
                 stacks = await run.do(Configuration.list_stacks, None, what=what)
-        return [await self._sweep(run, stack, dry_run=request.dry_run) for stack in stacks]
+        by_name = request.stack is not None
+        return [
+            await self._sweep(run, stack, dry_run=request.dry_run, by_name=by_name)
+            for stack in stacks
+        ]
 
     @staticmethod
-    async def _sweep(run: Run, name: str, *, dry_run: bool) -> Swept:
+    async def _sweep(run: Run, name: str, *, dry_run: bool, by_name: bool) -> Swept:
         """A stack that cannot be looked at stops its own sweep, and no other's."""
         try:
-            sweeping = await _sweeping(run, name)
+            sweeping = await _sweeping(run, name, by_name=by_name)
             await sweeping.find()
         except (FailureError, OvenbirdError) as error:
             return Swept(stack=name, dry_run=dry_run, stopped=describe(error))
         seen = sweeping.swept(dry_run=dry_run)
-        if dry_run or sweeping.stopped or sweeping.found_nothing:
+        if dry_run or sweeping.stopped or sweeping.clears_nothing:
             return seen
-        return await _cleared(name, seen)
+        return await _cleared(name, seen, by_name=by_name)
 
 
-async def _cleared(name: str, seen: Swept) -> Swept:
+async def _cleared(name: str, seen: Swept, *, by_name: bool) -> Swept:
     try:
         cleared: Swept = await workflow.execute_child_workflow(
             SweepStackWorkflow.run,
-            args=[{"stack": name}],
+            args=[{"stack": name, "by_name": by_name}],
             id=release_id(name),
             static_summary=f"sweep {name}",
         )
@@ -115,8 +120,8 @@ class SweepStackWorkflow(OperatorHandlers):
         """With the lock it looks again: what was found before may belong to a release by now."""
         async with handlers_finished():
             with refused_on_failure(self._run):
-                request = Admission(self._run).locked(StackRequest, values)
-                sweeping = await _sweeping(self._run, request.stack)
+                request = Admission(self._run).locked(StackSweep, values)
+                sweeping = await _sweeping(self._run, request.stack, by_name=request.by_name)
             try:
                 await sweeping.find()
                 if not sweeping.stopped:

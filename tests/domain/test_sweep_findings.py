@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +11,6 @@ from domain.models import Deployment, State
 from domain.traffic import Rule
 from tests.domain.worlds import deployment
 
-NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PAIR = ("arn:one", "arn:two")
 WEIGHTS = st.sampled_from([0, 1, 50, 100])
 
@@ -24,7 +21,7 @@ def with_group(it: Deployment, **more: object) -> Deployment:
 
 def find(*deployments: Deployment, **more: object) -> list[sweep.Finding]:
     inventory = sweep.Inventory(deployments=deployments, **more)
-    return sweep.find(inventory, {"runs"}, now=NOW, age=timedelta(hours=1))
+    return sweep.find(inventory, {"runs"})
 
 
 SERVING = with_group(deployment("v1", state=State.SERVING), target_groups=("arn:two",))

@@ -16,18 +16,19 @@ pytestmark = pytest.mark.shared_images
 
 @pytest.fixture
 async def serving(make_stack: Callable[..., StackUnderTest]) -> StackUnderTest:
-    stack = make_stack(capacity="min = 1\nmax = 8\ndesired = 2", sweeping="age = 0")
+    stack = make_stack(
+        top="approval = true", capacity="min = 1\nmax = 8\ndesired = 2", sweeping="age = 0"
+    )
     new_tags(stack, "v1", "v2", unbaked(stack))
     await stack.release("v1")
     stack.set_timeouts(soak=60)
     return stack
 
 
-@pytest.mark.parametrize("phase", ["baking", "waiting_healthy", "watching"])
+@pytest.mark.parametrize("phase", ["baking", "waiting_approval"])
 async def test_what_a_terminated_release_leaves_is_cleared_under_traffic(
     serving: StackUnderTest, run_cli: Cli, phase: str
 ) -> None:
-    """While it was watched, blue had left: blue must be healthy again before green goes."""
     stack = serving
     before = stack.snapshot()
     with stack.visitors() as visitors:
@@ -53,11 +54,7 @@ async def terminate_in(stack: StackUnderTest, phase: str, run_cli: Cli) -> None:
     """While it bakes, its bake is terminated too."""
     handle = await stack.start(unbaked(stack) if phase == "baking" else "v2")
     status = await stack.until(
-        lambda status: (
-            status["phase"] == phase
-            and (phase != "watching" or not status["blue"]["in_balancer"])
-            and (phase != "baking" or bool(status["bake"]))
-        )
+        lambda status: status["phase"] == phase and (phase != "baking" or bool(status["bake"]))
     )
     if phase == "baking":
         bake = stack.theatre.client.get_workflow_handle(status["bake"]["workflow_id"])
@@ -71,43 +68,45 @@ async def terminate_in(stack: StackUnderTest, phase: str, run_cli: Cli) -> None:
         words = "a release or rollback of it is under way"
         assert words in run_cli("sweep", stack.name, "--apply").stdout
     await handle.terminate("a person was in a hurry")
-    if phase == "watching":
-        refused = await stack.fails(await stack.start("v2"))
-        assert refused.type == "Refused"
-        assert f"ovenbird sweep {stack.name}" in refused.message
 
 
-async def test_what_serves_users_stays_until_blue_is_healthy_however_dead_its_release(
+async def test_what_serves_users_stays_until_a_person_has_decided(
     serving: StackUnderTest, run_cli: Cli
 ) -> None:
-    """Blue comes back unhealthy: the sweep gives up, and green serves until the next sweep."""
-    stack, account = serving, serving.account
+    """Terminated while it was watched: blue is marked and has left, green serves unmarked."""
+    stack = serving
     before = stack.snapshot()
     handle = await stack.start("v2")
+    await handle.signal("approve_cutover")
     await stack.until(
         lambda status: status["phase"] == "watching" and not status["blue"]["in_balancer"]
     )
     await handle.terminate("a person was in a hurry")
-    stack.set_timeouts(healthy=3)
-    account.fault("boot_silent", match={"tags": f"{stack.name}-v1"}, times=None)
-    blue = [i["InstanceId"] for i in stack.groups()["v1"]["Instances"]]
-    for instance in blue:
-        account._control("POST", f"instances/{instance}/kill")
+    left = stack.snapshot()
     with stack.visitors() as visitors:
-        ill = run_cli("sweep", stack.name, "--apply")
-        assert ill.returncode == 1
-        assert "did not become healthy again" in ill.stdout
-        assert len(stack.groups()["v2"]["Instances"]) == 2
-        account.clear_faults()
-        stack.set_timeouts(healthy=60)
-        done = run_cli("sweep", stack.name, "--apply", timeout=90)
+        refused = await stack.fails(await stack.start("v2"))
+        asked = run_cli("sweep", stack.name, "--apply")
+        unchanged = stack.snapshot() == left
+        attach = (
+            asked.stdout.split("To go back to ")[1].split(": ", 1)[1].split("; once")[0].split()
+        )
+        stack.account.autoscaling.attach_load_balancer_target_groups(
+            AutoScalingGroupName=attach[4], TargetGroupARNs=attach[6:]
+        )
+
+        async def cleared() -> bool:
+            return run_cli("sweep", stack.name, "--apply", timeout=90).returncode == 0
+
+        await eventually(cleared)
         tally = visitors.stop()
 
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert refused.type == "Refused"
+    assert f"ovenbird sweep {stack.name}" in refused.message
+    assert asked.returncode == 1
+    assert "marks and traffic disagree" in asked.stdout
+    assert unchanged
     assert tally.failures == []
-    after = stack.snapshot()
-    assert after.templates == before.templates
-    assert [(len(g["instances"]), g["min"]) for g in after.groups.values()] == [(2, 1)]
+    assert stack.snapshot() == before
 
 
 async def test_a_first_release_that_serves_users_is_left_to_a_person(

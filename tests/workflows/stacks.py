@@ -23,6 +23,7 @@ from domain.errors import UnknownTag
 from domain.images import BakeIdentity
 from domain.stacks_file import pick
 from domain.sweep import Inventory
+from tests.workflows.account import ScalingGroup
 from tests.workflows.groups import GroupsInMemory
 from tests.workflows.images import BuildersInMemory, ImagesInMemory
 from tests.workflows.templates import TemplatesInMemory
@@ -70,6 +71,7 @@ class StacksInMemory:
         return Inventory(
             deployments=tuple(deployment(account.facts(group)) for group in groups),
             created_at={group.name: group.created_at for group in groups},
+            healthy={group.name: self._healthy(group, request) for group in groups},
             owned=(
                 *account.templates.values(),
                 *account.builders.values(),
@@ -77,6 +79,18 @@ class StacksInMemory:
             ),
             target_groups=request.target_groups,
         )
+
+    def _healthy(self, group: ScalingGroup, request: TakeInventory) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for arn in request.target_groups:
+            states = self._world.account.targets.get(arn, {})
+            units = [
+                machine.weight
+                for machine in group.machines
+                if machine.lifecycle == "InService" and states.get(machine.id) == "healthy"
+            ]
+            found |= {arn: sum(units)} if units else {}
+        return found
 
 
 def activities(world: World, client: Client) -> list[Callable[..., Any]]:
@@ -96,7 +110,8 @@ def activities(world: World, client: Client) -> list[Callable[..., Any]]:
         for name in dir(type(holder))
         if hasattr(getattr(holder, name), "__temporal_activity_definition")
     ]
-    return [*found, Inventories(_aws(), client).which_run]
+    inventories = Inventories(_aws(), client)
+    return [*found, inventories.which_run, inventories.when_closed]
 
 
 @cache

@@ -15,11 +15,13 @@ DEAD = names.owner("release-of-nobody", "run")
 
 
 def leave_a_green(case: Case, *, attached: bool) -> ScalingGroup:
-    """As a release that was terminated leaves it: it never served, and is as large as blue."""
+    """As a release that was terminated leaves it: it is as large as blue, and not healthy."""
     green = case.make("v2", State.SERVING, 1)
     for tag in (names.STATE, names.SERVED_AT):
         del green.tags[tag]
     green.tags[names.RELEASE] = DEAD
+    for machine in green.machines:
+        machine.fit = False
     if not attached:
         case.account.detach(green, case.world.arns)
     case.account.templates[green.name] = Owned(
@@ -104,7 +106,8 @@ async def test_a_dry_run_tells_and_touches_nothing(make_case: MakeCase) -> None:
 
     assert [(f["action"], f["name"]) for f in swept["findings"]] == [("remove group", green.name)]
     assert set(case.world.names()) <= {
-        *("read_stack", "list_stacks", "find_target_groups", "take_inventory", "which_run")
+        *("read_stack", "list_stacks", "find_target_groups", "take_inventory"),
+        *("which_run", "when_closed"),
     }
 
 

@@ -9,31 +9,35 @@ from temporalio.exceptions import ActivityError
 
 from workflows.checklist import sentence
 from workflows.failures import describe
-from workflows.policies import poll
+from workflows.policies import ATTEMPT, poll
 from workflows.run import Run
 from workflows.steps.clearing import Clearing
 from workflows.steps.restoring import Restoring
 
 with workflow.unsafe.imports_passed_through():
-    from activities.inventory import Inventories, TakeInventory, WhichRun
+    from activities.inventory import Inventories, TakeInventory, WhenClosed, WhichRun
     from activities.rules import FindRules, Rules, SetWeights
-    from domain import names, sweep
+    from domain import names, sweep, sweep_ages, sweep_traffic
     from domain.config import Stack
-    from domain.live import in_balancer
     from domain.models import Deployment, State, Swept, TargetGroup
 
 UNDER_WAY = "a release or rollback of it is under way"
 
 
 class Sweeping:
+    """`by_name`: a person named this stack, so what a closed run left need not be old."""
+
     def __init__(
         self,
         run: Run,
         stack: Stack,
         target_groups: tuple[TargetGroup, ...],
         restoring: Restoring,
+        *,
+        by_name: bool,
     ) -> None:
         self.run = run
+        self._by_name = by_name
         self._stack = stack
         self._target_groups = target_groups
         self._restoring = restoring
@@ -58,11 +62,33 @@ class Sweeping:
             # A release that runs has blue pinned and detached, and green without its mark.
             self._stopped, self._findings = UNDER_WAY, []
             return
-        age = timedelta(seconds=self._stack.sweeping.age)
-        self._findings = sweep.find(self._inventory, running, now=workflow.now(), age=age)
-        share = self._stack.sweeping.share
-        self._stopped = sweep.looks_wrong(self._inventory, self._findings, share)
+        found = sweep.find(self._inventory, running)
+        dispute = sweep_traffic.dispute(self._inventory, found)
+        if dispute:
+            found = [finding for finding in found if finding.name not in dispute.names]
+        self._findings = await self._dated(found)
+        wrong = sweep.looks_wrong(self._inventory, self._ripe, self._stack.sweeping.share)
+        self._stopped = dispute.words if dispute else wrong
         self.run.checklist.note(self._stopped or f"{len(self._findings)} findings")
+
+    async def _dated(self, findings: list[sweep.Finding]) -> list[sweep.Finding]:
+        """
+        A worker may still execute a call of a run that was terminated a moment ago: for one attempt
+        at most, and AWS may show its effect later.
+        """
+        releases = tuple(sorted({finding.release for finding in findings} - {""}))
+        if not releases:
+            return findings
+        asked, what = WhenClosed(releases=releases), "When did they end?"
+        closed = await self.run.do(Inventories.when_closed, asked, what=what)
+        surely = ATTEMPT + timedelta(seconds=self._stack.timeouts.consistency_grace)
+        return sweep_ages.dated(
+            findings,
+            closed,
+            now=workflow.now(),
+            age=timedelta(seconds=self._stack.sweeping.age),
+            surely=surely if self._by_name else None,
+        )
 
     async def _take_inventory(self) -> sweep.Inventory:
         stack = self._stack
@@ -105,18 +131,16 @@ class Sweeping:
         healthy in it.
         """
         back, weigh, home = self._of("attach"), self._of("weigh"), sweep.home(self._inventory)
-        leaving = [
-            d
-            for d in self._inventory.deployments
-            if in_balancer(d, self._arns) and self._goes(d.name)
-        ]
+        beside = sweep_traffic.beside(self._inventory)
+        losing = [d for d in beside if weigh or self._goes(d.name)]
         serving = self._serving
-        if serving is None or not (back or leaving or weigh):
+        if serving is None or not (back or losing or weigh):
             return
         theirs = serving.group.target_groups
         arns = (home,) if home else tuple(arn for arn in self._arns if back or arn in theirs)
-        beside = leaving[0].name if leaving else None
-        await self._restoring.reattach(serving.name, arns, beside=beside)
+        largest = max(losing, key=lambda d: d.group.desired, default=None)
+        beside_it = largest.name if largest else None
+        await self._restoring.reattach(serving.name, arns, beside=beside_it)
         if weigh and home:
             weights = SetWeights(
                 region=self._stack.region,
@@ -153,7 +177,7 @@ class Sweeping:
             stopped=self._stopped,
             findings=tuple(finding.model_dump() for finding in self._findings),
             cleared=tuple(finding.name for finding in self._done),
-            left=self._left,
+            left=self._left if dry_run else self._left | self._too_young(),
         )
 
     def failed(self, reason: str) -> Swept:
@@ -166,8 +190,19 @@ class Sweeping:
         return self._stopped or cleared
 
     @property
-    def found_nothing(self) -> bool:
-        return not self._findings
+    def clears_nothing(self) -> bool:
+        return not self._ripe
+
+    @property
+    def _ripe(self) -> list[sweep.Finding]:
+        return [finding for finding in self._findings if not finding.not_before]
+
+    def _too_young(self) -> dict[str, str]:
+        return {
+            finding.name: f"too young: it may be touched from {finding.not_before} on"
+            for finding in self._findings
+            if finding.not_before
+        }
 
     @property
     def _serving(self) -> Deployment | None:
@@ -175,7 +210,7 @@ class Sweeping:
         return next((d for d in deployments if d.state is State.SERVING), None)
 
     def _of(self, action: str) -> list[sweep.Finding]:
-        return [finding for finding in self._findings if finding.action == action]
+        return [finding for finding in self._ripe if finding.action == action]
 
     def _goes(self, name: str) -> bool:
         return any(f.name == name for f in (*self._of("park"), *self._of("remove group")))

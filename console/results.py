@@ -5,9 +5,6 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from rich.console import Console
-
-from console.picture import draw
 from domain.status import Status
 
 WIDTH_IN_A_PIPE = 160
@@ -37,6 +34,11 @@ def show_status(facts: dict[str, Any]) -> None:
     if facts["stuck"]:
         print(f"STUCK: {facts['stuck']}")
     if facts.get("bullets"):
+        # Only what draws waits until Rich is imported.
+        from rich.console import Console
+
+        from console.picture import draw
+
         status = Status.model_validate({name: facts[name] for name in Status.model_fields})
         width = None if sys.stdout.isatty() else WIDTH_IN_A_PIPE
         Console(width=width).print(draw(status, None, facts["trying_again"]))

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OURS := domain workflows activities console ovenbird localcloud/src localcloud/tests demo bench worker.py starter.py
 
-.PHONY: demo test test-replayed test-packer install-check check bench bench-bake cutover histories torture mutants lock clean
+.PHONY: demo test test-replayed test-packer install-check check bench bench-bake cutover histories torture torture-sample mutants lock clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.installed: requirements-dev.lock pyproject.toml localcloud/pyproject.toml
@@ -61,6 +61,10 @@ histories: $(VENV)/.installed
 # Hours, and docs/crash-matrix.md. SAMPLE=5 tries five points of each play, PLAYS=native, packer or a word in their names those plays; both write nothing.
 torture: $(VENV)/.installed
 	@$(BIN)/python -m bench.torture $(if $(SAMPLE),--sample $(SAMPLE) --storm $(SAMPLE)0) $(if $(PLAYS),--plays $(PLAYS) --storm 0 --aborts 1)
+
+# A minute: one point of one play of `make torture`, as a test.
+torture-sample: $(VENV)/.installed
+	$(BIN)/python -m pytest tests/torture --numprocesses=0
 
 # Hours: changes the code in one place at a time, and lists the changes that no test noticed. domain/ is tried by its
 # own tests, workflows/ by the middle level. ONLY='domain.health*' tries those alone, 'workflows.steps.parking*' too.

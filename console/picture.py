@@ -9,7 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from domain.status import SYMBOLS, Bullet, Side, Status, heading
+from console.sides import side_text
+from domain.status import SYMBOLS, Bullet, Status, heading
 
 COLOURS = {
     "to do": "dim",
@@ -37,12 +38,6 @@ def draw(status: Status, bake: Status | None = None, trying: str = "") -> Render
     if status.outcome:
         lines.append(Text(status.outcome, style="bold"))
     return Group(*lines)
-
-
-def side_text(side: Side) -> str:
-    if not side.in_balancer:
-        return f"{side.tag}: {side.desired} wanted, out of the balancer"
-    return f"{side.tag}: {'?' if side.healthy is None else side.healthy}/{side.desired} healthy"
 
 
 def _checklist(status: Status, bake: Status | None) -> RenderableType:

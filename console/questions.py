@@ -11,7 +11,6 @@ import typer
 from console.codes import REFUSED_CODE, Stop
 from console.temporal import ask, connect
 from domain.errors import InvalidConfiguration
-from domain.stacks_file import parse
 from ovenbird.settings import task_queue
 from workflows.contract import TAG, release_id
 
@@ -77,6 +76,9 @@ def choose_target() -> str | None:
 
 def stacks(path: Path) -> list[dict[str, Any]]:
     """Stops with every mistake in the file."""
+    # Only this command waits until the models of the stacks file are imported.
+    from domain.stacks_file import parse
+
     try:
         found = parse(path.read_text(), str(path))
     except (OSError, UnicodeDecodeError) as error:

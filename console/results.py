@@ -5,10 +5,6 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from rich.console import Console
-
-from console import prunes, tables
-from console.picture import draw
 from domain.status import Status
 
 WIDTH_IN_A_PIPE = 160
@@ -24,14 +20,22 @@ def show(result: dict[str, Any]) -> None:
         image = result["image"]
         when = "baked now" if result["baked"] else "baked before: nothing has changed since"
         print(f"{image['id']} is {image['name']}, {when}")
-    elif "verdicts" in result:
-        prunes.show(result)
-    elif "findings" in result:
-        tables.show_sweep([result])
+    elif "verdicts" in result or "findings" in result:
+        _show_table(result)
     elif "pruned" in result:
         _show_served(result)
     else:
         show_adopted(result)
+
+
+def _show_table(result: dict[str, Any]) -> None:
+    """Of a prune or a sweep. Only what draws a table waits until Rich is imported."""
+    from console import prunes, tables
+
+    if "verdicts" in result:
+        prunes.show(result)
+    else:
+        tables.show_sweep([result])
 
 
 def show_adopted(adopted: dict[str, Any]) -> None:
@@ -44,6 +48,11 @@ def show_status(facts: dict[str, Any]) -> None:
     if facts["stuck"]:
         print(f"STUCK: {facts['stuck']}")
     if facts.get("bullets"):
+        # Only what draws waits until Rich is imported.
+        from rich.console import Console
+
+        from console.picture import draw
+
         status = Status.model_validate({name: facts[name] for name in Status.model_fields})
         width = None if sys.stdout.isatty() else WIDTH_IN_A_PIPE
         Console(width=width).print(draw(status, None, facts["trying_again"]))

@@ -7,9 +7,6 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 
 def table(headings: list[str], rows: Iterable[Iterable[Any]]) -> None:
     """On a terminal a table; in a pipe, tab-separated lines under a heading."""
@@ -17,6 +14,10 @@ def table(headings: list[str], rows: Iterable[Iterable[Any]]) -> None:
         for row in [headings, *rows]:
             print("\t".join(str(cell) for cell in row))
         return
+    # Only what draws waits until Rich is imported.
+    from rich.console import Console
+    from rich.table import Table
+
     grid = Table(box=None, header_style="bold")
     for heading in headings:
         grid.add_column(heading)

@@ -8,10 +8,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Protocol, Self
 
-from rich.console import Console
-from rich.live import Live
-
-from console.picture import draw, side_text
+from console.sides import side_text
 from domain.status import SYMBOLS, Bullet, Status
 
 
@@ -32,7 +29,12 @@ class View(Protocol):
 def choose_view(*, as_json: bool) -> View:
     if as_json:
         return JsonView()
-    return LiveView() if sys.stdout.isatty() else PlainView()
+    if not sys.stdout.isatty():
+        return PlainView()
+    # Only a terminal waits until Rich is imported.
+    from console.live import LiveView
+
+    return LiveView()
 
 
 class _NoContext:
@@ -90,30 +92,6 @@ class JsonView(_NoContext):
 
     def say(self, words: str) -> None:
         print(words, file=sys.stderr, flush=True)
-
-
-class LiveView:
-    def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console()
-        self._live = Live(console=self.console, refresh_per_second=8, transient=False)
-
-    def __enter__(self) -> Self:
-        self._live.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._live.__exit__(kind, error, trace)
-
-    def show(self, status: Status, bake: Status | None, trying: str) -> None:
-        self._live.update(draw(status, bake, trying))
-
-    def say(self, words: str) -> None:
-        self.console.print(words, highlight=False)
 
 
 def _lines(status: Status) -> Iterator[tuple[str, str]]:

@@ -68,7 +68,9 @@ async def test_a_secret_in_the_image_fails_the_bake_by_name_and_is_not_told(
     assert of(stack) == Snapshot()
 
 
-async def test_what_only_looks_like_a_secret_is_none(stack: StackUnderTest) -> None:
+async def test_an_image_tells_what_is_in_it_and_what_only_looks_like_a_secret_may_be(
+    stack: StackUnderTest, theatre: Theatre
+) -> None:
     """Programs that read keys, documented examples, and what ovenbird.env names."""
     env = 'START="python3 app.py"\nSCAN_ALLOW="*.pem"\n'
     reader = (
@@ -78,29 +80,23 @@ async def test_what_only_looks_like_a_secret_is_none(stack: StackUnderTest) -> N
         'KEY = "AKIAIOSFODNN7EXAMPLE"\n'
     )
     stack.repository.release("v1", keys__py=reader, deploy__pem=PRIVATE_KEY, ovenbird__env=env)
-    await stack.release("v1")
-
-    assert len(of(stack).images) == 1
-
-
-async def test_an_image_tells_what_is_in_it(stack: StackUnderTest, theatre: Theatre) -> None:
-    stack.repository.release("v1")
     result = await stack.release("v1")
-    name = of(stack).images[result["image"]]
+    ((image, name),) = of(stack).images.items()
     kept = stack.account.s3.get_object(
         Bucket=stack.infrastructure.bucket, Key=f"manifests/{name}.json"
     )["Body"].read()
     files = json.loads(kept)["files"]
 
+    assert image == result["image"]
     assert {
         "/srv/app/app.py",
         "/srv/app/VERSION",
+        "/srv/app/keys.py",
+        "/srv/app/deploy.pem",
         "/etc/sysctl.d/60-web-server.conf",
     } <= files.keys()
-    assert (
-        kept == (disk(theatre, result["image"]) / "usr/share/ovenbird/manifest.json").read_bytes()
-    )
-    assert not (disk(theatre, result["image"]) / "var/lib/ovenbird").exists()
+    assert kept == (disk(theatre, image) / "usr/share/ovenbird/manifest.json").read_bytes()
+    assert not (disk(theatre, image) / "var/lib/ovenbird").exists()
 
 
 @pytest.fixture

@@ -43,33 +43,8 @@ async def test_too_many_snapshots_are_told_in_aws_own_words(stack: StackUnderTes
     assert of(stack) == Snapshot()
 
 
-async def test_too_many_snapshots_of_one_volume_at_once_pass(stack: StackUnderTest) -> None:
-    stack.repository.release("v1")
-    stack.account.fault(
-        "error", "CreateImage", code="ConcurrentSnapshotLimitExceeded", status=400, times=2
-    )
-    await stack.release("v1")
-
-    assert len(of(stack).images) == 1
-
-
-async def test_an_interface_that_lingers_holds_the_security_group_for_a_while(
-    stack: StackUnderTest,
-) -> None:
-    stack.repository.release("v1")
-    stack.account.forget_calls()
-    stack.account.fault(
-        "error", "DeleteSecurityGroup", code="DependencyViolation", status=400, times=3
-    )
-    await stack.release("v1")
-
-    assert of(stack).security_groups == []
-    assert aws_calls(stack.account.calls()).count("DeleteSecurityGroup") == 4
-
-
-async def test_a_subnet_without_capacity_is_passed_over_by_the_builder(
-    stack: StackUnderTest,
-) -> None:
+async def test_what_passes_after_a_while_or_elsewhere_fails_no_bake(stack: StackUnderTest) -> None:
+    """A subnet without capacity, too many snapshots of one volume, an interface that lingers."""
     stack.repository.release("v1")
     empty = stack.infrastructure.subnets[0]
     stack.account.fault(
@@ -77,9 +52,18 @@ async def test_a_subnet_without_capacity_is_passed_over_by_the_builder(
         match={"subnet": empty, "tags": f"app{stack.name[1:]}-"},
         times=None,
     )
+    for action, code, times in (
+        ("CreateImage", "ConcurrentSnapshotLimitExceeded", 2),
+        ("DeleteSecurityGroup", "DependencyViolation", 3),
+    ):
+        stack.account.fault("error", action, code=code, status=400, times=times)
+    stack.account.forget_calls()
     await stack.release("v1")
 
+    calls = aws_calls(stack.account.calls())
+    assert (calls.count("CreateImage"), calls.count("DeleteSecurityGroup")) == (3, 4)
     assert len(of(stack).images) == 1
+    assert of(stack).security_groups == []
 
 
 async def test_no_capacity_anywhere_is_told_with_the_last_subnet(stack: StackUnderTest) -> None:

@@ -31,12 +31,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 # Temporal retries durably, so botocore tries once. An abort waits for the call in flight, for at
-# most the read timeout.
+# most the read timeout. "adaptive" is botocore's client-side limiter: once AWS throttles a client,
+# all activities of the worker share a rate that falls with each throttled call and grows again.
+# https://boto3.amazonaws.com/v1/documentation/api/latest/guide/retries.html#adaptive-retry-mode
 CONFIG = Config(
     connect_timeout=5,
     read_timeout=10,
     max_pool_connections=64,
-    retries={"mode": "standard", "total_max_attempts": 1},
+    retries={"mode": "adaptive", "total_max_attempts": 1},
     s3={"addressing_style": "path"},
     signature_version="v4",
 )
@@ -80,6 +82,24 @@ TRANSIENT_CODES = frozenset(
 )
 # Transient errors whose code is ValidationError or InvalidParameterValue: only the text differs.
 TRANSIENT_MESSAGES = ("Invalid IAM Instance Profile name",)
+
+
+# How the methods begin that change nothing.
+READS = ("describe_", "get_", "head_", "list_")
+
+
+class _Client:
+    """
+    A client for what reads and one for what changes: AWS throttles the two families apart.
+
+    https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html
+    """
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._reading, self._changing = make(), make()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reading if name.startswith(READS) else self._changing, name)
 
 
 class Aws:
@@ -127,7 +147,9 @@ class Aws:
         with self._lock:
             if (service, region) not in self._clients:
                 make: Any = self._session.client
-                self._clients[service, region] = make(service, region_name=region, config=CONFIG)
+                self._clients[service, region] = _Client(
+                    lambda: make(service, region_name=region, config=CONFIG)
+                )
             return self._clients[service, region]
 
 

@@ -113,7 +113,7 @@ class LiveView:
         self._live.update(draw(status, bake, trying))
 
     def say(self, words: str) -> None:
-        self.console.print(words, highlight=False)
+        self.console.print(words, highlight=False, markup=False)
 
 
 def _lines(status: Status) -> Iterator[tuple[str, str]]:

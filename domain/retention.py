@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from domain.models import Deployment, Image, State
+from domain.tags import moment
 
 
 def to_prune(deployments: Iterable[Deployment], keep: int) -> list[Deployment]:
@@ -13,12 +14,15 @@ def to_prune(deployments: Iterable[Deployment], keep: int) -> list[Deployment]:
     All but the last `keep` deployments that served, the serving one included; oldest first.
 
     A deployment that never served is neither counted nor pruned here: it belongs to a release that
-    runs or failed. A deployment that serves, has capacity or is attached is always kept.
+    runs or failed. A deployment that serves, has capacity or is attached is always kept, and so is
+    one whose time nobody can read.
     """
-    newest_first = sorted(
-        served(deployments), key=lambda deployment: deployment.served_at, reverse=True
-    )
-    return [deployment for deployment in reversed(newest_first[keep:]) if not in_use(deployment)]
+    newest_first = sorted(served(deployments), key=_served_at, reverse=True)
+    return [d for d in reversed(newest_first[keep:]) if moment(d.served_at) and not in_use(d)]
+
+
+def _served_at(deployment: Deployment) -> datetime:
+    return moment(deployment.served_at) or datetime.max.replace(tzinfo=UTC)
 
 
 def served(deployments: Iterable[Deployment]) -> list[Deployment]:
@@ -70,7 +74,5 @@ def in_the_way(image: Image, users: Sequence[str]) -> str:
 
 def _older_than(image: Image, now: datetime, age: timedelta) -> bool:
     """False where the creation time cannot be read: the image is kept."""
-    try:
-        return now - datetime.fromisoformat(image.created_at) > age
-    except (ValueError, TypeError):
-        return False
+    created = moment(image.created_at)
+    return created is not None and now - created > age

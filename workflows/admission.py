@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-from workflows.contract import STACK, release_id
+from workflows.contract import MOST_BYTES, MOST_PARTS, STACK, release_id
 from workflows.failures import describe, ends_a_run
 from workflows.inquiries import Inquiries
 from workflows.run import Run
@@ -66,7 +66,7 @@ def parsed(kind: type[T], values: tuple[Any, ...]) -> T:
     if len(values) != 1 or not isinstance(values[0], dict):
         raise InvalidRequest(
             'the input must be one JSON object such as {"stack": "production", "tag": "v1.4.2"}, '
-            f"not {shown(values)}"
+            f"of at most {MOST_BYTES} bytes and {MOST_PARTS} parts, not {shown(values)}"
         )
     if len(values[0]) > MOST:
         raise InvalidRequest(f"the input has {len(values[0])} fields, and knows at most {MOST}")

@@ -8,6 +8,7 @@ import pytest
 from temporalio.service import RPCError
 
 from domain import names
+from domain.errors import REFUSED
 from tests.workflows import raw
 from tests.workflows.case import Handle, failure, refusal, rolled_back
 from tests.workflows.conftest import MakeCase
@@ -50,16 +51,27 @@ async def bytes_at_the_end(handle: Handle) -> int:
     return [event.ByteSize() async for event in handle.fetch_history_events()][-1]
 
 
-@pytest.mark.parametrize("request_", [{"reason": "x" * 700_000}, {"requested_by": "x" * 1_900_000}])
-async def test_a_long_request_is_carried_to_its_end(
-    make_case: MakeCase, request_: dict[str, str]
-) -> None:
+@pytest.mark.parametrize("field", ["reason", "requested_by"])
+async def test_a_long_request_is_carried_to_its_end(make_case: MakeCase, field: str) -> None:
     case = await make_case(approval=True)
-    handle = await case.start("ReleaseWorkflow", tag="v2", **request_)
+    handle = await case.start("ReleaseWorkflow", tag="v2", **{field: "x" * 60_000})
     await case.until_waiting()
+    assert len(await raw.query(case.client, case.lock, "status")) < 10_000
     await case.says(ABORT)
 
     await rolled_back(handle, "aborted by")
+    assert await bytes_at_the_end(handle) < 20_000
+
+
+async def test_a_request_of_megabytes_is_refused(make_case: MakeCase) -> None:
+    case = await make_case()
+    handle = await case.start("ReleaseWorkflow", tag="v2", reason="x" * 700_000)
+
+    error = await failure(handle)
+
+    assert error
+    assert error.type == REFUSED
+    assert "at most 65536 bytes" in error.message
     assert await bytes_at_the_end(handle) < 20_000
 
 

@@ -62,7 +62,7 @@ async def test_an_abort_gets_through_a_bug_on_its_own_way(
     case = await make_case()
     monkeypatch.setattr(Operator, "raise_if_aborted", buggy_once_aborted)
     call = "observe" if begun else "find_deployments"
-    case.world.at(call, lambda: case.says(ABORT))
+    case.world.at(call, lambda: tell(case.client, case.stack.name, ABORT, {"by": "ann"}))
 
     error = await failure(await case.release())
 

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OURS := domain workflows activities console ovenbird localcloud/src localcloud/tests demo bench worker.py starter.py
 
-.PHONY: demo test test-replayed test-packer install-check check bench bench-bake cutover histories torture torture-sample mutants lock clean
+.PHONY: demo test test-replayed fuzz test-packer install-check check bench bench-bake cutover histories torture torture-sample mutants lock clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.installed: requirements-dev.lock pyproject.toml localcloud/pyproject.toml
@@ -28,6 +28,10 @@ test: $(VENV)/.installed
 # The middle level again: with workflows that are replayed at each task, and with some that continue as new early.
 test-replayed: $(VENV)/.installed
 	$(BIN)/python -m pytest tests/workflows -m replayed
+
+# Ten minutes, or FUZZ=60 seconds: odd inputs for every parser, and sent to releases on a real Temporal.
+fuzz: $(VENV)/.installed
+	@FUZZ=$(or $(FUZZ),600) $(BIN)/python -m pytest -p tests.fuzz tests/domain/test_total.py tests/workflows/test_fuzz.py --numprocesses=0 -q
 
 # Needs Packer on the PATH, 1.6 or newer.
 test-packer: $(VENV)/.installed

@@ -54,7 +54,7 @@ from ovenbird.search_attributes import ensure_search_attributes
 from ovenbird.settings import Settings
 from workflows.adopt import AdoptWorkflow
 from workflows.bake import BakeWorkflow
-from workflows.contract import DATA_CONVERTER
+from workflows.contract import WORKER_CONVERTER
 from workflows.image import ImageWorkflow
 from workflows.prune import PrunePlanWorkflow, PruneWorkflow
 from workflows.reading import (
@@ -68,6 +68,7 @@ from workflows.release import ReleaseWorkflow
 from workflows.rollback import RollbackWorkflow
 from workflows.sweep import SweepStackWorkflow, SweepWorkflow
 from workflows.unknown import UnknownWorkflow
+from workflows.updates import WithoutLargeUpdates
 
 WORKFLOWS = [
     ReleaseWorkflow,
@@ -110,7 +111,7 @@ def make_worker(client: Client, settings: Settings) -> Worker:
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),
         max_heartbeat_throttle_interval=timedelta(seconds=1),
         default_heartbeat_throttle_interval=timedelta(seconds=1),
-        workflow_runner=SandboxedWorkflowRunner(restrictions=SANDBOX),
+        workflow_runner=WithoutLargeUpdates(SandboxedWorkflowRunner(restrictions=SANDBOX)),
     )
 
 
@@ -171,7 +172,7 @@ def versioning(settings: Settings) -> WorkerDeploymentConfig | None:
 async def connect(address: str, settings: dict[str, Any]) -> Client:
     try:
         return await Client.connect(
-            **{"target_host": address} | settings, data_converter=DATA_CONVERTER
+            **{"target_host": address} | settings, data_converter=WORKER_CONVERTER
         )
     except RuntimeError as error:
         sys.exit(

@@ -112,7 +112,8 @@ class Checks:
                 ["packer", "version"],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
+                errors="replace",
                 timeout=30,
                 check=True,
             )

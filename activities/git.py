@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from domain.errors import SourceUnreadable, TransientError
+from domain.errors import InvalidRequest, SourceUnreadable, TransientError
 
 # Seconds.
 TIMEOUT = 30
+# Bytes; Linux has 64 KB, other systems less.
+PIPE_BUFFER = 16_384
 
 
 # What git prints where another try would fail too.
@@ -42,7 +44,13 @@ class Access:
 
 @contextmanager
 def pipe_with(text: str) -> Iterator[int]:
-    """The reading end of a pipe that holds the text, which fits into the pipe's buffer."""
+    """
+    The reading end of a pipe that holds the text.
+
+    Raises SourceUnreadable where it does not fit into the pipe's buffer: writing would never end.
+    """
+    if len(text.encode()) >= PIPE_BUFFER:
+        raise SourceUnreadable(f"the token in the credential is longer than {PIPE_BUFFER} bytes")
     reading, writing = os.pipe()
     try:
         with os.fdopen(writing, "w") as pipe:
@@ -61,7 +69,9 @@ def git(access: Access, *arguments: str, repository: str, timeout: float = TIMEO
         done: subprocess.CompletedProcess[str] = subprocess.run(
             [*access.command, *arguments],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            # A subject or a ref may be in any encoding.
+            errors="replace",
             timeout=timeout,
             check=False,
             env=environment,
@@ -72,6 +82,14 @@ def git(access: Access, *arguments: str, repository: str, timeout: float = TIMEO
         raise TransientError(f"{repository} did not answer within {timeout} s") from None
     except FileNotFoundError:
         raise SourceUnreadable(f"the worker has no {access.command[0]} on its PATH") from None
+    except ValueError:
+        # A NUL, or half of a surrogate pair: no program can be called with it.
+        what = " ".join(arguments)
+        raise InvalidRequest(
+            f"git cannot be asked for {what!r}: it holds a character that no tag has"
+        ) from None
+    except OSError as error:
+        raise TransientError(f"git could not be started: {error}") from None
     if done.returncode == 0:
         return done.stdout
     words = " ".join(done.stderr.split())

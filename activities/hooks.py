@@ -7,6 +7,7 @@ import hmac
 import json
 import urllib.error
 import urllib.request
+from http.client import HTTPException, IncompleteRead
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -77,7 +78,8 @@ class Hooks:
                 status, words = answer.status, _words(answer)
         except urllib.error.HTTPError as error:
             status, words = error.code, _words(error)
-        except OSError as error:
+        # What speaks no HTTP answers with an HTTPException; a host that cannot be is a ValueError.
+        except (OSError, HTTPException, ValueError) as error:
             raise NotReady(
                 f"the hook {hook.name} cannot be reached at {hook.url}: {error}"
             ) from None
@@ -160,4 +162,11 @@ _OPENER = urllib.request.build_opener(_NoRedirect())
 
 
 def _words(answer: Any) -> str:
-    return str(answer.read(SHOWN).decode(errors="replace")).strip()
+    """Those that came, where the answer breaks off: its status is the decision."""
+    try:
+        said: bytes = answer.read(SHOWN)
+    except IncompleteRead as error:
+        said = error.partial
+    except (OSError, HTTPException):
+        said = b""
+    return said.decode(errors="replace").strip()[:SHOWN]

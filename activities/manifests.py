@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from botocore.exceptions import ClientError
-from pydantic import ValidationError
 from temporalio import activity
 
 from activities.aws import Aws, code, translated
@@ -11,6 +10,9 @@ from domain import names
 from domain.errors import InvalidRequest
 from domain.manifest import Differences, Manifest, differences
 from domain.models import Model
+
+# Bytes. One that a bake wrote has a few megabytes.
+LARGEST = 64 * 1024 * 1024
 
 
 class CompareImages(Model):
@@ -38,7 +40,7 @@ class Manifests:
             text = (
                 self._aws.s3(request.region)
                 .get_object(Bucket=request.bucket, Key=key)["Body"]
-                .read()
+                .read(LARGEST + 1)
             )
         except ClientError as error:
             # Without s3:ListBucket, S3 answers AccessDenied for a missing object.
@@ -49,6 +51,9 @@ class Manifests:
                 "an older Ovenbird baked it"
             ) from None
         try:
+            if len(text) > LARGEST:
+                raise ValueError
             return Manifest.model_validate_json(text)
-        except ValidationError:
+        # pydantic's ValidationError is a ValueError.
+        except ValueError:
             raise InvalidRequest(f"s3://{request.bucket}/{key} is no manifest") from None

@@ -56,7 +56,8 @@ class Packer:
                     cwd=directory.path,
                     env=directory.environment(),
                     capture_output=True,
-                    text=True,
+                    encoding="utf-8",
+                    errors="replace",
                     timeout=60,
                     check=False,
                 )
@@ -118,6 +119,8 @@ class Packer:
                     )
                     directory.manifest.unlink()
             return build, await running.wait()
+        except ValueError:
+            raise BakeFailed(f"Packer printed a line of more than {LINE_LIMIT} bytes") from None
         finally:
             running.stdin.close()
             await running.wait()

@@ -14,6 +14,7 @@ from temporalio import activity
 from activities.aws import Aws, translated
 from activities.credentials import fetch_credential
 from activities.git import TIMEOUT, Access, git, pipe_with
+from domain.bounded import LONGEST_NAME
 from domain.errors import SourceUnreadable, TransientError, UnknownTag
 from domain.models import Model
 from domain.sections import Application, Credential
@@ -104,7 +105,10 @@ class Source:
             listing = ("log", "--left-right", "--format=%m%h %s", f"--max-count={COMMITS_SHOWN}")
             between = f"{request.was_commit}...{request.now_commit}"
             listed = git(Access(), *here, *listing, between, "--", repository=request.repository)
-        return [("- " if line.startswith("<") else "") + line[1:] for line in listed.splitlines()]
+        return [
+            ("- " if line.startswith("<") else "") + line[1:LONGEST_NAME]
+            for line in listed.splitlines()
+        ]
 
     def reach(self, application: Application, region: str) -> None:
         """Raises SourceUnreadable or TransientError where the repository cannot be read."""
@@ -155,7 +159,13 @@ class Source:
         command = [sys.executable, str(self._tools / "credential.py"), "token"]
         try:
             done = subprocess.run(
-                command, input=secret, capture_output=True, text=True, timeout=TIMEOUT, check=False
+                command,
+                input=secret,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=TIMEOUT,
+                check=False,
             )
         except subprocess.TimeoutExpired:
             raise TransientError(f"GitHub gives no token within {TIMEOUT} s") from None

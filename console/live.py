@@ -33,4 +33,4 @@ class LiveView:
         self._live.update(draw(status, bake, trying))
 
     def say(self, words: str) -> None:
-        self.console.print(words, highlight=False)
+        self.console.print(words, highlight=False, markup=False)

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from console.sides import side_text
 from domain.status import SYMBOLS, Bullet, Status, heading
+from domain.tags import moment
 
 COLOURS = {
     "to do": "dim",
@@ -63,10 +64,11 @@ def _row(bullet: Bullet, indent: str) -> tuple[Text, Text, Text]:
 
 
 def _seconds(bullet: Bullet) -> str:
-    if not bullet.started or bullet.mark == "skipped":
+    started = moment(bullet.started or "")
+    if started is None or bullet.mark == "skipped":
         return ""
-    end = datetime.fromisoformat(bullet.ended) if bullet.ended else datetime.now(UTC)
-    return f"{(end - datetime.fromisoformat(bullet.started)).total_seconds():.1f} s"
+    end = moment(bullet.ended or "") or datetime.now(UTC)
+    return f"{(end - started).total_seconds():.1f} s"
 
 
 def _sides(status: Status) -> Iterator[Text]:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from domain.tags import moment
+
 
 def table(headings: list[str], rows: Iterable[Iterable[Any]]) -> None:
     """On a terminal a table; in a pipe, tab-separated lines under a heading."""
@@ -17,12 +19,14 @@ def table(headings: list[str], rows: Iterable[Iterable[Any]]) -> None:
     # Only what draws waits until Rich is imported.
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     grid = Table(box=None, header_style="bold")
     for heading in headings:
         grid.add_column(heading)
     for row in rows:
-        grid.add_row(*(str(cell) for cell in row))
+        # As Text: a tag or a reason may hold what Rich takes for markup.
+        grid.add_row(*(Text(str(cell)) for cell in row))
     Console().print(grid)
 
 
@@ -205,7 +209,10 @@ def _clock(at: str | None) -> str:
 def _age(at: str) -> str:
     if not at:
         return "never"
-    seconds = (datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds()
+    served = moment(at)
+    if served is None:
+        return "at an unknown time"
+    seconds = (datetime.now(UTC) - served).total_seconds()
     for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
         if seconds >= 2 * size:
             return f"{seconds // size:.0f} {unit} ago"

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, time, timedelta
 
+# Beyond it no cutover is looked for, and no approval may name a moment.
+A_YEAR = timedelta(days=366)
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _WINDOW = re.compile(
     r"^(?:(?P<first>[A-Z][a-z]{2})(?:-(?P<last>[A-Z][a-z]{2}))? )?"
@@ -53,7 +55,7 @@ def opens_at(
     """
     wanted, closed = [parse_window(text) for text in windows], sorted(freezes)
     moment = now
-    while moment < now + timedelta(days=366):
+    while moment < now + A_YEAR:
         frozen = next((end for begin, end in closed if begin <= moment < end), None)
         if frozen:
             moment = frozen
@@ -81,9 +83,9 @@ def _opening(moment: datetime, window: tuple[frozenset[int], time, time]) -> dat
 
 def moment_of(text: str, now: datetime) -> datetime:
     """
-    Reads "06:00" (the next 06:00 UTC) or an ISO 8601 moment with its offset.
+    Reads "06:00" (the next 06:00 UTC) or an ISO 8601 moment with its offset, at most a year ahead.
 
-    Raises ValueError.
+    Raises ValueError, also for what is a time and none that can be waited for.
     """
     if _CLOCK.match(text):
         today = datetime.combine(now.date(), time.fromisoformat(text), UTC)
@@ -94,4 +96,10 @@ def moment_of(text: str, now: datetime) -> datetime:
             f"{text!r} has no offset: write 06:00 for the next one in UTC, "
             "or 2026-11-25T06:00+01:00"
         )
+    try:
+        ahead = moment.astimezone(UTC) - now
+    except OverflowError:
+        raise ValueError(f"{text!r} is no moment in UTC") from None
+    if ahead > A_YEAR:
+        raise ValueError(f"{text!r} is more than a year away")
     return moment

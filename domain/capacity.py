@@ -9,6 +9,7 @@ from domain import names
 from domain.errors import Conflict
 from domain.group_settings import Capacity
 from domain.models import Deployment, Group
+from domain.tags import size_tag
 
 
 def needed(blue: Group | None, capacity: Capacity) -> int:
@@ -64,5 +65,5 @@ def own_minimum(group: Group) -> int:
 
     A terminated release may have left its pin; the tag holds the minimum from before the pin.
     """
-    before = group.tags.get(names.RESTORE_MIN, "")
-    return int(before) if before.isdigit() and int(before) < group.min else group.min
+    before = size_tag(group.tags, names.RESTORE_MIN)
+    return group.min if before is None else min(before, group.min)

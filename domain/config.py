@@ -182,8 +182,8 @@ class Cutover(Section):
 
 class Retention(Section):
     deployments: int = Field(default=5, ge=2)
-    unreleased_image_days: float = Field(default=14, gt=0)
-    shared_image_days: float = Field(default=90, gt=0)
+    unreleased_image_days: float = Field(default=14, gt=0, le=36_500)
+    shared_image_days: float = Field(default=90, gt=0, le=36_500)
 
 
 class Stack(Section):

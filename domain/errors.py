@@ -26,13 +26,22 @@ A release that fails has one of three types in its ApplicationError: REFUSED, RO
 
 from __future__ import annotations
 
+from domain.bounded import LONGEST_ERROR, shortened
+
 REFUSED = "Refused"
 ROLLED_BACK = "RolledBack"
 DIRTY = "Dirty"
 
 
 class OvenbirdError(Exception):
-    """Every error that Ovenbird raises. The message says what happened, to what, and what to do."""
+    """
+    Every error that Ovenbird raises. The message says what happened, to what, and what to do.
+
+    It may hold the words of AWS, Packer or a hook, so it is shortened: a run has to carry it.
+    """
+
+    def __init__(self, words: str = "") -> None:
+        super().__init__(shortened(words, LONGEST_ERROR))
 
 
 class TerminalError(OvenbirdError):

@@ -9,6 +9,9 @@ from pydantic import Field, StringConstraints, model_validator
 from domain import names
 from domain.sections import Section
 
+# No account may have as many instances; a number beyond it cannot be reckoned with.
+MOST = 100_000
+
 
 class WarmPool(Section):
     """
@@ -18,8 +21,8 @@ class WarmPool(Section):
     maximum. https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-warm-pools.html
     """
 
-    min: int = Field(default=0, ge=0)
-    max_prepared: int | None = Field(default=None, ge=0)
+    min: int = Field(default=0, ge=0, le=MOST)
+    max_prepared: int | None = Field(default=None, ge=0, le=MOST)
     state: Literal["Stopped", "Running"] = "Stopped"
     reuse: bool = False
 
@@ -38,10 +41,10 @@ class Capacity(Section):
     Only a group that serves alone has a `warm_pool`.
     """
 
-    min: int = Field(ge=0)
-    max: int = Field(ge=1)
-    desired: int | None = Field(default=None, ge=0)
-    warmup: int | None = Field(default=None, ge=0)
+    min: int = Field(ge=0, le=MOST)
+    max: int = Field(ge=1, le=MOST)
+    desired: int | None = Field(default=None, ge=0, le=MOST)
+    warmup: int | None = Field(default=None, ge=0, le=MOST)
     warm_pool: WarmPool | None = None
 
     @model_validator(mode="after")
@@ -86,7 +89,7 @@ class LoadBalancer(Section):
     target_groups: tuple[str, ...] = ()
     balancers: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = ()
     strategy: Literal["attach", "weighted", "classic"] = "attach"
-    health_check_grace: int = Field(default=300, ge=0)
+    health_check_grace: int = Field(default=300, ge=0, le=MOST)
     steps: tuple[Annotated[int, Field(ge=1, le=100)], ...] = (1, 10, 50, 100)
     preview: tuple[str, ...] = ()
     stickiness: Literal["refuse", "wait"] = "refuse"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from domain.bounded import LONGEST_NAME
 from domain.models import Image, Model
 
 # Temporal carries 2 MB in one piece: https://docs.temporal.io/cloud/limits.
@@ -62,4 +63,11 @@ def differences(was: Manifest, now: Manifest) -> Differences:
 
 def _changes(was: Mapping[str, str], now: Mapping[str, str]) -> tuple[Change, ...]:
     names = sorted(name for name in was.keys() | now.keys() if was.get(name) != now.get(name))
-    return tuple(Change(name=name, was=was.get(name, ""), now=now.get(name, "")) for name in names)
+    return tuple(
+        Change(
+            name=name[:LONGEST_NAME],
+            was=was.get(name, "")[:LONGEST_NAME],
+            now=now.get(name, "")[:LONGEST_NAME],
+        )
+        for name in names
+    )

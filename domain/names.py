@@ -107,7 +107,7 @@ def resource_label(load_balancer: str, target_group: str) -> str:
 
 def balancer_label(load_balancer: str) -> str:
     """app/NAME/ID, as CloudWatch names a load balancer."""
-    return load_balancer.split(":loadbalancer/")[1]
+    return load_balancer.rpartition(":loadbalancer/")[2]
 
 
 def classic(load_balancer: str) -> str:

@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
+from domain.bounded import LONGEST_NOTE, shortened
 from domain.errors import BakeFailed, NoCapacity, TransientError
 
-# Lines of the scripts' last output that are kept for the operator.
+# Lines of the scripts' last output that are kept for the operator, and Packer's own error lines.
 TAIL = 15
+ERRORS = 50
 # Packer tries once. After one of these errors another run may succeed, once the resources of this
 # run are cleared: network errors, AWS server errors, and the errors that follow a lost reply.
 TRANSIENT = (
@@ -102,7 +104,7 @@ class Build:
         now = self
         if line.kind == "ui":
             text = line.text.strip()
-            if line.data[0] != "say" and not text.startswith(("Build ", "-->")):
+            if line.data[:1] != ("say",) and not text.startswith(("Build ", "-->")):
                 now = replace(
                     now, tail=(*now.tail, *(_said(part) for part in text.splitlines()))[-TAIL:]
                 )
@@ -111,9 +113,11 @@ class Build:
                 now = replace(now, provisioners=now.provisioners + 1)
             now = replace(now, stage=max(now.stage, now.reached(message)))
         elif line.kind == "error":
-            now = replace(now, errors=(*now.errors, line.text.strip()))
+            text = shortened(line.text.strip(), LONGEST_NOTE)
+            now = replace(now, errors=(*now.errors, text)[-ERRORS:])
         elif line.kind == "artifact" and line.data[1:2] == ("id",):
-            made = (pair.partition(":") for pair in line.data[2].split(","))
+            ids = ",".join(line.data[2:3])
+            made = (pair.partition(":") for pair in ids.split(","))
             now = replace(now, images=tuple((region, image) for region, _, image in made))
         return now
 
@@ -140,7 +144,7 @@ class Build:
 
 def _said(text: str) -> str:
     """Without Packer's prefix: "==> amazon-ebs.image: " or the same, indented."""
-    return re.sub(r"^(==> |    )?[\w.-]+: ", "", text)
+    return shortened(re.sub(r"^(==> |    )?[\w.-]+: ", "", text), LONGEST_NOTE)
 
 
 def ended(build: Build, code: int, region: str, log: str = "") -> str:

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from domain.bounded import (
+    LONGEST_NAME,
+    LONGEST_NOTE,
+    refuse_control_characters,
+    shown,
+    text_of,
+)
 from domain.models import Model
+
+# A run carries both through its whole life. What is longer is cut, as in a message.
+Requester = Annotated[str, AfterValidator(lambda text: text[:LONGEST_NAME])]
+Reason = Annotated[str, AfterValidator(lambda text: text[:LONGEST_NOTE])]
+Stack = Annotated[
+    str, Field(min_length=1, max_length=60), AfterValidator(refuse_control_characters)
+]
+Tag = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(refuse_control_characters)]
+Group = Annotated[
+    str, Field(min_length=1, max_length=255), AfterValidator(refuse_control_characters)
+]
 
 
 class StackRequest(BaseModel):
@@ -14,13 +33,13 @@ class StackRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    stack: str = Field(min_length=1, max_length=60)
+    stack: Stack
 
 
 class Request(StackRequest):
-    tag: str = Field(min_length=1, max_length=200)
-    requested_by: str = "unknown"
-    reason: str = ""
+    tag: Tag
+    requested_by: Requester = "unknown"
+    reason: Reason = ""
 
 
 class ReleaseRequest(Request):
@@ -37,8 +56,8 @@ class ReleaseRequest(Request):
 
 
 class PruneRequest(StackRequest):
-    requested_by: str = "unknown"
-    reason: str = ""
+    requested_by: Requester = "unknown"
+    reason: Reason = ""
 
 
 class RollbackRequest(StackRequest):
@@ -49,18 +68,18 @@ class RollbackRequest(StackRequest):
     """
 
     force: bool = False
-    to: str | None = Field(default=None, min_length=1, max_length=200)
-    requested_by: str = "unknown"
-    reason: str = ""
+    to: Tag | None = None
+    requested_by: Requester = "unknown"
+    reason: Reason = ""
 
 
 class AdoptRequest(StackRequest):
     """`group` is a group that serves the stack and that a person made. It runs `tag`."""
 
-    group: str = Field(min_length=1, max_length=255)
-    tag: str = Field(min_length=1, max_length=200)
-    requested_by: str = "unknown"
-    reason: str = ""
+    group: Group
+    tag: Tag
+    requested_by: Requester = "unknown"
+    reason: Reason = ""
 
 
 class SweepRequest(BaseModel):
@@ -68,7 +87,7 @@ class SweepRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    stack: str | None = Field(default=None, min_length=1, max_length=60)
+    stack: Stack | None = None
     dry_run: bool = True
 
 
@@ -87,21 +106,29 @@ class BakeRequest(Request):
 class ImageRequest(StackRequest):
     """Without `tag`, the tag that serves. With `rebake`, also where an image exists."""
 
-    tag: str | None = Field(default=None, min_length=1, max_length=200)
+    tag: Tag | None = None
     rebake: bool = False
-    requested_by: str = "unknown"
-    reason: str = ""
+    requested_by: Requester = "unknown"
+    reason: Reason = ""
 
 
 class DiffRequest(StackRequest):
     """Two tags of the stack's application."""
 
-    was: str = Field(min_length=1, max_length=200)
-    now: str = Field(min_length=1, max_length=200)
+    was: Tag
+    now: Tag
 
 
-# Characters. A message stands several times in a run's state, which Temporal limits to 2 MB.
-LONGEST_NAME, LONGEST_REASON = 200, 2_000
+@dataclass(frozen=True, repr=False)
+class Undecodable:
+    """A payload that was not read: its encoding as the sender calls it, and its bytes."""
+
+    encoding: str
+    data: bytes
+    size: int
+
+    def __repr__(self) -> str:
+        return f"a payload of {self.size} bytes in the encoding {self.encoding!r}"
 
 
 class Message(Model):
@@ -124,12 +151,12 @@ class Message(Model):
             return cls()
         first, *rest = values
         if isinstance(first, str) and not rest:
-            return cls(reason=first[:LONGEST_REASON])
+            return cls(reason=first[:LONGEST_NOTE])
         known = first if isinstance(first, dict) else {}
         expected = isinstance(first, dict) and not rest and set(first) <= {"by", "reason", "at"}
         return cls(
-            by=str(known.get("by") or "unknown")[:LONGEST_NAME],
-            reason=str(known.get("reason") or "")[:LONGEST_REASON],
-            at=str(known.get("at") or "")[:LONGEST_NAME] if expected else "",
-            malformed="" if expected else repr(values)[:500],
+            by=text_of(known.get("by") or "unknown", LONGEST_NAME),
+            reason=text_of(known.get("reason") or "", LONGEST_NOTE),
+            at=text_of(known.get("at") or "", LONGEST_NAME),
+            malformed="" if expected else shown(values),
         )

@@ -10,6 +10,7 @@ from domain import names
 from domain.errors import Conflict
 from domain.live import find_blue, refuse_where_another_serves
 from domain.models import Deployment, Image, Model, State
+from domain.tags import moment
 
 # So many names are shown where something has many users.
 SHOWN = 3
@@ -61,7 +62,8 @@ def to_prune(deployments: Iterable[Deployment], keep: int) -> list[Deployment]:
     All but the last `keep` deployments that served, the serving one included; oldest first.
 
     A deployment that never served is neither counted nor pruned here: it belongs to a release that
-    runs or failed. A deployment that serves, has capacity or is attached is always kept.
+    runs or failed. A deployment that serves, has capacity or is attached is always kept, and so is
+    one whose time nobody can read.
     """
     surplus = reversed(_served_newest_first(deployments)[keep:])
     return [deployment for deployment in surplus if not in_use(deployment)]
@@ -106,11 +108,11 @@ def _served_newest_first(deployments: Iterable[Deployment]) -> list[Deployment]:
 
 
 def _is_a_time(text: str) -> bool:
-    return _moment(text) is not None
+    return moment(text) is not None
 
 
 def _served_at(deployment: Deployment) -> datetime:
-    return _moment(deployment.served_at) or datetime.max.replace(tzinfo=UTC)
+    return moment(deployment.served_at) or datetime.max.replace(tzinfo=UTC)
 
 
 def in_use(deployment: Deployment) -> str:
@@ -186,7 +188,7 @@ def go_with(deployments: Iterable[Deployment]) -> set[str]:
 
 def _younger_than(image: Image, now: datetime, age: timedelta) -> str:
     """In words; empty where it is older. Without a creation time that can be read, it is kept."""
-    made = _moment(image.created_at)
+    made = moment(image.created_at)
     if made is None:
         return "its age is not known"
     return f"it is not older than {_days(age)}" if now - made <= age else ""
@@ -194,12 +196,3 @@ def _younger_than(image: Image, now: datetime, age: timedelta) -> str:
 
 def _days(age: timedelta) -> str:
     return f"{age / timedelta(days=1):g} days"
-
-
-def _moment(text: str) -> datetime | None:
-    """None where the text is not a time. A time without a zone counts as UTC."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except (ValueError, TypeError):
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from domain import names
 from domain.errors import InvalidRequest
-from domain.models import Candidate, Deployment, Image, State
+from domain.models import Deployment, Image, State
+from domain.plan import Candidate
+from domain.tags import moment
 
 
 def candidates(
@@ -18,7 +21,7 @@ def candidates(
     What served before a contraction of the database is blocked unless `force` is set. An image
     without a deployment counts as older than every deployment.
     """
-    kept = sorted((d for d in deployments if d.served_at), key=lambda d: d.served_at, reverse=True)
+    kept = sorted((d for d in deployments if d.served_at), key=_served_at, reverse=True)
     available = sorted(
         (image for image in images if image.state == "available"),
         key=lambda image: image.created_at,
@@ -39,6 +42,11 @@ def candidates(
     ]
     behind = "" if force else _behind(kept)
     return [*board, *_images_only(available, {d.commit for d in kept}, behind)]
+
+
+def _served_at(deployment: Deployment) -> datetime:
+    """Somebody may have changed the tag: what it no longer says counts as the oldest."""
+    return moment(deployment.served_at) or datetime.min.replace(tzinfo=UTC)
 
 
 def _images_only(newest_first: Iterable[Image], kept: set[str], blocked: str) -> list[Candidate]:

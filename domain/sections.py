@@ -19,7 +19,9 @@ from pydantic import (
 )
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
-Seconds = Annotated[float, Field(ge=0)]
+# Ten years: a time can still be reckoned from it, also where operators extend the wait a hundred
+# times.
+Seconds = Annotated[float, Field(ge=0, le=315_360_000)]
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
 # The ids of all accounts must fit into one tag value.
 MOST_ACCOUNTS = 19
@@ -196,7 +198,7 @@ class Bake(Section):
     subnet: str | None = Field(default=None, pattern=r"^subnet-")
     instance_type: str | None = None
     profile: str | None = None
-    dead_man_minutes: int = Field(default=240, ge=10)
+    dead_man_minutes: int = Field(default=240, ge=10, le=1_000_000)
     made_by: Name | None = None
     verify: bool | None = None
     kms_key: str | None = Field(default=None, min_length=1)

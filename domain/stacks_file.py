@@ -21,7 +21,8 @@ def parse(text: str, source: str = "the stacks file") -> dict[str, Stack]:
     """
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    # Numbers of thousands of digits and deep nesting raise other errors than TOMLDecodeError.
+    except (ValueError, RecursionError) as error:
         raise InvalidConfiguration(f"{source} is not valid TOML: {error}") from None
     mistakes = [
         f"{key}: unknown table; the file holds [defaults] and [stacks.<name>]"
@@ -32,6 +33,9 @@ def parse(text: str, source: str = "the stacks file") -> dict[str, Stack]:
     if not isinstance(tables, dict) or not tables:
         mistakes.append("stacks: at least one [stacks.<name>] is needed")
         tables = {}
+    if not isinstance(defaults, dict):
+        mistakes.append("defaults: it must be a table, [defaults]")
+        defaults = {}
     stacks, wrong = _validated(_by_its_new_names(defaults), tables)
     mistakes += wrong
     mistakes += [
@@ -54,6 +58,9 @@ def _validated(defaults: Any, tables: dict[str, Any]) -> tuple[dict[str, Stack],
     stacks: dict[str, Stack] = {}
     mistakes: list[str] = []
     for name, table in tables.items():
+        if not isinstance(table, dict):
+            mistakes.append(f"stacks.{name}: it must be a table, [stacks.{name}]")
+            continue
         try:
             stacks[name] = Stack.model_validate(
                 _merged(defaults, _by_its_new_names(table)) | {"name": name}

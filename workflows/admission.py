@@ -11,8 +11,8 @@ from pydantic import BaseModel, ValidationError
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-from workflows.contract import STACK, release_id
-from workflows.failures import FAILURES, describe
+from workflows.contract import MOST_BYTES, MOST_PARTS, STACK, release_id
+from workflows.failures import describe, ends_a_run
 from workflows.inquiries import Inquiries
 from workflows.run import Run
 
@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.checks import Check
     from activities.preflight import Preflight, PreflightOf
     from domain import capacity, names
+    from domain.bounded import LONGEST_NAME, shown, text_of
     from domain.config import Stack
     from domain.errors import REFUSED, Conflict, InvalidRequest
     from domain.facts import Admitted, Facts
@@ -34,10 +35,15 @@ with workflow.unsafe.imports_passed_through():
     from domain.models import Deployment, Image, TargetGroup, Version
     from domain.requests import ReleaseRequest, RollbackRequest, StackRequest
     from domain.rollback import candidates, choose
+    from domain.tags import size_tag
     from domain.traffic import Routing, routing
 
 T = TypeVar("T", bound=BaseModel)
 L = TypeVar("L", bound=StackRequest)
+
+
+# Fields that are looked at: every request has fewer.
+MOST = 50
 
 
 @contextmanager
@@ -45,26 +51,32 @@ def refused_on_failure(run: Run, error_type: Callable[[], str] = lambda: REFUSED
     """Around all that comes before the first change. Raises ApplicationError: Refused."""
     try:
         yield
-    except FAILURES as error:
+    except (Exception, asyncio.CancelledError) as error:
+        if not ends_a_run(error, run.operator.aborted):
+            raise
         run.ends("refused", describe(error))
-        raise ApplicationError(run.outcome, type=error_type(), non_retryable=True) from error
+        raise ApplicationError(run.outcome, type=error_type(), non_retryable=True) from None
 
 
 def parsed(kind: type[T], values: tuple[Any, ...]) -> T:
     """
-    The request, whatever was sent. Raises InvalidRequest with every mistake: a payload that is
+    The request, whatever was sent. Raises InvalidRequest with the mistakes: a payload that is
     refused holds no lock.
     """
     if len(values) != 1 or not isinstance(values[0], dict):
         raise InvalidRequest(
             'the input must be one JSON object such as {"stack": "production", "tag": "v1.4.2"}, '
-            f"not {list(values)!r:.500}"
+            f"of at most {MOST_BYTES} bytes and {MOST_PARTS} parts, not {shown(values)}"
         )
+    if len(values[0]) > MOST:
+        raise InvalidRequest(f"the input has {len(values[0])} fields, and knows at most {MOST}")
     try:
         return kind.model_validate(values[0])
     except ValidationError as error:
         mistakes = "; ".join(
-            f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors()
+            f"{'.'.join(text_of(part, LONGEST_NAME) for part in e['loc'])}: "
+            f"{e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors(include_url=False, include_context=False, include_input=False)
         )
         raise InvalidRequest(f"the input has mistakes: {mistakes}") from None
 
@@ -124,11 +136,11 @@ class Admission:
         )
         admitted = await self._admitted(stack, version, request, target_groups, deployments)
         run_id = workflow.info().original_execution_run_id
-        restored = target.group.tags.get(names.RESTORE_MIN) if target else None
+        restored = size_tag(target.group.tags, names.RESTORE_MIN) if target else None
         facts = self._facts(
             admitted,
             green=target.name if target else names.deployment(stack.name, chosen.tag, run_id),
-            green_min=int(restored or stack.capacity.min),
+            green_min=stack.capacity.min if restored is None else restored,
             approval=stack.approval and stack.approving.rollbacks,
             waits_for_windows=False,
             woken=target,

@@ -68,7 +68,7 @@ class AdoptWorkflow(OperatorHandlers):
         return stack, await ask.resolve_tag(stack, request.tag)
 
     @workflow.query(description="How far this run is, as docs/status.schema.json describes it.")
-    def status(self) -> Status:
+    def status(self, *_: Any) -> Status:
         return self._run.status()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from workflows.admission import parsed, refused_on_failure
-from workflows.failures import FAILURES, describe, handlers_finished, shielded
+from workflows.failures import describe, ends_a_run, handlers_finished, shielded
 from workflows.inquiries import Inquiries
 from workflows.run import Run
 from workflows.steps.building import Building
@@ -26,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.images import FindImages, Images
     from activities.packer import SIGNAL
     from domain.bake import BakeFacts, bake_facts
+    from domain.bounded import text_of
     from domain.errors import REFUSED, InvalidRequest
     from domain.images import BakeIdentity, made
     from domain.models import Image
@@ -33,6 +35,8 @@ with workflow.unsafe.imports_passed_through():
     from domain.requests import BakeRequest, Message
     from domain.status import BakeLink, Status
 
+# Characters: Temporal's limit of a workflow id.
+LONGEST_ID = 1_000
 SENTENCES = (
     (
         "Create a temporary security group "
@@ -79,11 +83,13 @@ class Bake:
         """Raises ApplicationError: BakeFailed, or Abandoned where nobody waits any more."""
         try:
             yield
-        except FAILURES as error:
+        except (Exception, asyncio.CancelledError) as error:
+            if not ends_a_run(error, self.run.operator.aborted):
+                raise
             reason, abandoned = describe(error), self.run.operator.aborted is not None
             await shielded(self._clean_up())
             self.run.ends("failed", reason)
-            raise ApplicationError(reason, type=ABANDONED if abandoned else "BakeFailed") from error
+            raise ApplicationError(reason, type=ABANDONED if abandoned else "BakeFailed") from None
 
     async def _clean_up(self) -> None:
         await self.temporary.destroy()
@@ -160,11 +166,12 @@ class BakeWorkflow:
             )
 
     @workflow.signal(description="A release waits for this bake.")
-    def join(self, waiter: str) -> None:
-        self._waiters.add(waiter)
+    def join(self, *values: Any) -> None:
+        self._waiters.add(_waiter(values))
 
     @workflow.signal(description="A release does not wait any more; the last to leave ends it.")
-    def leave(self, waiter: str) -> None:
+    def leave(self, *values: Any) -> None:
+        waiter = _waiter(values)
         self._waiters.discard(waiter)
         if not self._waiters:
             reason = "nobody waits for this image any more"
@@ -177,5 +184,10 @@ class BakeWorkflow:
             self._bake.packer.reached(Stage(values[0]))
 
     @workflow.query(description="This bake, as docs/status.schema.json describes it.")
-    def status(self) -> Status:
+    def status(self, *_: Any) -> Status:
         return self._run.status()
+
+
+def _waiter(values: tuple[Any, ...]) -> str:
+    """A release's workflow id; whatever else comes is a waiter too, and has to leave as it came."""
+    return text_of(values[0] if values else "unknown", LONGEST_ID)

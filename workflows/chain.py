@@ -84,8 +84,13 @@ class Chain:
 
     def checkpoint(self) -> None:
         """Before a wait. Raises ContinueAsNewError where Temporal suggests it."""
-        if self._continue_as_new and workflow.info().is_continue_as_new_suggested():
+        if self._continue_as_new and self.is_long():
             self._continue_as_new()
+
+    def is_long(self) -> bool:
+        """Would a checkpoint continue this run as new?"""
+        suggested = workflow.info().is_continue_as_new_suggested()
+        return self._continue_as_new is not None and suggested
 
     @contextmanager
     def timed(self, name: str, operator: Operator) -> Iterator[Stopwatch]:

@@ -12,6 +12,7 @@ from temporalio import workflow
 from workflows.chain import Chain
 
 with workflow.unsafe.imports_passed_through():
+    from domain.bounded import LONGEST_NOTE, shortened
     from domain.status import Bullet, Mark, Phase
 
 P = ParamSpec("P")
@@ -52,13 +53,13 @@ class Checklist:
 
     def note(self, words: str) -> None:
         """What is known of the current bullet; an operator reads it while the run waits."""
-        bullet = self._bullets.get(self.current)
+        bullet, words = self._bullets.get(self.current), shortened(words, LONGEST_NOTE)
         if bullet and bullet.note != words:
             self._bullets[self.current] = bullet.model_copy(update={"note": words})
             self._changed()
 
     def skip(self, why: str) -> None:
-        skipped = {"note": why, "mark": "skipped"}
+        skipped = {"note": shortened(why, LONGEST_NOTE), "mark": "skipped"}
         self._bullets[self.current] = self._bullets[self.current].model_copy(update=skipped)
 
     def _mark(self, text: str, mark: Mark) -> None:

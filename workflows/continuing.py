@@ -7,13 +7,15 @@ from typing import Any
 
 from temporalio import workflow
 
+from workflows.operator import Operator
 from workflows.run import Run
 
 with workflow.unsafe.imports_passed_through():
-    from domain.continued import Continued, RunState, WayBackState, WorldState
+    from domain.continued import Continued, OperatorState, RunState, WayBackState, WorldState
     from domain.facts import Facts
     from domain.images import BakeIdentity
     from domain.models import Image
+    from domain.requests import Undecodable
 
 
 def restored(run: Run, values: tuple[Any, ...]) -> Continued | None:
@@ -25,7 +27,12 @@ def restored(run: Run, values: tuple[Any, ...]) -> Continued | None:
     """
     if not workflow.info().continued_run_id or not _is_plain():
         return None
-    state = Continued.model_validate(values[1])
+    carried = values[1]
+    if isinstance(carried, Undecodable):
+        # What a run carries over may be larger than any message that a worker reads.
+        state = Continued.model_validate_json(carried.data)
+    else:
+        state = Continued.model_validate(carried)
     _restore(run, state.run)
     return state
 
@@ -70,7 +77,7 @@ def run_state(run: Run) -> RunState:
         bullets=run.checklist.bullets,
         ledger=run.ledger.entries,
         touched=run.ledger.touched,
-        operator=run.operator.state(),
+        operator=_operator_state(run.operator),
         bake=run.bake,
         waits=run.chain.waits,
         done=run.chain.done,
@@ -83,5 +90,33 @@ def _restore(run: Run, state: RunState) -> None:
     run.chain.restore(state.waits, state.done)
     run.checklist.restore(state.bullets)
     run.ledger.restore(state.ledger, state.touched)
-    run.operator.restore(state.operator)
+    _restore_operator(run.operator, state.operator)
     run.show()
+
+
+def _operator_state(operator: Operator) -> OperatorState:
+    return OperatorState(
+        paused=operator.paused,
+        approval=operator.approval,
+        aborted=operator.aborted,
+        last=operator.last,
+        requester=operator.requester,
+        extended=operator.extended,
+        park_now=operator.park_now,
+        no_way_back=operator.no_way_back,
+        seconds_paused=operator.seconds_paused,
+        notes=tuple(operator.kept_notes.kept),
+        more_notes=operator.kept_notes.left_out,
+        waiting_for_approval=operator.waiting_for_approval,
+        keeps_hot=operator.keeps_hot,
+    )
+
+
+def _restore_operator(operator: Operator, state: OperatorState) -> None:
+    operator.paused, operator.approval = state.paused, state.approval
+    operator.aborted, operator.last = state.aborted, state.last
+    operator.waiting_for_approval, operator.keeps_hot = state.waiting_for_approval, state.keeps_hot
+    operator.extended, operator.park_now = state.extended, state.park_now
+    operator.no_way_back, operator.seconds_paused = state.no_way_back, state.seconds_paused
+    operator.kept_notes.restore(state.notes, state.more_notes)
+    operator.requester = state.requester

@@ -18,6 +18,7 @@ from temporalio.exceptions import (
 from temporalio.exceptions import TimeoutError as ActivityTimeout
 
 with workflow.unsafe.imports_passed_through():
+    from domain.bounded import LONGEST_ERROR, shortened
     from domain.errors import OvenbirdError
 
 R = TypeVar("R")
@@ -26,6 +27,16 @@ R = TypeVar("R")
 FAILURES = (FailureError, OvenbirdError, asyncio.CancelledError)
 
 OVER = (RetryState.TIMEOUT, RetryState.MAXIMUM_ATTEMPTS_REACHED)
+
+
+def ends_a_run(error: BaseException, aborted: object) -> bool:
+    """
+    Does the error end the run, or does it wait for fixed code?
+
+    Once an operator has `aborted`, a bug ends it too: the way back must not wait for the way
+    forward to be mended.
+    """
+    return isinstance(error, FAILURES) or bool(aborted)
 
 
 async def shielded(work: Coroutine[Any, Any, R], note: Callable[[str], None] | None = None) -> R:
@@ -53,23 +64,32 @@ async def handlers_finished() -> AsyncIterator[None]:
 
 
 def describe(error: BaseException) -> str:
-    """The words of the first cause. An ActivityError itself only says that an activity failed."""
+    """
+    The words of the first cause, shortened: a run has to carry them. An ActivityError itself only
+    says that an activity failed.
+    """
+    return shortened(_words(error), LONGEST_ERROR)
+
+
+def _words(error: BaseException) -> str:
     if isinstance(error, asyncio.CancelledError):
         return f"cancelled: {workflow.cancellation_reason() or 'no reason was given'}"
     if isinstance(error, ActivityError) and isinstance(error.cause, ActivityTimeout):
         return _timed_out(error, error.cause)
     if isinstance(error, ActivityError) and error.retry_state in OVER and error.cause:
-        return f"{describe(error.cause)}, and it was still so when the time for it was over"
+        return f"{_words(error.cause)}, and it was still so when the time for it was over"
     if isinstance(error, FailureError) and error.cause is not None:
-        return describe(error.cause)
+        return _words(error.cause)
     if isinstance(error, ApplicationError):
         return error.message
-    return str(error)
+    if isinstance(error, OvenbirdError | FailureError):
+        return str(error)
+    return f"workflow code failed when it was aborted: {type(error).__name__}: {error}"
 
 
 def _timed_out(error: ActivityError, timeout: ActivityTimeout) -> str:
     last = getattr(timeout, "last_attempt_exception", timeout.__cause__)
-    words = describe(last) if isinstance(last, BaseException) else ""
+    words = _words(last) if isinstance(last, BaseException) else ""
     overall = timeout.type is TimeoutType.SCHEDULE_TO_CLOSE
     ended = "ran out of time" if overall else "was lost"
     return f"{error.activity_type} {ended}" + (f"; the last try: {words}" if words else "")

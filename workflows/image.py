@@ -91,7 +91,7 @@ class ImageWorkflow:
         return stack, identity, reusable(await ask.find_images(stack), identity)
 
     @workflow.query(description="This run, as docs/status.schema.json describes it.")
-    def status(self) -> Status:
+    def status(self, *_: Any) -> Status:
         return self._run.status()
 
 

@@ -9,26 +9,36 @@ from typing import Any
 
 from temporalio import workflow
 
+from workflows.notes import Notes
+
 with workflow.unsafe.imports_passed_through():
+    from domain.bounded import LONGEST_NOTE, shortened
     from domain.calendar import moment_of
-    from domain.continued import OperatorState
     from domain.errors import Aborted
     from domain.requests import Message
     from domain.status import Approval, Pause
 
-MOST_NOTES, LONGEST_NOTE = 50, 2_000
+# More would make a time that nobody can reckon with.
+MOST_EXTENSIONS = 100
 
 
 class Operator:
     """
-    What the operators have said. Each message calls `changed`, each wait begins with `before_wait`.
+    What the operators have said. Each message calls `changed`. Each wait begins with `before_wait`,
+    also again when the history `is_long` meanwhile: messages may come without end.
 
     `no_way_back` is why an abort is refused; it is empty while there is a way back.
     """
 
-    def __init__(self, changed: Callable[[], None], before_wait: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        changed: Callable[[], None],
+        before_wait: Callable[[], None],
+        is_long: Callable[[], bool],
+    ) -> None:
         self._changed = changed
         self._before_wait = before_wait
+        self._is_long = is_long
         self.paused: Pause | None = None
         self.approval: Approval | None = None
         self.aborted: Message | None = None
@@ -39,32 +49,30 @@ class Operator:
         self.park_now: Message | None = None
         self.no_way_back = ""
         self.seconds_paused = 0.0
-        self._notes: list[str] = []
-        self._more_notes = 0
-        self._last: Message | None = None
+        self.kept_notes = Notes()
+        self.last: Message | None = None
         # This person asked for the release, so their approval does not count.
-        self._requester = ""
+        self.requester = ""
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """The last ones, and how many there were before."""
-        earlier = (f"{self._more_notes} earlier notes are left out",) if self._more_notes else ()
-        return (*earlier, *self._notes)
+        return self.kept_notes.words
 
     def note(self, words: str) -> None:
-        """What an operator should know. Bounded, since messages may come without end."""
-        self._notes.append(words[:LONGEST_NOTE])
-        if len(self._notes) > MOST_NOTES:
-            del self._notes[0]
-            self._more_notes += 1
+        self.kept_notes.add(words)
 
     async def gate(self) -> None:
         """Before each outward action: waits while paused. Raises Aborted."""
-        if self.paused and not self.aborted:
-            started = workflow.time()
-            await workflow.wait_condition(lambda: self.paused is None or self.aborted is not None)
-            self.seconds_paused += workflow.time() - started
+        while self.paused and not self.aborted:
+            await self._paused(lambda: False)
         self.raise_if_aborted()
+
+    async def _paused(self, interrupted: Callable[[], bool]) -> None:
+        started = workflow.time()
+        await workflow.wait_condition(
+            lambda: self.paused is None or self.aborted is not None or interrupted()
+        )
+        self.seconds_paused += workflow.time() - started
 
     async def wait(
         self, seconds: float | None, until: Callable[[], bool] = lambda: False, *, summary: str
@@ -77,18 +85,26 @@ class Operator:
         left = seconds
         while not until() and (left is None or left > 0):
             self._before_wait()
+            if self.paused and not self.aborted:
+                await self._paused(self._is_long)
+                continue
+            self.raise_if_aborted()
             started = workflow.time()
             try:
                 await workflow.wait_condition(
-                    lambda: until() or self.paused is not None or self.aborted is not None,
+                    lambda: (
+                        until()
+                        or self.paused is not None
+                        or self.aborted is not None
+                        or self._is_long()
+                    ),
                     timeout=None if left is None else timedelta(seconds=left),
                     timeout_summary=summary,
                 )
             except TimeoutError:
                 break
             left = None if left is None else left - (workflow.time() - started)
-            await self.gate()
-        self.raise_if_aborted()
+        await self.gate()
         return until()
 
     def raise_if_aborted(self) -> None:
@@ -98,7 +114,7 @@ class Operator:
 
     def ask(self, reason: str) -> None:
         """A person must decide: the run is paused until one resumes or aborts it."""
-        now = workflow.now().isoformat()
+        now, reason = workflow.now().isoformat(), shortened(reason, LONGEST_NOTE)
         self.paused = self.paused or Pause(by="Ovenbird", reason=reason, since=now)
         self._changed()
 
@@ -110,36 +126,10 @@ class Operator:
             "can_abort": not self.why_no_abort(),
             "approved": self.approval,
             "waiting_for": "approve cutover" if self.waiting_for_approval else "",
-            "by": self._last.by if self._last else "",
-            "reason": self._last.reason if self._last else "",
+            "by": self.last.by if self.last else "",
+            "reason": self.last.reason if self.last else "",
             "notes": self.notes,
         }
-
-    def state(self) -> OperatorState:
-        return OperatorState(
-            paused=self.paused,
-            approval=self.approval,
-            aborted=self.aborted,
-            last=self._last,
-            requester=self._requester,
-            extended=self.extended,
-            park_now=self.park_now,
-            no_way_back=self.no_way_back,
-            seconds_paused=self.seconds_paused,
-            notes=tuple(self._notes),
-            more_notes=self._more_notes,
-            waiting_for_approval=self.waiting_for_approval,
-            keeps_hot=self.keeps_hot,
-        )
-
-    def restore(self, state: OperatorState) -> None:
-        """Before the first handler of a run that was continued as new."""
-        self.paused, self.approval, self.aborted = state.paused, state.approval, state.aborted
-        self.waiting_for_approval, self.keeps_hot = state.waiting_for_approval, state.keeps_hot
-        self.extended, self.park_now = state.extended, state.park_now
-        self.no_way_back, self.seconds_paused = state.no_way_back, state.seconds_paused
-        self._notes, self._more_notes = list(state.notes), state.more_notes
-        self._last, self._requester = state.last, state.requester
 
     @contextmanager
     def keeping_hot(self) -> Iterator[None]:
@@ -190,7 +180,7 @@ class Operator:
         self._said(message)
 
     def extends(self, message: Message) -> None:
-        if why := self.why_not_hot():
+        if why := self.why_no_extension():
             self.note(f"an extension by {message.by} was ignored: {why}")
         else:
             self.extended += 1
@@ -209,6 +199,10 @@ class Operator:
     def why_not_hot(self) -> str:
         return "" if self.keeps_hot else "the old version is not being kept as large as it is now"
 
+    def why_no_extension(self) -> str:
+        often = self.extended >= MOST_EXTENSIONS
+        return "it was extended a hundred times already" if often else self.why_not_hot()
+
     def why_no_approval(self, message: Message) -> str:
         if self.aborted or self.no_way_back:
             return self.why_no_abort()
@@ -222,18 +216,18 @@ class Operator:
 
     def ask_another(self, requester: str) -> None:
         """`requester` cannot approve. Their approval does not count where it is there already."""
-        self._requester = requester
+        self.requester = requester
         if self.approval and (why := self._why_not_theirs(self.approval.by)):
             self.note(f"an approval by {self.approval.by} was ignored: {why}")
             self.approval = None
 
     def _why_not_theirs(self, by: str) -> str:
-        if self._requester and by in (self._requester, "unknown"):
-            return f"{self._requester} asked for it, so somebody else must approve it, by name"
+        if self.requester and by in (self.requester, "unknown"):
+            return f"{self.requester} asked for it, so somebody else must approve it, by name"
         return ""
 
     def _said(self, message: Message) -> None:
-        self._last = message
+        self.last = message
         if message.malformed:
             self.note(
                 f"a message came with an argument that was not understood: {message.malformed}"

@@ -8,7 +8,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from workflows.admission import Admission, parsed, refused_on_failure
-from workflows.failures import FAILURES, describe, handlers_finished
+from workflows.failures import describe, ends_a_run, handlers_finished
 from workflows.handlers import OperatorHandlers
 from workflows.inquiries import Inquiries
 from workflows.run import Run
@@ -51,7 +51,9 @@ class PruneWorkflow(OperatorHandlers):
                 await surplus.find()
             try:
                 await surplus.remove()
-            except FAILURES as error:
+            except Exception as error:
+                if not ends_a_run(error, self._run.operator.aborted):
+                    raise
                 raise self._ended_badly(surplus, describe(error)) from error
             if surplus.failures:
                 raise self._ended_badly(surplus, surplus.failures)
@@ -76,7 +78,7 @@ class PruneWorkflow(OperatorHandlers):
         super()._may_abort(*values)
 
     @workflow.query(description="How far this prune is, as docs/status.schema.json describes it.")
-    def status(self) -> Status:
+    def status(self, *_: Any) -> Status:
         return self._run.status()
 
 

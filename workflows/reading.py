@@ -20,7 +20,8 @@ with workflow.unsafe.imports_passed_through():
     from domain.facts import Admitted
     from domain.images import BakeIdentity, newest_of_each, reusable
     from domain.manifest import Diff, Differences
-    from domain.models import Candidate, Deployment, Image, Plan
+    from domain.models import Deployment, Image
+    from domain.plan import Candidate, Plan
     from domain.requests import DiffRequest, ReleaseRequest, StackRequest
     from domain.retention import to_prune
     from domain.rollback import candidates

@@ -79,5 +79,5 @@ class ReleaseWorkflow(OperatorHandlers):
         return release
 
     @workflow.query(description="This release, as docs/status.schema.json describes it.")
-    def status(self) -> Status:
+    def status(self, *_: Any) -> Status:
         return self._release.status() if self._release else self._run.status()

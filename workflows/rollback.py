@@ -71,5 +71,5 @@ class RollbackWorkflow(OperatorHandlers):
         return rollback
 
     @workflow.query(description="This rollback, as docs/status.schema.json describes it.")
-    def status(self) -> Status:
+    def status(self, *_: Any) -> Status:
         return self._rollback.status() if self._rollback else self._run.status()

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, TypeVar, overload
 
 from temporalio import workflow
+from temporalio.common import RawValue
 from temporalio.workflow import ActivityConfig
 
 from workflows.chain import Chain, Stopwatch
@@ -18,8 +19,10 @@ from workflows.failures import FAILURES, caused_by, describe
 from workflows.ledger import Ledger
 from workflows.operator import Operator
 from workflows.policies import QUICK, certain, poll_certainly
+from workflows.replies import read_reply
 
 with workflow.unsafe.imports_passed_through():
+    from domain.bounded import LONGEST_OUTCOME, shortened, shown
     from domain.config import Stack, Timeouts
     from domain.errors import TerminalError
     from domain.status import BakeLink, Kind, Phase, Status, checklist_markdown
@@ -34,7 +37,7 @@ class Run:
     def __init__(self, kind: Kind, sentences: Sequence[str] = ()) -> None:
         self.kind: Kind = kind
         self.chain = Chain()
-        self.operator = Operator(self.show, self.chain.checkpoint)
+        self.operator = Operator(self.show, self.chain.checkpoint, self.chain.is_long)
         self.ledger = Ledger()
         self.checklist = Checklist(sentences, self.show)
         self.timeouts = Timeouts()
@@ -43,6 +46,7 @@ class Run:
         self.subject: dict[str, str] = {}
         self.bake: BakeLink | None = None
         self._calls: dict[str, int] = {}
+        self._is_to_show = False
 
     def timed(self, name: str) -> AbstractContextManager[Stopwatch]:
         """Around a wait: its seconds, without those spent paused, in all runs of the chain."""
@@ -75,10 +79,20 @@ class Run:
         )
 
     def show(self) -> None:
-        workflow.set_current_details(checklist_markdown(self.status()))
+        """Once in a task of the workflow, for all messages that came with it."""
+        if not self._is_to_show:
+            self._is_to_show = True
+            asyncio.get_running_loop().call_soon(self._show)
+
+    def _show(self) -> None:
+        self._is_to_show = False
+        try:
+            details = checklist_markdown(self.status())
+        except Exception as error:  # noqa: BLE001 (a picture must not stop the run)
+            details = f"this checklist cannot be shown: {shown(error)}"
+        workflow.set_current_details(details)
 
     def note(self, words: str) -> None:
-        """What an operator should know of this run, also after its end."""
         self.operator.note(words)
 
     def enter(self, phase: Phase) -> None:
@@ -89,7 +103,7 @@ class Run:
             workflow.upsert_search_attributes([PHASE.value_set(phase)])
 
     def ends(self, phase: Phase, outcome: str) -> None:
-        self.outcome = outcome
+        self.outcome = shortened(outcome, LONGEST_OUTCOME)
         self.enter(phase)
         self.show()
 
@@ -137,7 +151,7 @@ class Run:
         if not handle.done():
             await self._end_of(handle)
             self.operator.raise_if_aborted()
-        return await handle
+        return read_reply(activity, await handle)
 
     @overload
     async def certainly(
@@ -167,7 +181,7 @@ class Run:
     ) -> Any:
         """Call an activity on the way back, or after the point of no return: behind no gate."""
         policy = policy or certain(self.timeouts.way_back)
-        return await self._start(activity, argument, policy, what)
+        return read_reply(activity, await self._start(activity, argument, policy, what))
 
     async def until_gone(
         self, activity: Callable[[Any, A], R], argument: A, *, what: str = ""
@@ -216,10 +230,11 @@ class Run:
         """An activity's id is its name and how often this run called it."""
         name = activity.__name__
         self._calls[name] = count = self._calls.get(name, 0) + 1
-        start: Callable[..., workflow.ActivityHandle[Any]] = workflow.start_activity_method
+        start: Callable[..., workflow.ActivityHandle[Any]] = workflow.start_activity
         return start(
-            activity,
+            name,
             argument,
+            result_type=RawValue,
             activity_id=f"{name}-{count}",
             summary=what or self.checklist.current,
             **policy,

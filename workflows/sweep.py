@@ -28,7 +28,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.continued import WorldState
     from domain.errors import DIRTY, OvenbirdError
     from domain.models import Swept
-    from domain.requests import SweepRequest
+    from domain.requests import SweepRequest, Undecodable
     from domain.status import Status
     from domain.sweep_ages import StackSweep
 
@@ -104,9 +104,16 @@ async def _cleared(name: str, seen: Swept, *, by_name: bool) -> Swept:
         if isinstance(error.cause, CancelledError):
             raise
         if isinstance(error.cause, ApplicationError) and error.cause.details:
-            return Swept.model_validate(error.cause.details[0])
+            return _told(error.cause.details[0])
         return seen.model_copy(update={"stopped": describe(error)})
     return cleared
+
+
+def _told(swept: object) -> Swept:
+    """Of many findings, it is larger than what a worker reads unasked."""
+    if isinstance(swept, Undecodable):
+        return Swept.model_validate_json(swept.data)
+    return Swept.model_validate(swept)
 
 
 @workflow.defn(name="SweepStackWorkflow")
@@ -136,5 +143,5 @@ class SweepStackWorkflow(OperatorHandlers):
             return sweeping.swept(dry_run=False)
 
     @workflow.query(description="How far this sweep is, as docs/status.schema.json describes it.")
-    def status(self) -> Status:
+    def status(self, *_: Any) -> Status:
         return self._run.status()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RawValue
@@ -52,5 +53,5 @@ class UnknownWorkflow:
             )
 
     @workflow.query(description="That it was refused, as docs/status.schema.json describes it.")
-    def status(self) -> Status:
+    def status(self, *_: Any) -> Status:
         return self._run.status()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol
@@ -10,7 +11,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from workflows.checklist import sentence
-from workflows.failures import FAILURES, describe, shielded
+from workflows.failures import FAILURES, describe, ends_a_run, shielded
 from workflows.run import Run
 
 with workflow.unsafe.imports_passed_through():
@@ -70,7 +71,8 @@ class WayBack:
     @asynccontextmanager
     async def on_failure(self) -> AsyncIterator[None]:
         """
-        Take the way back when anything fails inside this block. After the block there is none.
+        Take the way back when anything fails inside this block. After the block there is none. A
+        bug in workflow code waits for fixed code, until an operator aborts.
 
         Raises ApplicationError: RolledBack where blue serves exactly as before and nothing is left,
         else Dirty with the list of what is left.
@@ -79,8 +81,11 @@ class WayBack:
             raise await self._taken(self._reason)
         try:
             yield
-        except FAILURES as error:
-            raise await self._taken(describe(error)) from error
+        except (Exception, asyncio.CancelledError) as error:
+            if not ends_a_run(error, self.run.operator.aborted):
+                raise
+            # Without the cause: the history has it, and the reason stands in the message.
+            raise await self._taken(describe(error)) from None
         self.run.operator.no_way_back = PARKING
         self.run.chain.continues_no_more()
 

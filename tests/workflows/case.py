@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ from tests.workflows.blueprint import commit
 from tests.workflows.promises import it_serves_alone, nothing_was_left
 from tests.workflows.world import World, identity
 from worker import WORKFLOWS
-from workflows.contract import DATA_CONVERTER, release_id
+from workflows.contract import WORKER_CONVERTER, release_id
 
 Handle = WorkflowHandle[Any, Any]
 # Seconds that a test waits for a run, or for what its status says.
@@ -44,6 +45,8 @@ class Case:
     task_queue: str
     world: World
     runs: list[Handle] = field(default_factory=list)
+    # None is Temporal's own: 10 s until a task of a workflow that failed is repeated.
+    task_timeout: timedelta | None = None
 
     @property
     def stack(self) -> Stack:
@@ -141,6 +144,7 @@ class Case:
             {"stack": self.stack.name} | request,
             id=workflow_id or self.lock,
             task_queue=self.task_queue,
+            task_timeout=self.task_timeout,
         )
         self.runs.append(handle)
         return handle
@@ -159,7 +163,7 @@ class Case:
         """Every run once, from its history. Raises where the code decides otherwise than then."""
         replayer = Replayer(
             workflows=WORKFLOWS,
-            data_converter=DATA_CONVERTER,
+            data_converter=WORKER_CONVERTER,
             workflow_runner=UnsandboxedWorkflowRunner(),
         )
         await replayer.replay_workflows(self._histories())

@@ -16,6 +16,7 @@ import pytest_asyncio
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from demo.processes import FAST
 from domain.config import Stack
@@ -24,8 +25,9 @@ from tests.workflows.blueprint import balancer, settings, weighted
 from tests.workflows.case import Case
 from tests.workflows.stacks import activities
 from tests.workflows.world import Door, World
-from worker import WORKFLOWS
-from workflows.contract import DATA_CONVERTER, SEARCH_ATTRIBUTES
+from worker import SANDBOX, WORKFLOWS
+from workflows.contract import SEARCH_ATTRIBUTES, WORKER_CONVERTER
+from workflows.updates import WithoutLargeUpdates
 
 _numbers = itertools.count(1)
 MakeCase = Callable[..., Awaitable[Case]]
@@ -56,7 +58,7 @@ async def _server(*dynamic_config: str) -> AsyncIterator[Client]:
     values = (*FAST, *dynamic_config)
     options = [part for value in values for part in ("--dynamic-config-value", value)]
     async with await WorkflowEnvironment.start_local(
-        data_converter=DATA_CONVERTER,
+        data_converter=WORKER_CONVERTER,
         search_attributes=SEARCH_ATTRIBUTES,
         dev_server_existing_path=binary,
         dev_server_extra_args=options,
@@ -96,13 +98,19 @@ async def make_case(temporal: Client, mode: Mode) -> AsyncIterator[MakeCase]:
     A stack that `blue` serves, with `parked` deployments behind it, oldest first, and an image of
     v2. Other settings are laid over the stack's.
 
-    `sticky`: with weights, a client stays so many seconds with its target group.
+    `sticky`: with weights, a client stays so many seconds with its target group. `sandboxed`: its
+    workflows run as on a worker of ours.
     """
     async with AsyncExitStack() as workers:
         made: list[Case] = []
 
         async def make(
-            *, blue: str | None = "v1", parked: Sequence[str] = (), sticky: float = 0, **more: Any
+            *,
+            blue: str | None = "v1",
+            parked: Sequence[str] = (),
+            sticky: float = 0,
+            sandboxed: bool = False,
+            **more: Any,
         ) -> Case:
             stack = Stack.model_validate(settings(f"m{next(_numbers)}", **more))
             world = World(stack, balancer(stack), stacks={stack.name: stack})
@@ -115,7 +123,7 @@ async def make_case(temporal: Client, mode: Mode) -> AsyncIterator[MakeCase]:
             if blue:
                 case.make(blue, State.SERVING, 28)
             case.image("v2")
-            await workers.enter_async_context(_worker(case, mode.kept))
+            await workers.enter_async_context(worker_of(case, mode.kept, sandboxed=sandboxed))
             made.append(case)
             return case
 
@@ -126,8 +134,10 @@ async def make_case(temporal: Client, mode: Mode) -> AsyncIterator[MakeCase]:
                 await case.replay()
 
 
-def _worker(case: Case, kept: int) -> Worker:
+def worker_of(case: Case, kept: int = 1_000, *, sandboxed: bool = False) -> Worker:
     """Without the sandbox, which loads our modules for each replay; the system tests have it."""
+    sandbox = SandboxedWorkflowRunner(restrictions=SANDBOX)
+    runner = sandbox if sandboxed else UnsandboxedWorkflowRunner()
     return Worker(
         case.client,
         task_queue=case.task_queue,
@@ -135,5 +145,5 @@ def _worker(case: Case, kept: int) -> Worker:
         activities=activities(case.world, case.client),
         interceptors=[Door(case.world)],
         max_cached_workflows=kept,
-        workflow_runner=UnsandboxedWorkflowRunner(),
+        workflow_runner=WithoutLargeUpdates(runner),
     )

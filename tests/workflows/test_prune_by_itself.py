@@ -221,35 +221,6 @@ async def test_where_aws_does_not_answer_the_rest_is_left(make_case: MakeCase) -
     assert case.world.names()[-1] == "delete_empty_group"
 
 
-async def refused(case: Case, words: str) -> None:
-    failed = await failure(await prune(case))
-
-    assert failed
-    assert failed.type == REFUSED
-    assert words in failed.message
-    assert not REMOVALS & set(case.world.names())
-
-
-async def test_nothing_goes_where_two_say_that_they_serve(make_case: MakeCase) -> None:
-    case = await make_case(parked=OLDER, retention=FOUR)
-    case.group("v06").tags[names.STATE] = State.SERVING.value
-
-    await refused(case, "2 groups claim to serve")
-
-
-async def test_nothing_goes_where_what_gets_the_traffic_has_no_mark(make_case: MakeCase) -> None:
-    case = await make_case(parked=OLDER, retention=FOUR)
-    del case.group("v1").tags[names.STATE]
-
-    await refused(case, "no deployment is marked as serving")
-
-
-async def test_nothing_goes_where_nothing_serves(make_case: MakeCase) -> None:
-    case = await make_case(blue=None, parked=OLDER, retention=FOUR)
-
-    await refused(case, "is marked as serving, so nothing is pruned")
-
-
 async def test_a_dry_run_says_that_a_release_is_under_way(make_case: MakeCase) -> None:
     case = await make_case(approval=True)
     release = await case.release()

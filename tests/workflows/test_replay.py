@@ -11,7 +11,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 from worker import WORKFLOWS
-from workflows.contract import DATA_CONVERTER
+from workflows.contract import WORKER_CONVERTER
 
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json.gz"))
 WANTED = {
@@ -75,7 +75,7 @@ async def test_a_saved_history_replays(path: Path) -> None:
     history = read(path)
     replayer = Replayer(
         workflows=WORKFLOWS,
-        data_converter=DATA_CONVERTER,
+        data_converter=WORKER_CONVERTER,
         # The sandbox would load all modules anew for each history.
         workflow_runner=UnsandboxedWorkflowRunner(),
     )

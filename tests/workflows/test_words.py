@@ -10,7 +10,7 @@ import pytest
 from temporalio.client import WorkflowHandle
 
 from tests.workflows.case import Case, Handle, failure
-from tests.workflows.conftest import MakeCase, Mode, _worker
+from tests.workflows.conftest import MakeCase, Mode, worker_of
 
 ABORT, APPROVE, PAUSE, RESUME = "abort_and_roll_back", "approve_cutover", "pause", "resume"
 BEFORE_THE_FIRST_TASK = [
@@ -37,7 +37,7 @@ AT_THE_APPROVAL = [
 @asynccontextmanager
 async def working(case: Case, mode: Mode) -> AsyncIterator[None]:
     """Meanwhile there is a worker for the releases of `apart`."""
-    async with _worker(replace(case, task_queue=queue(case)), mode.kept):
+    async with worker_of(replace(case, task_queue=queue(case)), mode.kept):
         yield
 
 

@@ -19,6 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from domain import capacity, names
     from domain.facts import Facts
     from domain.models import Deployment, Image
+    from domain.tags import size_tag
     from domain.undo import UndoWake
 
 
@@ -69,7 +70,7 @@ class Waking:
         region, stack = self._facts.region, self._facts.stack
         blue = self._world.group_of(self._facts.blue)
         size = capacity.needed(blue, stack.capacity)
-        largest = int(parked.group.tags.get(names.RESTORE_MAX) or stack.capacity.max)
+        largest = size_tag(parked.group.tags, names.RESTORE_MAX) or stack.capacity.max
         suspend = REBALANCE not in parked.group.suspended
         mixed = stack.instance.mixed if parked.group.mixed else None
         self._way_back.register(

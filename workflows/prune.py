@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from temporalio import workflow
@@ -51,7 +52,7 @@ class PruneWorkflow(OperatorHandlers):
                 await surplus.find()
             try:
                 await surplus.remove()
-            except Exception as error:
+            except (Exception, asyncio.CancelledError) as error:
                 if not ends_a_run(error, self._run.operator.aborted):
                     raise
                 raise self._ended_badly(surplus, describe(error)) from error

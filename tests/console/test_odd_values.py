@@ -36,7 +36,7 @@ def test_a_board_shows_what_it_cannot_read(
 def test_a_terminal_shows_words_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     written = io.StringIO()
     console = Console(file=written, force_terminal=True, width=80, color_system=None)
-    monkeypatch.setattr(tables, "Console", lambda: console)
+    monkeypatch.setattr("rich.console.Console", lambda: console)
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
 
     tables.table(["tag"], [[ODD]])

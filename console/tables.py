@@ -188,16 +188,15 @@ def show_sweep(stacks: list[dict[str, Any]]) -> None:
 
 
 def _would_clear(swept: dict[str, Any]) -> bool:
-    old_enough = [finding for finding in swept["findings"] if not finding["not_before"]]
+    old_enough = [finding for finding in swept["findings"] if not finding.get("not_before")]
     return bool(swept["dry_run"] and old_enough and not swept["stopped"])
 
 
 def _finding(finding: dict[str, Any], swept: dict[str, Any]) -> str:
     done = "cleared" if finding["name"] in swept["cleared"] else "found"
     left = swept["left"].get(finding["name"])
-    later = (
-        finding["not_before"] and f"too young: it may be touched from {finding['not_before']} on"
-    )
+    then = finding.get("not_before")
+    later = f"too young: it may be touched from {then} on" if then else ""
     reason = f"; not cleared: {left}" if left else f"; {later}" if later else ""
     return f"{done}: {finding['action']} {finding['name']}: {finding['why']}{reason}"
 

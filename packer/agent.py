@@ -58,7 +58,8 @@ def main():
     provisioner, url, manifest_url = (sys.argv[1:] + ["", ""])[:3]
     recipe = Path(__file__).resolve().parent
     log = Log(url)
-    threading.Thread(target=log.send_while_it_grows, daemon=True).start()
+    sender = threading.Thread(target=log.send_while_it_grows, daemon=True)
+    sender.start()
     code = 0
     for script in sorted((recipe / "provision" / provisioner).glob("*.sh")):
         log.add(("== %s\n" % script.name).encode())
@@ -83,6 +84,8 @@ def main():
             log.add(("the manifest could not be sent: %s\n" % error).encode())
             code = 1
     log.ended.set()
+    # What it is sending is older: arriving last, it would replace the end of the log.
+    sender.join()
     log.send()
     sys.exit(code)
 

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OURS := domain workflows activities console ovenbird localcloud/src localcloud/tests demo bench worker.py starter.py
 
-.PHONY: demo test test-replayed fuzz test-packer install-check check bench bench-bake cutover histories torture torture-sample mutants lock clean
+.PHONY: demo test test-replayed fuzz test-packer install-check check bench bench-many bench-bake cutover histories torture torture-sample mutants lock clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.installed: requirements-dev.lock pyproject.toml localcloud/pyproject.toml
@@ -49,6 +49,10 @@ check: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	@$(BIN)/python -m bench.release
+
+# Two hundred releases in one moment: how many a second, heartbeat time-outs, the worker's memory.
+bench-many: $(VENV)/.installed
+	@$(BIN)/python -m bench.many
 
 # What one bake costs: native, Packer through Ovenbird, plain Packer. Needs Packer.
 bench-bake: $(VENV)/.installed

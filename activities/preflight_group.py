@@ -13,16 +13,26 @@ _RUNS = ("Pending", "InProgress", "Cancelling", "RollbackInProgress", "Baking")
 
 
 def quota(aws: Aws, world: World) -> str:
-    limits = aws.autoscaling(world.stack.region).describe_account_limits()
-    there, most = (
-        limits.get("NumberOfAutoScalingGroups", 0),
-        limits.get("MaxNumberOfAutoScalingGroups", 0),
+    """Asked once an hour while half of them are free, as no hour of releases uses them up."""
+    there, most = world.remembered.answer(
+        ("groups", world.stack.region),
+        lambda: _groups(aws, world.stack.region),
+        lambda known: known[0] * 2 <= known[1],
     )
     if there >= most:
         raise InvalidRequest(
             f"the account has {there} of {most} Auto Scaling groups: prune, or ask AWS for more"
         )
     return f"{there} of {most}"
+
+
+def _groups(aws: Aws, region: str) -> tuple[int, int]:
+    """How many there are, and how many there may be."""
+    limits = aws.autoscaling(region).describe_account_limits()
+    return (
+        limits.get("NumberOfAutoScalingGroups", 0),
+        limits.get("MaxNumberOfAutoScalingGroups", 0),
+    )
 
 
 def refresh(aws: Aws, world: World) -> str:

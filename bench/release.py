@@ -33,12 +33,12 @@ from demo.processes import Stage
 
 STRATEGIES = ("attach", "weighted", "classic")
 ROUNDS = 3
-TIMEOUTS = "first_poll = 0.15\npoll = 1\nconfirm = 0.05\nhealthy = 300\nsoak = 0\ndrain = 60"
+TIMEOUTS = "first_poll = 0.4\npoll = 1\nconfirm = 0.05\nhealthy = 300\nsoak = 0\ndrain = 60"
 # The budget holds up to this size. A laptop boots two hundred instances for many seconds, and then
 # the number of looks depends on the laptop.
-LARGEST = 20
-# The nine calls of the pre-flight checks are among them.
-BUDGET_CALLS, BUDGET_SECONDS = {"attach": 58, "weighted": 72, "classic": 60}, 2.5
+SMALLEST, LARGEST = 2, 20
+# The four calls of the pre-flight checks are among them.
+BUDGET_CALLS, BUDGET_MORE, BUDGET_SECONDS = {"attach": 40, "weighted": 48, "classic": 42}, 3, 1.2
 HEADINGS = (
     "strategy",
     "instances",
@@ -65,15 +65,19 @@ def main() -> None:
     for strategy, size in itertools.product(STRATEGIES, chosen.sizes):
         calls, seconds, own, actions = asyncio.run(measure(strategy, size, chosen.rounds))
         over = seconds - own
-        kept &= size > LARGEST or (calls <= BUDGET_CALLS[strategy] and over <= BUDGET_SECONDS)
+        allowed = BUDGET_CALLS[strategy] + (BUDGET_MORE if size > SMALLEST else 0)
+        kept &= size > LARGEST or (calls <= allowed and over <= BUDGET_SECONDS)
         most = ", ".join(f"{action} {count}" for action, count in actions.most_common(3))
         table.add_row(
             strategy, str(size), str(calls), f"{seconds:.2f}", f"{own:.2f}", f"{over:.2f}", most
         )
     console = Console(width=150)
     console.print(table)
-    budget = f"{BUDGET_CALLS} calls, {BUDGET_SECONDS} s over the cloud's own time"
-    console.print(f"budget at up to {LARGEST} instances: {budget}: {'kept' if kept else 'BROKEN'}")
+    budget = (
+        f"{BUDGET_CALLS} calls at {SMALLEST} instances, {BUDGET_MORE} more at {LARGEST}, "
+        f"{BUDGET_SECONDS} s over the cloud's own time"
+    )
+    console.print(f"budget: {budget}: {'kept' if kept else 'BROKEN'}")
     raise SystemExit(0 if kept else 1)
 
 

@@ -40,6 +40,8 @@ UNANSWERED = (
     RPCStatusCode.DEADLINE_EXCEEDED,
     RPCStatusCode.UNAVAILABLE,
     RPCStatusCode.CANCELLED,
+    # A run that is continued as new at that moment takes no update, but signals.
+    RPCStatusCode.RESOURCE_EXHAUSTED,
 )
 
 

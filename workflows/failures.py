@@ -46,7 +46,8 @@ async def shielded(work: Coroutine[Any, Any, R], note: Callable[[str], None] | N
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            if task.done() and not task.cancelled():
+            if task.done():
+                # Where Temporal takes the run out of the worker's memory, it cancels `task` too.
                 return task.result()
             if note:
                 note("a cancel came when there was no way back, and had no effect")

@@ -55,23 +55,33 @@ async def test_no_schedule_is_made_of_what_no_timer_can_count(minutes: float) ->
 
 
 class Wedged:
-    """A release whose task fails, as Temporal's client shows it: it takes no update."""
+    """A release that takes no update, as Temporal's client shows it."""
 
-    def __init__(self) -> None:
+    def __init__(self, status: RPCStatusCode) -> None:
+        self._status = status
         self.signals: list[str] = []
 
     def get_workflow_handle(self, _: str) -> Wedged:
         return self
 
     async def execute_update(self, *_: object, **__: object) -> None:
-        raise RPCError("unexpected workflow task failure", RPCStatusCode.FAILED_PRECONDITION, b"")
+        raise RPCError("Temporal's words", self._status, b"")
 
     async def signal(self, name: str, *_: object, **__: object) -> None:
         self.signals.append(name)
 
 
-async def test_what_a_wedged_release_takes_as_no_update_is_sent_as_a_signal() -> None:
-    wedged: Any = Wedged()
+@pytest.mark.parametrize(
+    "status",
+    [
+        # Its task fails.
+        RPCStatusCode.FAILED_PRECONDITION,
+        # It is being continued as new.
+        RPCStatusCode.RESOURCE_EXHAUSTED,
+    ],
+)
+async def test_what_a_release_takes_as_no_update_is_sent_as_a_signal(status: RPCStatusCode) -> None:
+    wedged: Any = Wedged(status)
 
     assert "kept" in await tell(wedged, "production", "abort_and_roll_back", {})
     assert wedged.signals == ["abort_and_roll_back"]

@@ -93,6 +93,8 @@ async def update(client: Client, workflow_id: str, name: str, *payloads: Payload
                 input=Input(name=name, args=_sent(payloads)),
             ),
         ),
+        # A run that is continued as new at that moment takes no update.
+        retry=True,
         timeout=LIMIT,
     )
     return answer.outcome.HasField("success")

@@ -7,7 +7,7 @@ from typing import Any
 
 from temporalio import activity
 
-from activities.aws import Aws, translated
+from activities.aws import Aws, chunks, translated
 from activities.classic import Classic
 from activities.group_facts import facts, members
 from domain.group_health import LONGEST, group_health
@@ -130,8 +130,8 @@ class Observer:
         https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-tagging.html
         """
         others: set[str] = set()
-        for start in range(0, len(ids), MOST_FILTERED):
-            some: Any = [{"Name": "instance-id", "Values": ids[start : start + MOST_FILTERED]}]
+        for values in chunks(ids, MOST_FILTERED):
+            some: Any = [{"Name": "instance-id", "Values": values}]
             pages = (
                 self._aws.ec2(request.region)
                 .get_paginator("describe_instances")

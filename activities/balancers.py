@@ -10,6 +10,7 @@ from temporalio import activity
 
 from activities.aws import Aws, code, nothing_there, sentence, translated
 from activities.classic import Classic, attach, detach
+from activities.draining import Drainage, FindDrainage, drainage
 from domain.errors import InvalidRequest
 from domain.models import Model, TargetGroup
 from domain.names import split
@@ -88,6 +89,11 @@ class Balancers:
                 f"not all target groups of the stack exist in {region}: "
                 f"{', '.join(wanted)} ({sentence(error)})"
             ) from None
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def find_drainage(self, request: FindDrainage) -> Drainage:
+        return drainage(self._aws, request.region, request.target_groups)
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated

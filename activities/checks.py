@@ -19,11 +19,16 @@ from domain.models import Model
 
 
 class Check(Model):
-    """`found` describes what exists; `problem` says what is wrong and what to do, or is empty."""
+    """
+    `found` describes what exists; `problem` says what is wrong and what to do, or is empty.
+
+    A `warning` stops nothing.
+    """
 
     what: str
     found: str = ""
     problem: str = ""
+    warning: str = ""
 
 
 class Checks:

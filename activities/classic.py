@@ -93,31 +93,16 @@ class Classic:
             return []
         return found
 
-    def require_draining(self, region: str, balancers: Iterable[str], timeout: float) -> str:
-        """
-        Raises InvalidRequest where a balancer cuts requests in flight, or drains for too long.
-
-        `timeout` is in seconds.
-        """
-        told = []
+    def delays(self, region: str, balancers: Iterable[str]) -> dict[str, float]:
+        """For how many seconds each drains; 0 where connection draining is off."""
+        told = {}
         for name in balancers:
             attributes = self._aws.elb(region).describe_load_balancer_attributes(
                 LoadBalancerName=name
             )["LoadBalancerAttributes"]
             draining = attributes.get("ConnectionDraining", {"Enabled": False})
-            seconds = draining.get("Timeout", 300)
-            if not draining["Enabled"]:
-                raise InvalidRequest(
-                    f"the classic load balancer {name} has connection draining off: "
-                    "requests in flight would be cut; switch it on"
-                )
-            if seconds > timeout:
-                raise InvalidRequest(
-                    f"the classic load balancer {name} drains for up to {seconds} s, "
-                    f"and timeouts.drain is {timeout:.0f} s"
-                )
-            told.append(f"{name} drains for up to {seconds} s")
-        return ", ".join(told)
+            told[name] = float(draining.get("Timeout", 300)) if draining["Enabled"] else 0.0
+        return told
 
 
 def _protocols(balancer: Any) -> list[str]:

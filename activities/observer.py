@@ -10,9 +10,12 @@ from temporalio import activity
 from activities.aws import Aws, chunks, translated
 from activities.classic import Classic
 from activities.group_facts import facts, members
+from activities.rules import FindRules, Rules
+from domain.answering import Place, Wiring, places, with_weight
 from domain.group_health import LONGEST, group_health
-from domain.models import Drain, Group, Instance, Model, Observation, TargetState
-from domain.names import classic, split
+from domain.models import Drain, Group, Instance, Model, TargetState
+from domain.names import split
+from domain.observation import Observation
 from domain.traffic import drain_of
 
 # Failed scaling activities are among the latest ones, if a group lacks instances for them.
@@ -30,6 +33,7 @@ class Observe(Model):
     `explain` names the group whose failed launches are wanted while it lacks instances. With
     `launching`, targets are read only once that group is complete, and the ids of its instances are
     told where `known` is not their digest. `drains` names the group that leaves its target groups.
+    With `wiring`, the look also tells who answers the stack's requests.
     """
 
     region: str
@@ -38,6 +42,7 @@ class Observe(Model):
     launching: bool = False
     known: str = ""
     drains: str | None = None
+    wiring: Wiring | None = None
 
     @property
     def target_groups(self) -> tuple[str, ...]:
@@ -48,6 +53,7 @@ class Observer:
     def __init__(self, aws: Aws) -> None:
         self._aws = aws
         self._classic = Classic(aws)
+        self._rules = Rules(aws)
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
@@ -64,7 +70,8 @@ class Observer:
         if not (
             request.launching and explained and not _complete(explained, instances[explained.name])
         ):
-            targets = self._targets(request, instances.values())
+            targets = self._targets(request.region, request.target_groups, instances.values())
+        answering = self._places(request.region, request.wiring, instances, targets)
         if explained and explained.units < explained.desired:
             failures = self._failures(request.region, explained.name)
             groups[explained.name] = explained.model_copy(update={"failures": failures})
@@ -74,27 +81,45 @@ class Observer:
                 for name, group in groups.items()
             },
             drain=self._drain(request, instances, targets) if request.drains else None,
+            places=answering,
         )
 
-    def _targets(self, request: Observe, instances: Iterable[tuple[Instance, ...]]) -> Targets:
+    def _targets(
+        self, region: str, keys: Iterable[str], instances: Iterable[tuple[Instance, ...]]
+    ) -> Targets:
         """By target group's ARN or classic balancer's key, then by instance id."""
-        arns, balancers = split(request.target_groups)
         ids = sorted({instance.id for some in instances for instance in some})
-        targets = {
-            classic(name): self._classic.health(request.region, name, ids) for name in balancers
+        return {key: self._states(region, key, ids) for key in keys}
+
+    def _states(self, region: str, key: str, ids: list[str]) -> dict[str, TargetState]:
+        _, balancers = split([key])
+        if balancers:
+            return self._classic.health(region, balancers[0], ids)
+        health = self._aws.elbv2(region).describe_target_health(TargetGroupArn=key)
+        return {
+            item["Target"]["Id"]: TargetState(
+                state=item["TargetHealth"].get("State", ""),
+                reason=item["TargetHealth"].get("Reason", ""),
+                description=item["TargetHealth"].get("Description", ""),
+            )
+            for item in health["TargetHealthDescriptions"]
         }
-        elb = self._aws.elbv2(request.region)
-        for arn in arns:
-            health = elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
-            targets[arn] = {
-                item["Target"]["Id"]: TargetState(
-                    state=item["TargetHealth"].get("State", ""),
-                    reason=item["TargetHealth"].get("Reason", ""),
-                    description=item["TargetHealth"].get("Description", ""),
-                )
-                for item in health
-            }
-        return targets
+
+    def _places(
+        self,
+        region: str,
+        wiring: Wiring | None,
+        instances: Mapping[str, tuple[Instance, ...]],
+        targets: Targets,
+    ) -> tuple[Place, ...]:
+        """A target group whose targets the look has read already is not read again."""
+        if wiring is None:
+            return ()
+        find = FindRules(region=region, target_groups=wiring.target_groups, preview=wiring.preview)
+        rules = self._rules.find_rules(find) if wiring.weighted else []
+        missing = [arn for arn in with_weight(wiring, rules) if arn not in targets]
+        read = targets | self._targets(region, missing, instances.values())
+        return places(wiring, rules, instances, read)
 
     def _failures(self, region: str, group: str) -> tuple[str, ...]:
         """The latest one."""

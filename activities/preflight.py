@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 # Seconds between the tries of one call.
 PAUSES = (0.2, 0.5, 1.0)
-CHECKS: tuple[tuple[str, Callable[[Aws, World], str]], ...] = (
+CHECKS: tuple[tuple[str, Callable[[Aws, World], str | Check]], ...] = (
     ("free addresses", addresses),
     ("instance type in the zones", offered),
     ("architecture", architecture),
@@ -51,13 +51,14 @@ class PreflightOf(Model):
     """
     `size` is green's desired size. `image` is its image, if one exists already.
 
-    `blue` is the name of the group that serves.
+    `blue` is the name of the group that serves, and is to leave the target groups `leaves`.
     """
 
     stack: Stack
     size: int
     target_groups: tuple[TargetGroup, ...]
     blue: str | None = None
+    leaves: tuple[str, ...] = ()
     image: str | None = None
 
 
@@ -82,6 +83,7 @@ class Preflight:
                 size=request.size,
                 target_groups=request.target_groups,
                 blue=request.blue,
+                leaves=request.leaves,
                 image=request.image,
                 subnets=subnets,
                 described=pool.submit(lambda: _answered(lambda: self._described(stack))),
@@ -89,9 +91,12 @@ class Preflight:
             )
             return list(pool.map(lambda item: self._checked(item[0], item[1], world), CHECKS))
 
-    def _checked(self, what: str, check: Callable[[Aws, World], str], world: World) -> Check:
+    def _checked(
+        self, what: str, check: Callable[[Aws, World], str | Check], world: World
+    ) -> Check:
         try:
-            return Check(what=what, found=_answered(lambda: check(self._aws, world)))
+            found = _answered(lambda: check(self._aws, world))
+            return found if isinstance(found, Check) else Check(what=what, found=found)
         except InvalidRequest as error:
             return Check(what=what, problem=str(error))
         except TransientError:

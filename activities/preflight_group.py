@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from activities.aws import Aws
-from activities.classic import Classic
+from activities.checks import Check
+from activities.draining import drainage
 from activities.preflight_world import World
 from domain import names
 from domain.errors import InvalidRequest
@@ -56,14 +57,16 @@ def refresh(aws: Aws, world: World) -> str:
 
 def balancer_zones(aws: Aws, world: World) -> str:
     groups = world.target_groups
-    zones = {group.name: set(group.zones) for group in groups if names.is_classic(group.arn)}
+    zones: dict[str, set[str]] = {
+        group.name: set(group.zones) for group in groups if names.is_classic(group.arn)
+    }
     if arns := sorted({arn for group in groups for arn in group.load_balancers}):
-        for balancer in aws.elbv2(world.stack.region).describe_load_balancers(
-            LoadBalancerArns=arns
-        )["LoadBalancers"]:
-            zones[balancer["LoadBalancerName"]] = {
-                zone.get("ZoneName", "") for zone in balancer.get("AvailabilityZones", [])
-            }
+        others: dict[str, set[str]] = world.remembered.answer(
+            ("zones of balancers", *arns),
+            lambda: _zones(aws, world.stack.region, arns),
+            lambda known: all(world.zones <= its for its in known.values()),
+        )
+        zones |= others
     for name, its in zones.items():
         if missing := sorted(world.zones - its):
             raise InvalidRequest(
@@ -73,12 +76,35 @@ def balancer_zones(aws: Aws, world: World) -> str:
     return ", ".join(sorted(world.zones))
 
 
-def draining(aws: Aws, world: World) -> str:
-    """A target group always drains. A classic balancer drains where that is switched on."""
-    balancers = [group.name for group in world.target_groups if names.is_classic(group.arn)]
-    if not balancers:
-        return "a target group's own"
-    return Classic(aws).require_draining(world.stack.region, balancers, world.stack.timeouts.drain)
+def _zones(aws: Aws, region: str, arns: list[str]) -> dict[str, set[str]]:
+    """By the balancer's name."""
+    found = aws.elbv2(region).describe_load_balancers(LoadBalancerArns=arns)["LoadBalancers"]
+    return {
+        balancer["LoadBalancerName"]: {
+            zone.get("ZoneName", "") for zone in balancer.get("AvailabilityZones", [])
+        }
+        for balancer in found
+    }
+
+
+def draining(aws: Aws, world: World) -> Check:
+    """Of the target groups and balancers that blue is to leave."""
+    timeout = world.stack.timeouts.drain
+    found = drainage(aws, world.stack.region, world.leaves)
+    told = ", ".join(found.cuts)
+    if any(names.is_classic(key) for key in world.leaves) and told:
+        raise InvalidRequest(
+            f"the classic load balancer {told} has connection draining off: "
+            "requests in flight would be cut; switch it on"
+        )
+    if found.seconds > timeout:
+        raise InvalidRequest(
+            f"the load balancer drains for up to {found.seconds:.0f} s, and timeouts.drain is "
+            f"{timeout:.0f} s: a drain would be given up too early"
+        )
+    return Check(
+        what="connection draining", found=f"up to {found.seconds:.0f} s", warning=found.warning
+    )
 
 
 def requests(_: Aws, world: World) -> str:

@@ -15,7 +15,8 @@ from domain.models import TargetGroup
 @dataclass(frozen=True)
 class World:
     """
-    `size` is green's desired size; `blue` the name of the group that serves.
+    `size` is green's desired size; `blue` the name of the group that serves, and is to leave the
+    target groups `leaves`.
 
     `subnets` are the stack's, as AWS describes them.
     """
@@ -24,6 +25,7 @@ class World:
     size: int
     target_groups: tuple[TargetGroup, ...]
     blue: str | None
+    leaves: tuple[str, ...]
     image: str | None
     subnets: list[Any]
     # The stack's instance types as AWS describes them. An error is raised to each check that asks.

@@ -2,34 +2,77 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from botocore.exceptions import ClientError
 from temporalio import activity
 
-from activities.aws import Aws, translated
+from activities.aws import Aws, code, translated
+from activities.rule_actions import Found, as_found, with_weights
 from domain.models import Model, TargetGroup
 from domain.traffic import Rule
+from domain.weights import back, forward
+
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_ModifyRule.html
+GONE = ("RuleNotFound", "ListenerNotFound", "LoadBalancerNotFound")
 
 
 class FindRules(Model):
+    """`preview` are the ARNs of rules that are left out."""
+
     region: str
     target_groups: tuple[TargetGroup, ...]
+    preview: tuple[str, ...] = ()
 
 
-class SetWeights(Model):
-    """`weights` by target group ARN. The rules' other settings stay as they are."""
+class ShiftWeights(Model):
+    """
+    From `reached` percent of the traffic at `idle` to `percent`, at every rule that there is now.
+
+    `before` are the rules that the run knows, as they were before it changed them. Where somebody
+    else changed one, nothing is written, unless the run was told to `insist`.
+    """
 
     region: str
-    rules: tuple[Rule, ...]
-    weights: dict[str, int]
+    target_groups: tuple[TargetGroup, ...]
+    preview: tuple[str, ...]
+    live: str
+    idle: str
+    before: tuple[Rule, ...]
+    reached: int
+    percent: int
+    insist: bool = False
+
+
+class Shifted(Model):
+    """
+    `found` is how many rules forward to both target groups now. `before` are all rules that the run
+    knows by now, as they were before; `sticky` is in seconds.
+    """
+
+    found: int
+    before: tuple[Rule, ...]
+    objections: tuple[str, ...]
+    sticky: float
+
+
+class ReturnWeights(Model):
+    """`live` gets the traffic again at every rule, exactly as `before` where only we changed it."""
+
+    region: str
+    target_groups: tuple[TargetGroup, ...]
+    preview: tuple[str, ...]
+    live: str
+    idle: str
+    before: tuple[Rule, ...] = ()
 
 
 class PointRules(Model):
-    """These rules forward all requests to one target group."""
+    """`weights` by the ARN of a rule, then by target group. A rule's other settings stay."""
 
     region: str
-    rules: tuple[str, ...]
-    target_group: str
+    weights: dict[str, dict[str, int]]
 
 
 class Rules:
@@ -44,82 +87,126 @@ class Rules:
 
         Default rules are included.
         """
+        return [found.rule for found in self.found(request)]
+
+    def found(self, request: FindRules) -> list[Found]:
+        """One call a balancer and one a listener: whatever was known before, they are read anew."""
         elb = self._aws.elbv2(request.region)
         wanted = {group.arn for group in request.target_groups}
-        balancers = list(
-            dict.fromkeys(arn for group in request.target_groups for arn in group.load_balancers)
-        )
+        balancers = dict.fromkeys(arn for g in request.target_groups for arn in g.load_balancers)
         listeners = [
             listener["ListenerArn"]
             for balancer in balancers
             for page in elb.get_paginator("describe_listeners").paginate(LoadBalancerArn=balancer)
             for listener in page["Listeners"]
         ]
-        rules = [rule for listener in listeners for rule in self._rules_of(elb, listener)]
-        return [rule for rule in rules if wanted & rule.weights.keys()]
+        rules = [rule for listener in listeners for rule in _rules_of(elb, listener)]
+        return [
+            found
+            for found in rules
+            if wanted & found.rule.weights.keys() and found.rule.arn not in request.preview
+        ]
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
-    def set_weights(self, request: SetWeights) -> None:
-        """One call a rule. None where the rule has these weights already."""
-        elb = self._aws.elbv2(request.region)
-        for rule in request.rules:
-            actions = self._actions(elb, rule)
-            forward = next(action for action in actions if action["Type"] == "forward")
-            groups = forward["ForwardConfig"]["TargetGroups"]
-            if all(
-                group["Weight"] == request.weights.get(group["TargetGroupArn"], group["Weight"])
-                for group in groups
-            ):
-                continue
-            for group in groups:
-                group["Weight"] = request.weights.get(group["TargetGroupArn"], group["Weight"])
-            # AWS returns this key too where one target group has all the weight, and refuses it.
-            forward.pop("TargetGroupArn", None)
-            if rule.default:
-                elb.modify_listener(ListenerArn=rule.listener, DefaultActions=actions)
-            else:
-                elb.modify_rule(RuleArn=rule.arn, Actions=actions)
+    def shift_weights(self, request: ShiftWeights) -> Shifted:
+        """One call more for each rule whose weights change."""
+        rules = self._found_anew(request)
+        step = forward(
+            [found.rule for found in rules],
+            request.before,
+            live=request.live,
+            idle=request.idle,
+            reached=request.reached,
+            percent=request.percent,
+        )
+        if request.insist or not step.objections:
+            self._write(request.region, rules, step.weights)
+        return Shifted(
+            found=step.found,
+            before=step.before,
+            objections=step.objections,
+            sticky=max((found.rule.sticky for found in rules), default=0),
+        )
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def return_weights(self, request: ReturnWeights) -> float:
+        """
+        Returns for how many seconds clients stay with the target group that they have now.
+
+        0 where no rule had to change.
+        """
+        rules = self._found_anew(request)
+        weights = back(
+            [found.rule for found in rules], request.before, live=request.live, idle=request.idle
+        )
+        self._write(request.region, rules, weights)
+        return max((found.rule.sticky for found in rules if weights), default=0)
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def point_rules(self, request: PointRules) -> None:
         elb = self._aws.elbv2(request.region)
-        for arn in request.rules:
-            elb.modify_rule(
-                RuleArn=arn, Actions=[{"Type": "forward", "TargetGroupArn": request.target_group}]
+        rules = [found for arn in request.weights for found in _rule_known_as(elb, arn)]
+        changed = {
+            found.rule.arn: request.weights[found.rule.arn]
+            for found in rules
+            if found.rule.weights != request.weights[found.rule.arn]
+        }
+        self._write(request.region, rules, changed)
+
+    def _found_anew(self, request: ShiftWeights | ReturnWeights) -> list[Found]:
+        return self.found(
+            FindRules(
+                region=request.region,
+                target_groups=request.target_groups,
+                preview=request.preview,
             )
+        )
 
-    @staticmethod
-    def _rules_of(elb: Any, listener: str) -> list[Rule]:
-        pages = elb.get_paginator("describe_rules").paginate(ListenerArn=listener)
-        return [_rule(listener, rule) for page in pages for rule in page["Rules"]]
+    def _write(
+        self, region: str, rules: list[Found], weights: Mapping[str, Mapping[str, int]]
+    ) -> None:
+        """
+        Each rule by itself: one that is gone meanwhile does not keep the others.
 
-    @staticmethod
-    def _actions(elb: Any, rule: Rule) -> list[Any]:
-        """The present actions: a person may have changed the rule's other settings."""
-        if rule.default:
-            actions: list[Any] = elb.describe_listeners(ListenerArns=[rule.listener])["Listeners"][
-                0
-            ]["DefaultActions"]
-        else:
-            actions = elb.describe_rules(RuleArns=[rule.arn])["Rules"][0]["Actions"]
-        return actions
+        Raises the first error of AWS, once every rule was tried.
+        """
+        elb, refused = self._aws.elbv2(region), None
+        for found in rules:
+            if found.rule.arn not in weights:
+                continue
+            actions = with_weights(found.actions, weights[found.rule.arn])
+            try:
+                if found.rule.default:
+                    elb.modify_listener(ListenerArn=found.rule.listener, DefaultActions=actions)
+                else:
+                    elb.modify_rule(RuleArn=found.rule.arn, Actions=actions)
+            except ClientError as error:
+                if code(error) not in GONE:
+                    refused = refused or error
+        if refused:
+            raise refused
 
 
-def _rule(listener: str, rule: Any) -> Rule:
-    forward: dict[str, Any] = next(
-        (action for action in rule["Actions"] if action["Type"] == "forward"), {}
-    )
-    config = forward.get("ForwardConfig", {})
-    groups = config.get("TargetGroups") or (
-        [{"TargetGroupArn": forward["TargetGroupArn"]}] if "TargetGroupArn" in forward else []
-    )
-    sticky = config.get("TargetGroupStickinessConfig", {})
-    return Rule(
-        arn=rule["RuleArn"],
-        listener=listener,
-        default=rule.get("IsDefault", False),
-        weights={group["TargetGroupArn"]: int(group.get("Weight", 1)) for group in groups},
-        sticky=float(sticky.get("DurationSeconds", 0)) if sticky.get("Enabled") else 0,
-    )
+def _rules_of(elb: Any, listener: str) -> list[Found]:
+    try:
+        pages = list(elb.get_paginator("describe_rules").paginate(ListenerArn=listener))
+    except ClientError as error:
+        # Somebody deleted it since the listeners were read.
+        if code(error) not in GONE:
+            raise
+        return []
+    return [as_found(listener, rule) for page in pages for rule in page["Rules"]]
+
+
+def _rule_known_as(elb: Any, arn: str) -> list[Found]:
+    """Empty where the rule is gone. Only a rule that is no default rule is found so."""
+    try:
+        rules = elb.describe_rules(RuleArns=[arn])["Rules"]
+    except ClientError as error:
+        if code(error) not in GONE:
+            raise
+        return []
+    return [as_found("", rule) for rule in rules]

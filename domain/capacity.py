@@ -67,3 +67,24 @@ def own_minimum(group: Group) -> int:
     """
     before = size_tag(group.tags, names.RESTORE_MIN)
     return group.min if before is None else min(before, group.min)
+
+
+def restored(group: Group, before: Group | None, beside: int) -> tuple[int, int] | None:
+    """
+    Maximum and desired size of what must serve again; None where it is large enough.
+
+    At least as large as it was `before` the run, and as what serves `beside` it meanwhile. Sizes
+    are only raised: an empty group is not restored.
+    """
+    desired = max(group.desired, before.desired if before else 0, beside)
+    most = max(group.max, before.max if before else 0)
+    # Another one may be larger than this one's maximum, which is its owner's word.
+    desired = max(group.desired, min(desired, most))
+    if (desired, most) == (group.desired, group.max):
+        return None
+    return most, desired
+
+
+def least(group: Group, missing: int) -> int:
+    """How many units must be healthy where `missing` of them were not when all was well."""
+    return max(min(1, group.desired), group.desired - max(0, missing))

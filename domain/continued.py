@@ -11,6 +11,7 @@ from domain.images import BakeIdentity
 from domain.models import Drain, Group, Image, Model
 from domain.requests import Message
 from domain.status import Approval, BakeLink, Bullet, Pause, Phase, Resource
+from domain.traffic import Rule
 from domain.undo import AnyUndo
 
 
@@ -74,7 +75,10 @@ class WorldState(Model):
     `verified` is how large green was when all of it was healthy. `bad_looks` counts the looks in
     a row that found it unfit. `launching` is what the looks at a green that boots have shown.
     `looked_at` is when the last look was over, and `drain` what it found of a blue that has left
-    the load balancer, at `left_at`.
+    the load balancer, at `left_at`. `rules` are the listener rules as they were before this run
+    changed them, `sticky` is for how many seconds they keep a client. `blue_missing` is how many
+    units of blue were not healthy when it was at its best; None where no look has told.
+    `drains_for` is how many seconds the balancers give what leaves them.
     """
 
     groups: dict[str, Group] = {}
@@ -86,6 +90,10 @@ class WorldState(Model):
     looked_at: datetime | None = None
     drain: Drain | None = None
     left_at: datetime | None = None
+    rules: tuple[Rule, ...] = ()
+    sticky: float = 0
+    blue_missing: int | None = None
+    drains_for: float = 0
 
 
 class WayBackState(Model):

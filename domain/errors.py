@@ -17,6 +17,7 @@ Every way to fail:
   x Aborted               an operator aborted
   x ApprovalExpired       nobody approved in time
   x HookRefused           a hook of the stack refused
+  x NotRestored           what must serve instead does not: what serves stays
   x NoCutoverWindow       no cutover window opens within a year
 * NotReady                not yet: polled again
 * TransientError          the network, throttling, a server's error: always retried
@@ -102,6 +103,10 @@ class Aborted(TerminalError):
 
 class ApprovalExpired(TerminalError):
     """Nobody approved the cutover in time."""
+
+
+class NotRestored(TerminalError):
+    """What must serve instead does not, so what serves now may not leave."""
 
 
 class NoCutoverWindow(TerminalError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from domain import names
+from domain.answering import Wiring
 from domain.config import Stack
 from domain.models import Deployment, Model, TargetGroup, Version
 from domain.traffic import Routing
@@ -20,6 +21,17 @@ class Admitted(Model):
     routing: Routing | None = None
     urgent: bool = False
     contraction: bool = False
+
+    @property
+    def target_group_arns(self) -> tuple[str, ...]:
+        return tuple(group.arn for group in self.target_groups)
+
+    @property
+    def blue_arns(self) -> tuple[str, ...]:
+        """Blue's own target groups: the stack may name further ones by now."""
+        if not self.blue:
+            return ()
+        return tuple(arn for arn in self.target_group_arns if arn in self.blue.group.target_groups)
 
 
 class Facts(Admitted):
@@ -42,20 +54,9 @@ class Facts(Admitted):
         return self.stack.region
 
     @property
-    def target_group_arns(self) -> tuple[str, ...]:
-        return tuple(group.arn for group in self.target_groups)
-
-    @property
     def green_arns(self) -> tuple[str, ...]:
         """The target groups that green joins."""
         return (self.routing.idle,) if self.routing else self.target_group_arns
-
-    @property
-    def blue_arns(self) -> tuple[str, ...]:
-        """Blue's own target groups: the stack may name further ones by now."""
-        if not self.blue:
-            return ()
-        return tuple(arn for arn in self.target_group_arns if arn in self.blue.group.target_groups)
 
     def arns_of(self, deployment: str) -> tuple[str, ...]:
         return self.green_arns if deployment == self.green else self.blue_arns
@@ -64,6 +65,13 @@ class Facts(Admitted):
     def green_target_group(self) -> TargetGroup:
         """The first one that green joins: its scaling policies and metrics belong to that one."""
         return next(group for group in self.target_groups if group.arn == self.green_arns[0])
+
+    @property
+    def wiring(self) -> Wiring:
+        preview = tuple(rule.arn for rule in self.routing.preview) if self.routing else ()
+        return Wiring(
+            target_groups=self.target_groups, weighted=bool(self.routing), preview=preview
+        )
 
     @property
     def compared_with(self) -> TargetGroup | None:

@@ -183,13 +183,6 @@ class Drain(Model):
     registered: int
 
 
-class Observation(Model):
-    """One look at the groups asked for; one that does not exist is missing."""
-
-    groups: dict[str, Group] = {}
-    drain: Drain | None = None
-
-
 class Released(Model):
     """The result of a release that succeeded. `notes` are for the operator."""
 

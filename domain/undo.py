@@ -139,11 +139,10 @@ class UndoWake(Undo):
 
 
 class UndoPreview(Undo):
-    """Point the preview's rules at blue's target group again."""
+    """Point the preview's rules where they pointed before."""
 
     action: Literal["point preview"] = "point preview"
-    rules: tuple[str, ...]
-    target_group: str
+    rules: tuple[Rule, ...]
 
     @property
     def what(self) -> str:
@@ -151,14 +150,11 @@ class UndoPreview(Undo):
 
     @property
     def by_hand(self) -> str:
-        actions = f"--actions Type=forward,TargetGroupArn={self.target_group}"
-        return "; ".join(
-            f"aws elbv2 modify-rule --rule-arn {rule} {actions}" for rule in self.rules
-        )
+        return "; ".join(f"aws elbv2 {_modify(rule)} {_forward(rule)}" for rule in self.rules)
 
 
 class UndoShift(Undo):
-    """Give blue's target group `live` all of the traffic again, at each of the rules."""
+    """Give blue's target group `live` its traffic again. The rules are as they were before."""
 
     vital: ClassVar[bool] = True
     action: Literal["shift back"] = "shift back"
@@ -172,21 +168,16 @@ class UndoShift(Undo):
 
     @property
     def by_hand(self) -> str:
-        weights = (
-            f"[{{TargetGroupArn={self.live},Weight=100}},{{TargetGroupArn={self.idle},Weight=0}}]"
-        )
-        forward = f"'Type=forward,ForwardConfig={{TargetGroups={weights}}}'"
-        return "; ".join(f"aws elbv2 {_modify(rule)} {forward}" for rule in self.rules)
+        return "; ".join(f"aws elbv2 {_modify(rule)} {_forward(rule)}" for rule in self.rules)
 
 
 class UndoDetach(Undo):
-    """Attach blue again; `beside` is the deployment that serves meanwhile."""
+    """Attach blue again."""
 
     vital: ClassVar[bool] = True
     action: Literal["attach again"] = "attach again"
     name: str
     target_groups: tuple[str, ...]
-    beside: str
 
     @property
     def what(self) -> str:
@@ -201,6 +192,13 @@ AnyUndo = Annotated[
     UndoBake | UndoTemplate | UndoGroup | UndoPin | UndoWake | UndoPreview | UndoShift | UndoDetach,
     Field(discriminator="action"),
 ]
+
+
+def _forward(rule: Rule) -> str:
+    groups = ",".join(
+        f"{{TargetGroupArn={arn},Weight={weight}}}" for arn, weight in rule.weights.items()
+    )
+    return f"'Type=forward,ForwardConfig={{TargetGroups=[{groups}]}}'"
 
 
 def _modify(rule: Rule) -> str:

@@ -106,6 +106,9 @@ class Admission:
         found = await self.preflight(admitted)
         if problems := [check.problem for check in found if check.problem]:
             raise InvalidRequest("; ".join(problems))
+        for check in found:
+            if check.warning:
+                self._run.note(check.warning)
         run_id = workflow.info().original_execution_run_id
         facts = self._facts(
             admitted,
@@ -175,6 +178,7 @@ class Admission:
             size=capacity.needed(blue.group if blue else None, admitted.stack.capacity),
             target_groups=admitted.target_groups,
             blue=blue.name if blue else None,
+            leaves=admitted.blue_arns,
             image=image,
         )
         what = "Would anything stop it later?"

@@ -5,21 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from temporalio import workflow
+from temporalio.exceptions import ApplicationError
 
 from workflows.continuing import run_state
+from workflows.failures import shielded
 from workflows.run import Run
 from workflows.steps.approval import Approval
 from workflows.steps.attach import Attach, Leaving
 from workflows.steps.compensations import Compensations
+from workflows.steps.draining import Draining
 from workflows.steps.fleet import Fleet
 from workflows.steps.hooks import Hooks
 from workflows.steps.images import Images
+from workflows.steps.last_look import LastLook
 from workflows.steps.looks import Looks
 from workflows.steps.parking import Parking
 from workflows.steps.pinning import Pinning
 from workflows.steps.pruning import Pruning
 from workflows.steps.restoring import Restoring
 from workflows.steps.scaling import ScalingPolicies
+from workflows.steps.seen_ending import SeenEnding
 from workflows.steps.serving_alone import ServingAlone
 from workflows.steps.shared_bake import SharedBake
 from workflows.steps.traffic import Traffic
@@ -33,6 +38,7 @@ from workflows.world import World
 with workflow.unsafe.imports_passed_through():
     from domain import traffic
     from domain.continued import Continued
+    from domain.errors import DIRTY
     from domain.facts import Facts
     from domain.models import Image, Released
     from domain.status import Side, Status
@@ -50,6 +56,7 @@ class Cutover:
     watching: Watching
     approval: Approval
     parking: Parking
+    seen_ending: SeenEnding
 
     def state(self, admitted: Continued) -> Continued:
         """What the next run needs of what was `admitted` once, and of what has happened since."""
@@ -82,9 +89,15 @@ class Cutover:
             healthy=looked.units if looked and looked.asked else None,
         )
 
-    def ended_well(self, image: Image | None, pruned: tuple[str, ...] = ()) -> Released:
+    async def ended(self, image: Image | None, pruned: tuple[str, ...] = ()) -> Released:
+        """Raises ApplicationError: Dirty where green does not answer every request."""
         facts = self.facts
-        self.run.ends("released", f"{facts.stack.name} serves {facts.version.tag}")
+        ending = await shielded(self.seen_ending.after_cutover(), self.run.note)
+        serves = f"{facts.stack.name} serves {facts.version.tag}"
+        if ending.broken:
+            self.run.ends("dirty", f"{facts.green} took over, and yet {ending.broken}")
+            raise self._dirty(ending.broken)
+        self.run.ends("released", f"{serves}: {ending.who}")
         return Released(
             stack=facts.stack.name,
             tag=facts.version.tag,
@@ -95,6 +108,12 @@ class Cutover:
             pruned=pruned,
             notes=self.run.operator.notes,
         )
+
+    def _dirty(self, reason: str) -> ApplicationError:
+        stack, tag = self.facts.stack.name, self.facts.version.tag
+        left = [{"what": reason, "by_hand": f"ovenbird sweep {stack}"}]
+        details = {"stack": stack, "tag": tag, "reason": reason, "left": left}
+        return ApplicationError(self.run.outcome, details, type=DIRTY, non_retryable=True)
 
 
 @dataclass(frozen=True)
@@ -142,9 +161,12 @@ def _way_back(
     run: Run, state: Continued, world: World, hooks: Hooks, bake: SharedBake | None
 ) -> WayBack:
     facts = state.facts
-    restoring = Restoring(run, facts.stack, world, facts.stack.timeouts.way_back)
-    compensations = Compensations(run, facts, world, restoring, bake)
-    return WayBack(run, facts, compensations.carry_out, hooks.tell_of_rollback, state.way_back)
+    limit = facts.stack.timeouts.way_back
+    restoring = Restoring(run, facts.stack, facts.wiring, world, limit)
+    compensations = Compensations(run, facts, LastLook(run, facts, world, restoring), bake)
+    look = SeenEnding(run, facts, world).after_way_back
+    tell = hooks.tell_of_rollback
+    return WayBack(run, facts, compensations.carry_out, tell, look, state.way_back)
 
 
 def _cutover(
@@ -160,19 +182,23 @@ def _cutover(
     looks = Looks(run, facts, world)
     watching = Watching(run, facts, world, looks)
     windows = Windows(run, facts)
-    leaving = Leaving(run, facts, world, way_back)
-    strategy: Attach | Weighted = Attach(facts, world, leaving)
+    leaving = Leaving(run, facts, world, way_back, watching)
+    strategy: Attach | Weighted = Attach(facts, world, leaving, watching)
     if routing := facts.routing:
         strategy = Weighted(
             run, facts, world, routing, way_back, leaving, watching, gradually=gradually
         )
+    draining = Draining(run, facts, world, strategy, looks, watching)
     return Cutover(
         run=run,
         facts=facts,
         world=world,
         way_back=way_back,
-        traffic=Traffic(run, facts, world, strategy, looks, watching, windows, policies, hooks),
+        traffic=Traffic(
+            run, facts, world, strategy, looks, watching, windows, draining, policies, hooks
+        ),
         watching=watching,
         approval=Approval(run, facts, windows, strategy.until_approval),
         parking=Parking(run, facts, world, ServingAlone(run, facts, world)),
+        seen_ending=SeenEnding(run, facts, world),
     )

@@ -62,7 +62,7 @@ class ReleaseWorkflow(OperatorHandlers):
                 await release.traffic.drain()
             deployments = await release.parking.park(found.image)
             pruned = await release.pruning.prune(deployments, found.images)
-            return release.ended_well(found.image, pruned)
+            return await release.ended(found.image, pruned)
 
     async def _admitted(self, values: tuple[Any, ...]) -> Release:
         """Raises Refused: nothing was done."""

@@ -54,7 +54,7 @@ class RollbackWorkflow(OperatorHandlers):
                 await rollback.watching.keep_hot()
                 await rollback.traffic.drain()
             await rollback.parking.park(image)
-            return rollback.ended_well(image)
+            return await rollback.ended(image)
 
     async def _admitted(self, values: tuple[Any, ...]) -> Rollback:
         """Raises Refused: nothing was done."""

@@ -25,6 +25,7 @@ from workflows.world import World
 
 with workflow.unsafe.imports_passed_through():
     from activities.configuration import Configuration
+    from domain.answering import Wiring
     from domain.continued import WorldState
     from domain.errors import DIRTY, OvenbirdError
     from domain.models import Swept
@@ -49,8 +50,11 @@ async def _sweeping(run: Run, name: str, *, by_name: bool) -> Sweeping:
     time_limit = stack.timeouts.healthy
     run.uses(stack, way_back=time_limit)
     target_groups = await ask.find_target_groups(stack)
-    restoring = Restoring(run, stack, World(WorldState()), time_limit)
-    return Sweeping(run, stack, target_groups, restoring, by_name=by_name)
+    weighted = stack.load_balancer.strategy == "weighted"
+    preview = stack.load_balancer.preview
+    wiring = Wiring(target_groups=target_groups, weighted=weighted, preview=preview)
+    restoring = Restoring(run, stack, wiring, World(WorldState()), time_limit)
+    return Sweeping(run, stack, wiring, restoring, by_name=by_name)
 
 
 @workflow.defn(name="SweepWorkflow")

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from workflows.checklist import sentence
-from workflows.failures import FAILURES, describe, ends_a_run, shielded
+from workflows.failures import FAILURES, caused_by, describe, ends_a_run, shielded
 from workflows.run import Run
 
 with workflow.unsafe.imports_passed_through():
     from domain.continued import WayBackState
-    from domain.errors import DIRTY, ROLLED_BACK
+    from domain.ending import Ending
+    from domain.errors import DIRTY, ROLLED_BACK, NotRestored
     from domain.facts import Facts
     from domain.undo import AnyUndo
 
@@ -36,7 +37,8 @@ class Registers(Protocol):
 
 class WayBack:
     """
-    `compensate` carries out one compensation. `tell` is called with the reason after the last one.
+    `compensate` carries out one compensation. `tell` is called with the reason after the last one,
+    and then `look`: the run ends by what it sees.
 
     The stack of compensations is data, so that a run can continue as new and still go back.
     """
@@ -47,12 +49,14 @@ class WayBack:
         facts: Facts,
         compensate: Callable[[AnyUndo], Awaitable[None]],
         tell: Callable[[str], Awaitable[None]],
+        look: Callable[[], Coroutine[Any, Any, Ending]],
         state: WayBackState,
     ) -> None:
         self.run = run
         self._facts = facts
         self._compensate = compensate
         self._tell = tell
+        self._look = look
         self._stack: list[AnyUndo] = list(state.undo)
         self._reason = state.reason
         self._left: list[AnyUndo] = list(state.left)
@@ -94,7 +98,8 @@ class WayBack:
         self._reason = reason
         self.run.operator.no_way_back = ROLLING_BACK
         await shielded(self._roll_back(reason), self.run.note)
-        return self._ended_badly(reason)
+        ending = await shielded(self._look(), self.run.note)
+        return self._ended_badly(reason, ending)
 
     @sentence(ROLL_BACK, phase="rolling_back")
     async def _roll_back(self, reason: str) -> None:
@@ -108,25 +113,25 @@ class WayBack:
             except FAILURES as error:
                 self.run.note(f"could not {undo.what}: {describe(error)}; by hand: {undo.by_hand}")
                 self._left.append(self._stack.pop())
-                if undo.vital:
+                if undo.vital or caused_by(error, NotRestored):
                     self._left += reversed(self._stack)
                     self._stack.clear()
         await self._tell(reason)
 
-    def _ended_badly(self, reason: str) -> ApplicationError:
+    def _ended_badly(self, reason: str, ending: Ending) -> ApplicationError:
         left, stack, blue = self._left, self._facts.stack.name, self._facts.blue
-        serving = f"{stack} serves {blue.tag if blue else 'nothing,'} as before"
-        if any(undo.vital for undo in left):
-            green = f"{self._facts.green} ({self._facts.version.tag})"
-            serving = f"{green} goes on serving, since blue could not be restored"
         if left:
+            seen = ending.broken or ending.who
             lines = [
-                f"{reason}. The way back failed: {serving}. Left to do, once AWS lets you:",
+                f"{reason}. The way back failed: {seen}. Left to do, once AWS lets you:",
                 *(f"  {undo.what}: {undo.by_hand}" for undo in left),
             ]
             self.run.ends("dirty", "\n".join(lines))
+        elif ending.broken:
+            self.run.ends("dirty", f"{reason}. Everything is undone, and yet {ending.broken}")
         else:
-            done = f"{reason}. Rolled back: {serving}, nothing is left behind"
+            serving = f"{stack} serves {blue.tag if blue else 'nothing,'} as before"
+            done = f"{reason}. Rolled back: {serving} ({ending.who}), nothing is left behind"
             self.run.ends("rolled_back", done)
         details = {
             "stack": stack,
@@ -134,5 +139,5 @@ class WayBack:
             "reason": reason,
             "left": [{"what": undo.what, "by_hand": undo.by_hand} for undo in left],
         }
-        kind = DIRTY if left else ROLLED_BACK
+        kind = DIRTY if left or ending.broken else ROLLED_BACK
         return ApplicationError(self.run.outcome, details, type=kind, non_retryable=True)

@@ -9,7 +9,9 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from domain.continued import WorldState
     from domain.health import Seen
-    from domain.models import Deployment, Group, Observation
+    from domain.models import Deployment, Group
+    from domain.observation import Observation
+    from domain.traffic import Rule
 
 FRESH = timedelta(seconds=1)
 
@@ -60,6 +62,21 @@ class World:
         then = self._state.left_at
         return (workflow.now() - then).total_seconds() if then else 0.0
 
+    def saw_blue_serve(self, group: Group) -> None:
+        """Before it leaves. What counts is how good it was at its best."""
+        if self._state.left_at is None and group.health and group.health.asked:
+            missing = max(0, group.desired - group.health.units)
+            best = self._state.blue_missing
+            self._write(blue_missing=missing if best is None else min(best, missing))
+
+    def wired(self, rules: tuple[Rule, ...], sticky: float) -> None:
+        """The rules as they were before this run changed them, and how long they keep a client."""
+        self._write(rules=rules, sticky=max(sticky, self._state.sticky))
+
+    def drains_for(self, seconds: float) -> None:
+        """The balancers give what leaves them so long."""
+        self._write(drains_for=seconds)
+
     def found_healthy(self, size: int) -> None:
         self._write(verified=size)
 
@@ -70,6 +87,12 @@ class World:
 
     def shifted(self, green_percent: int) -> None:
         self._write(green_percent=green_percent, shifted_at=workflow.now())
+
+    @property
+    def has_just_shifted(self) -> bool:
+        """Then reading the rules again would tell the same."""
+        then = self._state.shifted_at
+        return then is not None and workflow.now() - then <= FRESH
 
     def _write(self, **facts: object) -> None:
         self._state = self._state.model_copy(update=facts)

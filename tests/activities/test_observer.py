@@ -9,7 +9,7 @@ import pytest
 from activities.observer import Observe, Observer
 from domain.group_health import digest
 from domain.health import Seen, health_of
-from domain.models import Observation
+from domain.observation import Observation
 from tests.activities.replies import Replies
 
 REGION, ARN = "eu-west-1", "arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/web/0123456789"

@@ -60,15 +60,17 @@ def it_serves_alone(world: World, result: dict[str, Any], status: dict[str, Any]
     assert world.with_traffic() == sorted(set(green.target_groups) & set(world.with_traffic()))
     others = [group for group in account.groups.values() if group is not green]
     assert [g.name for g in others if set(g.target_groups) & set(world.arns)] == []
-    assert [rule.arn for rule in account.rules.values() if not _of(green, rule.weights)] == []
+    assert [
+        rule.arn for rule in account.rules.values() if not _of(green, rule.weights, world)
+    ] == []
     if result["parked"]:
         _is_parked(account.groups[result["parked"]], green, world)
     _is_balanced(account, status)
 
 
-def _of(green: ScalingGroup, weights: dict[str, int]) -> bool:
-    """Has it all of the weight?"""
-    return all(arn in green.target_groups for arn, weight in weights.items() if weight)
+def _of(green: ScalingGroup, weights: dict[str, int], world: World) -> bool:
+    """Has it all of the weight that the stack's target groups have?"""
+    return all(arn in green.target_groups for arn in world.arns if weights.get(arn))
 
 
 def _is_parked(blue: ScalingGroup, green: ScalingGroup, world: World) -> None:

@@ -46,7 +46,7 @@ async def test_an_abort_between_two_weights_gives_blue_all_of_the_traffic(
 ) -> None:
     case = await make_case(load_balancer=STRATEGIES["weighted"])
     number = list(case.stack.load_balancer.steps).index(percent) + 1
-    case.world.at("set_weights", lambda: case.says("abort_and_roll_back"), number)
+    case.world.at("shift_weights", lambda: case.says("abort_and_roll_back"), number)
 
     await rolled_back(await case.release(), "aborted by an operator")
 

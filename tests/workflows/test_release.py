@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from activities.rules import SetWeights
+from activities.rules import ShiftWeights
 from domain import names
 from domain.errors import REFUSED
 from domain.models import State
@@ -16,9 +16,9 @@ from tests.workflows.conftest import MakeCase
 
 
 def weights(case: Case) -> list[int]:
-    """Of the target group that green joins, in the order in which they were set."""
-    asked: list[SetWeights] = [call.request for call in case.world.named("set_weights")]
-    return [request.weights[case.world.arns[1]] for request in asked]
+    """Percent of the target group that green joins, in the order in which they were set."""
+    asked: list[ShiftWeights] = [call.request for call in case.world.named("shift_weights")]
+    return [request.percent for request in asked if request.percent != request.reached]
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

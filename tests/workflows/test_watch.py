@@ -17,7 +17,8 @@ SOAK = {"soak": 0.01}
 
 
 def shares(case: Case) -> list[int]:
-    return [call.request.weights[case.world.arns[1]] for call in case.world.named("set_weights")]
+    asked = [call.request for call in case.world.named("shift_weights")]
+    return [request.percent for request in asked if request.percent != request.reached]
 
 
 async def test_clients_that_stay_with_blue_are_waited_for_before_it_leaves(
@@ -28,7 +29,8 @@ async def test_clients_that_stay_with_blue_are_waited_for_before_it_leaves(
     await (await case.release()).result()
 
     (left,) = case.world.named("detach")
-    assert left.at - case.world.named("set_weights")[-1].at >= STICKY
+    shifts = [call for call in case.world.named("shift_weights") if call.request.reached < 100]
+    assert left.at - shifts[-1].at >= STICKY
 
 
 async def test_a_stickiness_that_nobody_waits_for_is_refused(make_case: MakeCase) -> None:
@@ -55,7 +57,9 @@ async def test_a_version_that_serves_errors_is_rolled_back_at_the_first_step(
     assert error
     assert error.type == ROLLED_BACK
     assert "60 of 200 answers were 5xx" in error.message
-    assert shares(case) == [1, 0]
+    assert shares(case) == [1]
+    (rule,) = case.account.rules.values()
+    assert rule.weights == {blue: 100, green: 0}
 
 
 async def test_an_alarm_ends_it_with_its_name(make_case: MakeCase) -> None:

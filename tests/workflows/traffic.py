@@ -6,14 +6,18 @@ from temporalio import activity
 
 from activities.aws import nothing_there
 from activities.balancers import FindTargetGroups, Membership
+from activities.draining import Drainage, FindDrainage
 from activities.metrics import ReadWatch
 from activities.observer import Observe
-from activities.rules import FindRules, PointRules, SetWeights
+from activities.rules import FindRules, PointRules, ReturnWeights, Shifted, ShiftWeights
+from domain.answering import Place, Wiring, places
 from domain.errors import AwsRefused, InvalidRequest
 from domain.group_health import group_health
-from domain.models import Drain, Group, Observation, TargetGroup, TargetState
+from domain.models import Drain, Group, TargetGroup, TargetState
+from domain.observation import Observation
 from domain.traffic import Rule, drain_of
 from domain.watch import Counted, Watched
+from domain.weights import back, forward
 from tests.workflows.account import ScalingGroup
 from tests.workflows.world import World
 
@@ -30,6 +34,12 @@ class TrafficInMemory:
         if missing := [name for name in request.names if name not in known]:
             raise InvalidRequest(f"not all target groups of the stack exist: {', '.join(missing)}")
         return [known[name] for name in request.names]
+
+    @activity.defn
+    async def find_drainage(self, request: FindDrainage) -> Drainage:
+        delays = {arn: self._world.delays.get(arn, 1) for arn in request.target_groups}
+        cuts = tuple(arn for arn, delay in delays.items() if not delay)
+        return Drainage(seconds=max(delays.values(), default=0), cuts=cuts)
 
     @activity.defn
     async def attach(self, request: Membership) -> None:
@@ -61,7 +71,21 @@ class TrafficInMemory:
         return Observation(
             groups={group.name: self._looked_at(group, request, asked) for group in found},
             drain=self._drain(request) if request.drains else None,
+            places=self._places(request.wiring, found) if request.wiring else (),
         )
+
+    def _places(self, wiring: Wiring, groups: list[ScalingGroup]) -> tuple[Place, ...]:
+        account = self._world.account
+        return places(
+            wiring,
+            self._rules(wiring.target_groups, wiring.preview),
+            {group.name: account.members(group, ()) for group in groups},
+            {arn: self._states(arn) for arn in wiring.arns},
+        )
+
+    def _states(self, arn: str) -> dict[str, TargetState]:
+        states = self._world.account.targets.get(arn, {})
+        return {target: TargetState(state=state) for target, state in states.items()}
 
     def _looked_at(self, group: ScalingGroup, request: Observe, asked: tuple[str, ...]) -> Group:
         wants_ids = request.launching and group.name == request.explain
@@ -83,13 +107,7 @@ class TrafficInMemory:
             if name in account.groups and name != request.drains
             for machine in account.groups[name].machines
         }
-        targets = {
-            arn: {
-                target: TargetState(state=state)
-                for target, state in account.targets.get(arn, {}).items()
-            }
-            for arn in request.target_groups
-        }
+        targets = {arn: self._states(arn) for arn in request.target_groups}
         leaving = {
             i for states in targets.values() for i, s in states.items() if s.state == "draining"
         }
@@ -99,22 +117,48 @@ class TrafficInMemory:
 
     @activity.defn
     async def find_rules(self, request: FindRules) -> list[Rule]:
-        wanted = {group.arn for group in request.target_groups}
-        return [r for r in self._world.account.rules.values() if wanted & r.weights.keys()]
+        return self._rules(request.target_groups, request.preview)
+
+    def _rules(
+        self, target_groups: tuple[TargetGroup, ...], preview: tuple[str, ...]
+    ) -> list[Rule]:
+        wanted = {group.arn for group in target_groups}
+        rules = self._world.account.rules.values()
+        return [r for r in rules if wanted & r.weights.keys() and r.arn not in preview]
 
     @activity.defn
-    async def set_weights(self, request: SetWeights) -> None:
-        rules = self._world.account.rules
-        for asked in request.rules:
-            known = rules[asked.arn]
-            weights = {a: request.weights.get(a, w) for a, w in known.weights.items()}
-            rules[asked.arn] = known.model_copy(update={"weights": weights})
+    async def shift_weights(self, request: ShiftWeights) -> Shifted:
+        found = self._rules(request.target_groups, request.preview)
+        step = forward(
+            found,
+            request.before,
+            live=request.live,
+            idle=request.idle,
+            reached=request.reached,
+            percent=request.percent,
+        )
+        if request.insist or not step.objections:
+            self._write(step.weights)
+        sticky = max((rule.sticky for rule in found), default=0)
+        return Shifted(
+            found=step.found, before=step.before, objections=step.objections, sticky=sticky
+        )
+
+    @activity.defn
+    async def return_weights(self, request: ReturnWeights) -> float:
+        found = self._rules(request.target_groups, request.preview)
+        weights = back(found, request.before, live=request.live, idle=request.idle)
+        self._write(weights)
+        return max((rule.sticky for rule in found if weights), default=0)
 
     @activity.defn
     async def point_rules(self, request: PointRules) -> None:
+        self._write(request.weights)
+
+    def _write(self, weights: dict[str, dict[str, int]]) -> None:
         rules = self._world.account.rules
-        for arn in request.rules:
-            rules[arn] = rules[arn].model_copy(update={"weights": {request.target_group: 1}})
+        for arn in weights.keys() & rules.keys():
+            rules[arn] = rules[arn].model_copy(update={"weights": weights[arn]})
 
     @activity.defn
     async def read_watch(self, request: ReadWatch) -> Watched:

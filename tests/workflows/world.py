@@ -61,6 +61,8 @@ class World:
     commits: dict[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     alarms: dict[str, str] = field(default_factory=dict)
+    # Seconds of draining by target group, where it is not one.
+    delays: dict[str, float] = field(default_factory=dict)
     counted: dict[str, Counted] = field(default_factory=dict)
     hook_answers: dict[str, Exception] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)

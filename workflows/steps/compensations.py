@@ -7,15 +7,14 @@ from typing import assert_never
 from temporalio import workflow
 
 from workflows.run import Run
-from workflows.steps.restoring import Restoring
+from workflows.steps.last_look import LastLook
 from workflows.steps.shared_bake import SharedBake
-from workflows.world import World
 
 with workflow.unsafe.imports_passed_through():
     from activities.fleets import Distribute, Fleets
     from activities.group_requests import GroupRef, GroupsRef, MarkGroups, RemoveGroup, Unpin
     from activities.groups import Groups
-    from activities.rules import PointRules, Rules, SetWeights
+    from activities.rules import PointRules, Rules
     from activities.templates import TemplateRef, Templates
     from domain import names
     from domain.facts import Facts
@@ -38,12 +37,11 @@ class Compensations:
     """`bake` is None in a rollback, which bakes nothing."""
 
     def __init__(
-        self, run: Run, facts: Facts, world: World, restoring: Restoring, bake: SharedBake | None
+        self, run: Run, facts: Facts, last_look: LastLook, bake: SharedBake | None
     ) -> None:
         self._run = run
         self._facts = facts
-        self._world = world
-        self._restoring = restoring
+        self._last_look = last_look
         self._bake = bake
 
     async def carry_out(self, undo: AnyUndo) -> None:
@@ -63,9 +61,9 @@ class Compensations:
             case UndoPreview():
                 await self._point_preview(undo)
             case UndoShift():
-                await self._shift_back(undo)
+                await self._last_look.give_blue_the_traffic(undo.rules)
             case UndoDetach():
-                await self._restoring.reattach(undo.name, undo.target_groups, beside=undo.beside)
+                await self._last_look.blue_is_back()
             case _:
                 assert_never(undo)
 
@@ -82,6 +80,7 @@ class Compensations:
         self._run.ledger.gone(undo.kind, undo.name)
 
     async def _remove_group(self, undo: UndoGroup) -> None:
+        await self._last_look.before_green_leaves()
         group = RemoveGroup(
             region=self._facts.region,
             name=undo.name,
@@ -102,6 +101,7 @@ class Compensations:
 
     async def _park_again(self, undo: UndoWake) -> None:
         """To size zero first, which drains its instances; then out of the load balancer."""
+        await self._last_look.before_green_leaves()
         region = self._facts.region
         await self._run.until_gone(Groups.empty_group, GroupRef(region=region, name=undo.name))
         if undo.resume:
@@ -116,14 +116,6 @@ class Compensations:
         self._run.ledger.gone(GROUP, f"{undo.name} awake")
 
     async def _point_preview(self, undo: UndoPreview) -> None:
-        blue = PointRules(
-            region=self._facts.region, rules=undo.rules, target_group=undo.target_group
-        )
+        weights = {rule.arn: rule.weights for rule in undo.rules}
+        blue = PointRules(region=self._facts.region, weights=weights)
         await self._run.certainly(Rules.point_rules, blue)
-
-    async def _shift_back(self, undo: UndoShift) -> None:
-        weights = SetWeights(
-            region=self._facts.region, rules=undo.rules, weights={undo.idle: 0, undo.live: 100}
-        )
-        await self._run.certainly(Rules.set_weights, weights, what="All of the traffic to blue")
-        self._world.shifted(0)

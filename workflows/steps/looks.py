@@ -16,7 +16,8 @@ with workflow.unsafe.imports_passed_through():
     from domain import health
     from domain.errors import DeploymentUnhealthy
     from domain.facts import Facts
-    from domain.models import Group, Observation
+    from domain.models import Group
+    from domain.observation import Observation
     from domain.watch import Inconclusive, judge
 
 # Metric periods: only the latest ones count, so that a long good time hides no breach.
@@ -76,6 +77,8 @@ class Looks:
     async def _look(self, look: Observe) -> Observation:
         seen = await self._run.do(Observer.observe, look)
         self._world.saw(seen)
+        if blue := self._world.group_of(self._facts.blue):
+            self._world.saw_blue_serve(blue)
         return seen
 
     async def alarms_and_metrics(self, since: datetime) -> Inconclusive | None:

@@ -1,6 +1,8 @@
-"""Bring what served into the load balancer again: for the way back and for the sweep."""
+"""Bring what must serve back to where it was: for the way back and for the sweep."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from temporalio import workflow
 
@@ -13,85 +15,143 @@ with workflow.unsafe.imports_passed_through():
     from activities.group_requests import Resize
     from activities.groups import Groups
     from activities.observer import Observe, Observer
-    from domain import health
+    from domain import capacity, health
+    from domain.answering import Wiring, answers
     from domain.config import Stack
-    from domain.errors import DeploymentUnhealthy
+    from domain.errors import NotRestored
     from domain.models import Group
+    from domain.observation import Observation
 
 # Seconds. A wait that may last a day must not fill the history.
 LONGEST_INTERVAL = 300.0
 
 
+@dataclass(frozen=True)
+class Back:
+    """
+    A group that must serve in `target_groups`, and `beside` it those that serve meanwhile.
+
+    `before` is the group as it was before the run. `missing` is how many of its units were not
+    healthy then, None where nobody looked. `has_left`: it was told to leave the load balancer.
+    """
+
+    name: str
+    target_groups: tuple[str, ...]
+    beside: tuple[str, ...] = ()
+    before: Group | None = None
+    missing: int | None = None
+    has_left: bool = False
+
+
 class Restoring:
     """`time_limit` is how many seconds AWS may refuse."""
 
-    def __init__(self, run: Run, stack: Stack, world: World, time_limit: float) -> None:
+    def __init__(
+        self, run: Run, stack: Stack, wiring: Wiring, world: World, time_limit: float
+    ) -> None:
         self._run = run
         self._stack = stack
+        self._wiring = wiring
         self._world = world
         self._time_limit = time_limit
 
-    async def reattach(
-        self, name: str, target_groups: tuple[str, ...], *, beside: str | None = None
-    ) -> None:
+    async def restore(self, back: Back) -> Observation:
         """
-        Until the group is attached, as large as `beside` is by then, and all of it healthy.
+        Until the group is attached, as large as what is needed now, and as healthy as it was.
 
-        It must be healthy as many reads in a row as a new deployment, since AWS still shows the old
-        state right after a detach. It is attached again whenever a look shows that it is not, since
-        a detach that hung may take effect late. Raises DeploymentUnhealthy after the time limit, or
-        where the group is gone. Time in which no worker was up does not count.
+        What has left must be healthy as many reads in a row as a new deployment, since AWS still
+        shows the old state right after a detach. It is attached again whenever a look shows that it
+        is not, since a detach that hung may take effect late. What never left is not waited for
+        where `beside` answers nobody: nobody loses anything. Returns the last look. Raises
+        NotRestored after the time limit, or where the group is gone. Time in which no worker was up
+        does not count.
         """
-        interval, asked, streak = self._run.timeouts.first_poll, False, 0
-        with self._run.timed(f"{name} back") as stopwatch:
+        interval, streak, missing = self._run.timeouts.first_poll, 0, back.missing
+        asked, wanted = not back.has_left, self._stack.health.reads if back.has_left else 1
+        with self._run.timed(f"{back.name} back") as stopwatch:
             waited, pause = stopwatch.seconds, 0.0
-            while streak < self._stack.health.reads:
-                group, other = await self._look(name, beside, target_groups)
+            while True:
+                seen = await self._look(back)
+                group = seen.groups[back.name]
                 waited = stopwatch.without_outage(waited + pause)
-                if not asked or not set(target_groups) <= set(group.target_groups):
-                    await self._attach(name, target_groups)
-                    asked, streak, pause = True, 0, 0.0
+                if not asked or not set(back.target_groups) <= set(group.target_groups):
+                    await self._attach(back)
+                    asked, streak, wanted, pause = True, 0, self._stack.health.reads, 0.0
                     continue
-                grows = await self._grown_with(group, other)
-                found = health.health_of(group)
-                streak = streak + 1 if found.units >= group.desired and not grows else 0
-                if not streak and waited > self._time_limit:
-                    raise DeploymentUnhealthy(
-                        f"{name} did not become healthy again: {found.explained}"
-                    )
-                self._run.checklist.note(f"{name}: {found.explained}")
+                if not back.has_left and not _answer(seen, back.beside):
+                    return seen
+                grows = await self._grown(back, seen)
+                missing = self._missing(missing, back, group, waited)
+                streak = streak + 1 if not grows and self._serves(back, seen, missing) else 0
+                if streak >= wanted:
+                    return seen
+                self._refuse_when_late(group, streak, waited)
                 pause = await self._pause(streak, interval)
                 interval = longer(interval, LONGEST_INTERVAL)
 
+    def _missing(self, known: int | None, back: Back, group: Group, waited: float) -> int | None:
+        """
+        What serves already is as good as it was. Where nobody has looked before it left, it has as
+        long as a new deployment to become healthy, and is then as good as it is.
+        """
+        long_enough = waited >= min(self._run.timeouts.healthy, self._time_limit)
+        units = health.health_of(group).units
+        if known is not None or not units or (back.has_left and not long_enough):
+            return known
+        return group.desired - units
+
+    def _serves(self, back: Back, seen: Observation, missing: int | None) -> bool:
+        """In a target group that no listener uses, no health check will ever run."""
+        group = seen.groups[back.name]
+        found = health.health_of(group)
+        if found.unused:
+            return not seen.places or answers(seen.places, back.name)
+        return found.units >= capacity.least(group, missing or 0)
+
+    def _refuse_when_late(self, group: Group, streak: int, waited: float) -> None:
+        explained = health.health_of(group).explained
+        if not streak and waited > self._time_limit:
+            raise NotRestored(f"{group.name} did not become healthy again: {explained}")
+        self._run.checklist.note(f"{group.name}: {explained}")
+
     async def _pause(self, streak: int, interval: float) -> float:
         """Returns its seconds."""
-        if streak >= self._stack.health.reads:
-            return 0
         self._run.chain.checkpoint()
         pause = self._run.timeouts.confirm if streak else interval
         await workflow.sleep(pause, summary="until blue is looked at again")
         return pause
 
-    async def _look(
-        self, name: str, beside: str | None, target_groups: tuple[str, ...]
-    ) -> tuple[Group, Group | None]:
-        groups = {name: target_groups} | ({beside: ()} if beside else {})
-        look = Observe(region=self._stack.region, groups=groups)
+    async def _look(self, back: Back) -> Observation:
+        groups = dict.fromkeys(back.beside, ()) | {back.name: back.target_groups}
+        look = Observe(region=self._stack.region, groups=groups, wiring=self._wiring)
         seen = await self._run.certainly(Observer.observe, look)
         self._world.saw_some(seen)
-        if name not in seen.groups:
-            raise DeploymentUnhealthy(f"{name} is gone: somebody deleted it")
-        return seen.groups[name], seen.groups.get(beside or "")
+        if back.name not in seen.groups:
+            raise NotRestored(f"{back.name} is gone: somebody deleted it")
+        return seen
 
-    async def _attach(self, name: str, target_groups: tuple[str, ...]) -> None:
-        membership = Membership(region=self._stack.region, group=name, target_groups=target_groups)
+    async def _attach(self, back: Back) -> None:
+        membership = Membership(
+            region=self._stack.region, group=back.name, target_groups=back.target_groups
+        )
         await self._run.certainly(Balancers.attach, membership)
 
-    async def _grown_with(self, group: Group, other: Group | None) -> bool:
-        """The other one may have grown while it served alone: this one takes over its load."""
-        size = min(other.desired if other else 0, group.max)
-        if size <= group.desired:
+    async def _grown(self, back: Back, seen: Observation) -> bool:
+        """Somebody may have made it smaller, or what serves meanwhile may have grown."""
+        group = seen.groups[back.name]
+        others = [seen.groups[name].desired for name in back.beside if name in seen.groups]
+        sizes = capacity.restored(group, back.before, max(others, default=0))
+        if sizes is None:
             return False
-        resize = Resize(region=self._stack.region, group=group.name, desired=size)
+        most, desired = sizes
+        if back.before and group.desired < back.before.desired:
+            self._run.note(
+                f"somebody had set {group.name} to {group.desired}: it has {desired} again"
+            )
+        resize = Resize(region=self._stack.region, group=group.name, max=most, desired=desired)
         await self._run.certainly(Groups.resize, resize)
         return True
+
+
+def _answer(seen: Observation, names: tuple[str, ...]) -> bool:
+    return any(answers(seen.places, name) for name in names)

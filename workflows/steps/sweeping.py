@@ -12,14 +12,15 @@ from workflows.failures import describe
 from workflows.policies import ATTEMPT, poll
 from workflows.run import Run
 from workflows.steps.clearing import Clearing
-from workflows.steps.restoring import Restoring
+from workflows.steps.restoring import Back, Restoring
 
 with workflow.unsafe.imports_passed_through():
     from activities.inventory import Inventories, TakeInventory, WhenClosed, WhichRun
-    from activities.rules import FindRules, Rules, SetWeights
+    from activities.rules import FindRules, ReturnWeights, Rules
     from domain import names, sweep, sweep_ages, sweep_traffic
+    from domain.answering import Wiring
     from domain.config import Stack
-    from domain.models import Deployment, State, Swept, TargetGroup
+    from domain.models import Deployment, State, Swept
 
 UNDER_WAY = "a release or rollback of it is under way"
 
@@ -31,7 +32,7 @@ class Sweeping:
         self,
         run: Run,
         stack: Stack,
-        target_groups: tuple[TargetGroup, ...],
+        wiring: Wiring,
         restoring: Restoring,
         *,
         by_name: bool,
@@ -39,9 +40,9 @@ class Sweeping:
         self.run = run
         self._by_name = by_name
         self._stack = stack
-        self._target_groups = target_groups
+        self._wiring = wiring
         self._restoring = restoring
-        self._arns = tuple(group.arn for group in target_groups)
+        self._arns = wiring.arns
         self._inventory = sweep.Inventory()
         self._findings: list[sweep.Finding] = []
         self._done: list[sweep.Finding] = []
@@ -99,13 +100,15 @@ class Sweeping:
             target_groups=self._arns,
         )
         inventory = await self.run.do(Inventories.take_inventory, take)
-        if stack.load_balancer.strategy != "weighted":
+        if not self._wiring.weighted:
             return inventory
-        find = FindRules(region=stack.region, target_groups=self._target_groups)
+        find = FindRules(
+            region=stack.region,
+            target_groups=self._wiring.target_groups,
+            preview=self._wiring.preview,
+        )
         rules = await self.run.do(Rules.find_rules, find, what="How are they wired?")
-        preview = stack.load_balancer.preview
-        wired = tuple(rule for rule in rules if rule.arn not in preview)
-        return inventory.model_copy(update={"rules": wired})
+        return inventory.model_copy(update={"rules": tuple(rules)})
 
     async def _running(self) -> tuple[list[str], bool]:
         """The releases that still run; and does one of them hold this stack's lock?"""
@@ -138,18 +141,25 @@ class Sweeping:
             return
         theirs = serving.group.target_groups
         arns = (home,) if home else tuple(arn for arn in self._arns if back or arn in theirs)
-        largest = max(losing, key=lambda d: d.group.desired, default=None)
-        beside_it = largest.name if largest else None
-        await self._restoring.reattach(serving.name, arns, beside=beside_it)
+        await self._restoring.restore(
+            Back(
+                name=serving.name,
+                target_groups=arns,
+                beside=tuple(d.name for d in losing),
+                has_left=bool(back),
+            )
+        )
         if weigh and home:
-            weights = SetWeights(
+            weights = ReturnWeights(
                 region=self._stack.region,
-                rules=self._inventory.rules,
-                weights={arn: 100 if arn == home else 0 for arn in self._arns},
+                target_groups=self._wiring.target_groups,
+                preview=self._wiring.preview,
+                live=home,
+                idle=next(arn for arn in self._arns if arn != home),
             )
             pace = poll(self.run.timeouts.confirm, self.run.timeouts.way_back)
             what = f"All of the traffic to {serving.name}"
-            await self.run.do(Rules.set_weights, weights, pace, what=what)
+            await self.run.do(Rules.return_weights, weights, pace, what=what)
         self._done += back + weigh
 
     @sentence(

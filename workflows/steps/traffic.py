@@ -7,29 +7,26 @@ from typing import Protocol
 from temporalio import workflow
 
 from workflows.checklist import sentence
-from workflows.policies import longer
 from workflows.run import Run
 from workflows.steps.compensations import GROUP
+from workflows.steps.draining import Draining, Leaves
 from workflows.steps.hooks import Hooks
 from workflows.steps.looks import Looks
 from workflows.steps.scaling import ScalingPolicies
-from workflows.steps.watching import UNTIL_NEXT_LOOK, Watching
+from workflows.steps.watching import Watching
 from workflows.steps.windows import Windows
 from workflows.world import World
 
 with workflow.unsafe.imports_passed_through():
     from activities.balancers import Balancers, Membership
-    from domain import health, traffic
-    from domain.errors import DeploymentUnhealthy
     from domain.facts import Facts
-    from domain.models import Deployment
 
 DRAIN_AND_PARK = (
     "Drain blue and park it: out of the load balancer, at size zero, ready for an instant rollback"
 )
 
 
-class Strategy(Protocol):
+class Strategy(Leaves, Protocol):
     """`serves_at_once`: green has a share of the traffic as soon as it is attached."""
 
     @property
@@ -58,6 +55,7 @@ class Traffic:
         looks: Looks,
         watching: Watching,
         windows: Windows,
+        draining: Draining,
         policies: ScalingPolicies,
         hooks: Hooks,
     ) -> None:
@@ -68,6 +66,7 @@ class Traffic:
         self._looks = looks
         self._watching = watching
         self._windows = windows
+        self._draining = draining
         self._policies = policies
         self._hooks = hooks
 
@@ -93,8 +92,9 @@ class Traffic:
     @sentence("Shift the traffic, and watch it", phase="shifting", continued=True)
     async def shift(self) -> None:
         """Green is looked at once more first, since an approval may have taken days."""
-        if self._facts.approval or not self._world.is_fresh:
+        if self._facts.approval:
             await self._watching.confirm_healthy()
+        await self._watching.just_seen()
         if self._facts.blue:
             if self._facts.stack.watch.alarms:
                 # An alarm that rings before green has any traffic is not its fault, and a reason
@@ -108,41 +108,10 @@ class Traffic:
         """Until no request is in flight at blue. It can still be undone: blue is attached again."""
         if self._facts.blue:
             await self._strategy.leave()
-            await self._until_drained(self._facts.blue)
+            await self._draining.until_drained()
             self.run.checklist.note("drained")
         # Parking comes next and has no way back: an abort or a pause comes before it.
         await self.run.operator.gate()
-
-    async def _until_drained(self, deployment: Deployment) -> None:
-        timeouts, name = self.run.timeouts, deployment.name
-        interval = timeouts.first_poll
-        with self.run.timed("drain") as stopwatch:
-            # Nobody drains in a moment. Where green was watched since, the last look tells already.
-            pause = interval - self._world.seconds_since_left
-            while not (self._world.is_fresh and self._drained(name, stopwatch.seconds)):
-                await self.run.operator.wait(pause, summary=UNTIL_NEXT_LOOK)
-                await self._looks.serving()
-                pause = interval = longer(interval, timeouts.poll_interval(timeouts.drain))
-        groups, drain = self._world.groups, self._world.now.drain
-        blue = groups.get(name)
-        if blue and blue.desired > groups[self._facts.green].desired:
-            # Blue grew while it drained: green takes over that load as well.
-            await self._watching.confirm_healthy()
-        if strangers := ", ".join(drain.strangers if drain else ()):
-            self.run.note(f"targets of others are in the target groups and serve too: {strangers}")
-
-    def _drained(self, name: str, waited: float) -> bool:
-        """Raises DeploymentUnhealthy where it takes longer than `timeouts.drain`."""
-        drain = self._world.now.drain
-        if not drain:
-            return False
-        verdict = traffic.judge_drain(drain, waited=waited, timeout=self.run.timeouts.drain)
-        if isinstance(verdict, health.Unhealthy):
-            raise DeploymentUnhealthy(f"{name} does not drain: {verdict.reason}")
-        words = verdict.reason if isinstance(verdict, health.NotYet) else "drained"
-        self.run.checklist.note(words)
-        gone = isinstance(verdict, health.Healthy) and bool(drain.registered)
-        return gone and not self._world.now.bad_looks
 
     def shares(self) -> dict[str, int]:
         """Percent of the traffic by role, as far as it is known."""

@@ -42,6 +42,24 @@ class Watching:
         """Look at once: green must be healthy, and as large as blue is by now."""
         await self._until_healthy(0, reads=1)
 
+    async def just_seen(self) -> None:
+        """
+        Green was seen a moment ago, fit and as large as what is needed now: the last look before
+        something leaves. What was read before a pause or an approval is believed no more.
+        """
+        while True:
+            await self.run.operator.gate()
+            if self._world.is_fresh and self._is_enough():
+                return
+            await self.confirm_healthy()
+
+    def _is_enough(self) -> bool:
+        stack, green = self._facts.stack, self._world.groups.get(self._facts.green)
+        if green is None or green.health is None or not green.health.asked:
+            return False
+        needed = capacity.needed(self._world.group_of(self._facts.blue), stack.capacity)
+        return green.health.units >= needed - stack.health.may_lose * green.health.heaviest
+
     @sentence("Shift the traffic, and watch it", phase="watching", continued=True)
     async def soak(self) -> None:
         """For the stack's soak time."""

@@ -13,10 +13,11 @@ from workflows.way_back import Registers
 from workflows.world import World
 
 with workflow.unsafe.imports_passed_through():
-    from activities.rules import PointRules, Rules, SetWeights
+    from activities.rules import PointRules, Rules, Shifted, ShiftWeights
     from domain.facts import Facts
-    from domain.traffic import Routing
+    from domain.traffic import Routing, Rule
     from domain.undo import UndoPreview, UndoShift
+    from domain.weights import pointed
 
 
 class Weighted:
@@ -49,16 +50,15 @@ class Weighted:
 
     async def preview(self) -> None:
         """Green is healthy and has no traffic yet: the preview's rules show it."""
-        if not self._routing.preview or not self._facts.blue:
+        routing = self._routing
+        if not routing.preview or not self._facts.blue:
             return
-        rules = tuple(rule.arn for rule in self._routing.preview)
-        self._way_back.register(UndoPreview(rules=rules, target_group=self._routing.live))
-        point = PointRules(region=self._facts.region, rules=rules, target_group=self._routing.idle)
+        self._way_back.register(UndoPreview(rules=routing.preview))
+        weights = {rule.arn: pointed(rule, routing.live, routing.idle) for rule in routing.preview}
+        point = PointRules(region=self._facts.region, weights=weights)
         await self._run.do(Rules.point_rules, point, what="Let the preview show green")
 
     async def shift(self) -> None:
-        live, idle = self._routing.live, self._routing.idle
-        self._way_back.register(UndoShift(rules=self._routing.rules, live=live, idle=idle))
         steps = self._facts.stack.load_balancer.steps if self._gradually else (100,)
         # A run that was continued as new goes on with the step that it had reached.
         reached = self._world.now.green_percent
@@ -70,26 +70,80 @@ class Weighted:
 
     async def _set_weights(self, percent: int) -> None:
         """`percent` of the traffic goes to green."""
-        weights = SetWeights(
-            region=self._facts.region,
-            rules=self._routing.rules,
-            weights={self._routing.idle: percent, self._routing.live: 100 - percent},
-        )
-        what = f"{percent} % of the traffic to green"
-        await self._run.do(Rules.set_weights, weights, what=what)
+        await self._at_every_rule(percent, f"{percent} % of the traffic to green")
         self._world.shifted(percent)
         tag = self._facts.version.tag
         self._run.checklist.note(f"{percent} % of the traffic goes to {tag}")
 
+    async def _at_every_rule(self, percent: int, what: str, *, insist: bool = False) -> None:
+        """
+        The rules are found anew. Where somebody else changed one, a person is asked: after their
+        `resume`, or where the run is to `insist`, green gets its part at every rule all the same.
+        """
+        while True:
+            await self._watching.just_seen()
+            shifted = await self._shift_weights(percent, what, insist=insist)
+            if not shifted.objections:
+                return
+            words = "; ".join(shifted.objections)
+            self._run.note(f"somebody changed the rules: {words}")
+            if insist and shifted.found:
+                return
+            insist = True
+            self._run.operator.ask(
+                f"somebody changed the rules: {words}. Resume it to give green {percent} % at "
+                "every rule all the same, or abort it"
+            )
+
+    async def _shift_weights(self, percent: int, what: str, *, insist: bool) -> Shifted:
+        known = self._world.now.rules or self._routing.rules
+        self._register(known)
+        shift = ShiftWeights(
+            region=self._facts.region,
+            target_groups=self._facts.target_groups,
+            preview=self._facts.wiring.preview,
+            live=self._routing.live,
+            idle=self._routing.idle,
+            before=known,
+            reached=self._world.now.green_percent,
+            percent=percent,
+            insist=insist,
+        )
+        shifted = await self._run.do(Rules.shift_weights, shift, what=what)
+        self._world.wired(shifted.before, shifted.sticky)
+        self._register(shifted.before)
+        return shifted
+
+    def _register(self, before: tuple[Rule, ...]) -> None:
+        live, idle = self._routing.live, self._routing.idle
+        self._way_back.register(UndoShift(rules=before, live=live, idle=idle))
+
     async def leave(self) -> None:
         """A client that sticks to blue's target group would get 503 once nobody is in it."""
-        sticky, shifted_at = self._routing.sticky, self._world.now.shifted_at
-        if sticky and shifted_at:
-            note = f"clients stay with blue's target group for {sticky:.0f} s"
-            self._run.checklist.note(note)
-            let_go = shifted_at + timedelta(seconds=sticky)
-            await self._watching.watch_until(let_go, shifted_at)
+        if not self._world.has_just_shifted:
+            await self.hold()
+        while await self._have_let_go():
+            await self.hold()
         await self._leaving.detach_blue()
+
+    async def leave_again(self) -> None:
+        await self._leaving.detach_blue()
+
+    async def hold(self, *, insist: bool = False) -> None:
+        """Also at a rule that was added since."""
+        await self._at_every_rule(100, "Does green have all of the traffic?", insist=insist)
+
+    async def _have_let_go(self) -> bool:
+        """Waits for clients that stick to blue's target group. Was there anything to wait for?"""
+        sticky, shifted_at = self._world.now.sticky, self._world.now.shifted_at
+        if not (sticky and shifted_at):
+            return False
+        let_go = shifted_at + timedelta(seconds=sticky)
+        if workflow.now() >= let_go:
+            return False
+        self._run.checklist.note(f"clients stay with blue's target group for {sticky:.0f} s")
+        await self._watching.watch_until(let_go, shifted_at)
+        return True
 
     def shares(self) -> dict[str, int]:
         percent = self._world.now.green_percent

@@ -13,6 +13,7 @@ from workflows.policies import ATTEMPT, poll
 from workflows.run import Run
 from workflows.steps.clearing import Clearing
 from workflows.steps.restoring import Back, Restoring
+from workflows.steps.sweep_looks import SweepLooks
 
 with workflow.unsafe.imports_passed_through():
     from activities.inventory import Inventories, TakeInventory, WhenClosed, WhichRun
@@ -20,8 +21,12 @@ with workflow.unsafe.imports_passed_through():
     from domain import names, sweep, sweep_ages, sweep_traffic
     from domain.answering import Wiring
     from domain.config import Stack
+    from domain.errors import NotRestored
+    from domain.health import health_of
     from domain.models import Deployment, State, Swept
 
+# These take traffic or capacity away, if the group has any.
+TAKES_AWAY = ("park", "remove group")
 UNDER_WAY = "a release or rollback of it is under way"
 
 
@@ -48,6 +53,8 @@ class Sweeping:
         self._done: list[sweep.Finding] = []
         self._left: dict[str, str] = {}
         self._stopped = ""
+        # Units of what serves that were not healthy when it was as good as it becomes.
+        self._missing = 0
 
     @property
     def stopped(self) -> str:
@@ -141,7 +148,7 @@ class Sweeping:
             return
         theirs = serving.group.target_groups
         arns = (home,) if home else tuple(arn for arn in self._arns if back or arn in theirs)
-        await self._restoring.restore(
+        seen = await self._restoring.restore(
             Back(
                 name=serving.name,
                 target_groups=arns,
@@ -149,6 +156,8 @@ class Sweeping:
                 has_left=bool(back),
             )
         )
+        group = seen.groups[serving.name]
+        self._missing = group.desired - health_of(group).units
         if weigh and home:
             weights = ReturnWeights(
                 region=self._stack.region,
@@ -171,13 +180,18 @@ class Sweeping:
         nor the rest.
         """
         clearing = Clearing(self.run, self._stack, self._inventory)
+        looks = SweepLooks(self.run, self._stack, self._wiring, self._serving)
         for action in ("park", "remove group", "remove template", "unpin", "remove bake"):
             for finding in self._of(action):
                 try:
+                    if action in TAKES_AWAY:
+                        await looks.before_it_leaves(finding.name, self._missing)
                     await clearing.clear(finding)
                     self._done.append(finding)
-                except ActivityError as error:
+                except (ActivityError, NotRestored) as error:
                     self._left[finding.name] = describe(error)
+        gone = {finding.name for finding in self._done if finding.action in TAKES_AWAY}
+        self._left |= await looks.broken(gone)
 
     def swept(self, *, dry_run: bool) -> Swept:
         return Swept(

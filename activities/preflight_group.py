@@ -88,11 +88,12 @@ def _zones(aws: Aws, region: str, arns: list[str]) -> dict[str, set[str]]:
 
 
 def draining(aws: Aws, world: World) -> Check:
-    """Of the target groups and balancers that blue is to leave."""
+    """Of the target groups that blue is to leave, and of the classic balancers."""
     timeout = world.stack.timeouts.drain
-    found = drainage(aws, world.stack.region, world.leaves)
+    classics = [group.arn for group in world.target_groups if names.is_classic(group.arn)]
+    found = drainage(aws, world.stack.region, classics or world.leaves)
     told = ", ".join(found.cuts)
-    if any(names.is_classic(key) for key in world.leaves) and told:
+    if classics and told:
         raise InvalidRequest(
             f"the classic load balancer {told} has connection draining off: "
             "requests in flight would be cut; switch it on"

@@ -120,8 +120,10 @@ class WayBack:
 
     def _ended_badly(self, reason: str, ending: Ending) -> ApplicationError:
         left, stack, blue = self._left, self._facts.stack.name, self._facts.blue
+        serving = f"{stack} serves {blue.tag if blue else 'nothing,'} as before"
+        todo = [{"what": undo.what, "by_hand": undo.by_hand} for undo in left]
         if left:
-            seen = ending.broken or ending.who
+            seen = ending.broken or f"{serving} ({ending.who})"
             lines = [
                 f"{reason}. The way back failed: {seen}. Left to do, once AWS lets you:",
                 *(f"  {undo.what}: {undo.by_hand}" for undo in left),
@@ -129,15 +131,15 @@ class WayBack:
             self.run.ends("dirty", "\n".join(lines))
         elif ending.broken:
             self.run.ends("dirty", f"{reason}. Everything is undone, and yet {ending.broken}")
+            todo = [{"what": ending.broken, "by_hand": f"ovenbird sweep {stack}"}]
         else:
-            serving = f"{stack} serves {blue.tag if blue else 'nothing,'} as before"
             done = f"{reason}. Rolled back: {serving} ({ending.who}), nothing is left behind"
             self.run.ends("rolled_back", done)
         details = {
             "stack": stack,
             "tag": self._facts.version.tag,
             "reason": reason,
-            "left": [{"what": undo.what, "by_hand": undo.by_hand} for undo in left],
+            "left": todo,
         }
         kind = DIRTY if left or ending.broken else ROLLED_BACK
         return ApplicationError(self.run.outcome, details, type=kind, non_retryable=True)

@@ -116,8 +116,9 @@ async def test_a_listener_that_somebody_takes_away_halts_the_release_before_the_
         elb.delete_listener(ListenerArn=listener["ListenerArn"])
     error = await stack.fails(await approved(stack))
 
-    assert error.type == "RolledBack"
+    assert error.type == "Dirty"
     assert "is on no listener" in error.message
+    assert "v1 does not answer as before: no listener sends requests" in error.message
     assert list(stack.groups()) == ["v1"]
     assert len(stack.groups()["v1"]["TargetGroupARNs"]) == 1
 

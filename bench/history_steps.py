@@ -8,7 +8,8 @@ from typing import Any
 
 from temporalio.client import WorkflowHandle
 
-from bench.torture.lane import LIMIT, Lane
+from bench.torture.lane import Lane
+from bench.torture.runs import LIMIT
 
 Handle = WorkflowHandle[Any, Any]
 Status = dict[str, Any]

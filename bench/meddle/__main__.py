@@ -1,0 +1,77 @@
+"""
+`make meddle`: at a moment chosen at random, somebody else does one of many things to the account.
+
+A seed decides everything: `make meddle RUNS=1 SEED=7` repeats that run. 100 runs and more are
+written to docs/meddled.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from bench.meddle import judge, report
+from bench.meddle.ground import ground
+from bench.meddle.plays import Plan, chosen
+from bench.meddle.run import run
+from bench.meddle.stack import Ground
+from demo.processes import ROOT
+
+REPORT = ROOT / "docs/meddled.md"
+WRITTEN_FROM = 100
+# A cloud has addresses for so many balancers: then the next one is made.
+RUNS_A_CLOUD = 100
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make meddle", description=__doc__)
+    parser.add_argument("--runs", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=1, help="the first one")
+    parser.add_argument("--lanes", type=int, default=5, help="stacks side by side")
+    parser.add_argument("--only", default="", help="a word in what is meddled, or in the play")
+    arguments = parser.parse_args()
+    plans = chosen(arguments.seed, arguments.runs, arguments.only)
+    home = Path(tempfile.mkdtemp(prefix="meddle-"))
+    started = time.monotonic()
+    rows = asyncio.run(meddle(home, plans, arguments.lanes))
+    text = report.markdown(
+        rows,
+        seconds=time.monotonic() - started,
+        lanes=arguments.lanes,
+        cores=len(os.sched_getaffinity(0)),
+    )
+    print(text)
+    if len(rows) >= WRITTEN_FROM and not arguments.only:
+        REPORT.write_text(text)
+    kept = not any(row.bad for row in rows)
+    if kept:
+        shutil.rmtree(home)
+    else:
+        print(f"logs of workers, Temporal and the cloud: {home}")
+    raise SystemExit(0 if kept else 1)
+
+
+async def meddle(home: Path, plans: list[Plan], lanes: int) -> list[judge.Row]:
+    """A row for each plan, in their order."""
+    rows: list[judge.Row] = []
+
+    async def work(made: Ground, queue: list[Plan]) -> None:
+        while queue:
+            row = await run(made, queue.pop(0))
+            rows.append(row)
+            print(f"{len(rows)} of {len(plans)}: {report.line(row)}", flush=True)
+
+    for begin in range(0, len(plans), RUNS_A_CLOUD):
+        queue = plans[begin : begin + RUNS_A_CLOUD]
+        async with ground(home / f"from-{begin}") as made:
+            await asyncio.gather(*(work(made, queue) for _ in range(lanes)))
+    return sorted(rows, key=lambda row: row.seed)
+
+
+if __name__ == "__main__":
+    main()

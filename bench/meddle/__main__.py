@@ -15,17 +15,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.meddle import judge, report
-from bench.meddle.ground import ground
-from bench.meddle.plays import Plan, chosen
-from bench.meddle.run import run
-from bench.meddle.stack import Ground
+from bench.meddle import report
+from bench.meddle.all_runs import chosen, meddle
 from demo.processes import ROOT
 
 REPORT = ROOT / "docs/meddled.md"
 WRITTEN_FROM = 100
-# A cloud has addresses for so many balancers: then the next one is made.
-RUNS_A_CLOUD = 100
 
 
 def main() -> None:
@@ -54,23 +49,6 @@ def main() -> None:
     else:
         print(f"logs of workers, Temporal and the cloud: {home}")
     raise SystemExit(0 if kept else 1)
-
-
-async def meddle(home: Path, plans: list[Plan], lanes: int) -> list[judge.Row]:
-    """A row for each plan, in their order."""
-    rows: list[judge.Row] = []
-
-    async def work(made: Ground, queue: list[Plan]) -> None:
-        while queue:
-            row = await run(made, queue.pop(0))
-            rows.append(row)
-            print(f"{len(rows)} of {len(plans)}: {report.line(row)}", flush=True)
-
-    for begin in range(0, len(plans), RUNS_A_CLOUD):
-        queue = plans[begin : begin + RUNS_A_CLOUD]
-        async with ground(home / f"from-{begin}") as made:
-            await asyncio.gather(*(work(made, queue) for _ in range(lanes)))
-    return sorted(rows, key=lambda row: row.seed)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ _VERSIONS = re.compile(r"\bv[123]\b")
 # What says who serves, as people read it: "… serves v1", "v1 and v2 answer", "nobody answers".
 _SERVES = re.compile(r"\b(?:serves|serve|answers|answer|goes on serving|go on serving)\b")
 _NOT_SAID = re.compile(r"\b(?:not fit to serve|both versions serve until|that serves?)\b")
-_NOBODY = re.compile(r"\b(?:nobody|nothing|no version|none)\b")
+_NOBODY = re.compile(r"\b(?:nobody|nothing|no version|none)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

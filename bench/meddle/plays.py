@@ -99,17 +99,6 @@ def plan(seed: int) -> Plan:
     )
 
 
-def chosen(seed: int, runs: int, only: str) -> list[Plan]:
-    """`runs` plans from this seed on: all, or those that have the text in play or meddling."""
-    plans: list[Plan] = []
-    while len(plans) < runs:
-        one = plan(seed)
-        if only in f"{one.play}, {one.strategy}: {one.words}":
-            plans.append(one)
-        seed += 1
-    return plans
-
-
 def configured(stack: MeddledStack, plan: Plan) -> None:
     """So that the moment comes, and lasts until the play ends it."""
     held = plan.play in (ABORT, ABORT_ROLLBACK, SWEEP)
@@ -119,6 +108,7 @@ def configured(stack: MeddledStack, plan: Plan) -> None:
         step=long if plan.moment == k.HALF else 0.3,
         hot=(HELD if held else 3.0) if plan.moment == k.HOT else 0,
         approval=plan.moment == k.APPROVAL,
+        healthy=20,
     )
 
 

@@ -20,7 +20,7 @@ def line(row: Row) -> str:
     return (
         f"{mark}seed {row.seed}: {row.play}, {row.strategy}; {row.meddling}; {row.moment}; "
         f"{row.seconds:.0f} s; {row.ending.kind}; {_says(row)} / {row.told}"
-        f"{'; ' + wrong if wrong else ''}"
+        f"{'; ' + wrong if wrong else ''}{' ' + str(row.problems) if row.problems else ''}"
     )
 
 

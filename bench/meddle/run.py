@@ -74,12 +74,17 @@ async def run(ground: Ground, plan: Plan) -> judge.Row:
         await asyncio.to_thread(stack.build)
         stack.configure()
         await _prepare(stack, ("v1", "v2") if rolls_back else ("v1",))
-        await asyncio.to_thread(configured, stack, plan)
+        configured(stack, plan)
         doors = Doors(stack.urls)
         scene = stack.scene(doors, old, new)
         await _played(stack, plan, scene, row)
-    finally:
+    except Exception as error:  # noqa: BLE001 (any error means that this run has shown nothing good)
+        row.wrong.append(f"the play itself failed: {error!r}")
+    try:
+        ground.stacks.drop(stack.name)
         await asyncio.to_thread(stack.demolish, scene)
+    except (ClientError, BotoCoreError) as error:
+        row.problems.append(f"the stack could not be demolished: {error}")
     return row
 
 

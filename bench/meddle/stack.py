@@ -21,7 +21,7 @@ TASK_QUEUE = "meddle"
 APPLICATION = "meddled"
 # Impatient: what is hopeless ends as dirty within seconds.
 TIMEOUTS = (
-    "first_poll = 0.15\npoll = 0.4\nconfirm = 0.1\nhealthy = 20\napproval = 60\n"
+    "first_poll = 0.15\npoll = 0.4\nconfirm = 0.1\nhealthy = {healthy}\napproval = 60\n"
     "soak = {soak}\nstep = {step}\nhot = {hot}\ndrain = 12\nconsistency_grace = 2\nway_back = 20"
 )
 # Seconds until a run must have ended.
@@ -43,7 +43,7 @@ class Ground:
 
 
 class MeddledStack(Runs):
-    """Its calls block for milliseconds each: they belong into a thread."""
+    """`build` and `demolish` block: they belong into a thread."""
 
     def __init__(self, ground: Ground, name: str, strategy: str, *, own_images: bool) -> None:
         super().__init__(ground.client, name, TASK_QUEUE, LIMIT)
@@ -57,6 +57,11 @@ class MeddledStack(Runs):
             ground.environment, ground.base, self.name, port=PORT
         )
         self.api_rule = self._second_rule() if self.strategy == "weighted" else ""
+        if self.strategy == "classic":
+            ground.account.elb.modify_load_balancer_attributes(
+                LoadBalancerName=self.name,
+                LoadBalancerAttributes={"ConnectionDraining": {"Enabled": True, "Timeout": 10}},
+            )
         ground.account.cloudwatch.put_metric_alarm(
             AlarmName=f"{self.name}-5xx",
             Namespace="Shop",
@@ -86,7 +91,13 @@ class MeddledStack(Runs):
         return str(made["Rules"][0]["RuleArn"])
 
     def configure(
-        self, *, soak: float = 0.2, step: float = 0.2, hot: float = 0, approval: bool = False
+        self,
+        *,
+        soak: float = 0.2,
+        step: float = 0.2,
+        hot: float = 0,
+        approval: bool = False,
+        healthy: float = 60,
     ) -> None:
         """For the runs that start from now on."""
         weighted = self.strategy == "weighted"
@@ -94,7 +105,7 @@ class MeddledStack(Runs):
             self.name,
             self.ground.repository.url,
             application=self._application,
-            timeouts=TIMEOUTS.format(soak=soak, step=step, hot=hot),
+            timeouts=TIMEOUTS.format(soak=soak, step=step, hot=hot, healthy=healthy),
             load_balancer="steps = [50, 100]\n" if weighted else "",
             capacity="min = 1\nmax = 8\ndesired = 2",
             sweeping="age = 0\nshare = 1.0",
@@ -124,7 +135,6 @@ class MeddledStack(Runs):
 
     def demolish(self, scene: Scene | None) -> None:
         """So that its processes do not slow down the runs that come."""
-        self.ground.stacks.drop(self.name)
         account = self.ground.account
         if scene and scene.strangers:
             account.ec2.terminate_instances(InstanceIds=scene.strangers)

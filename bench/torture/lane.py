@@ -39,7 +39,7 @@ class Stacks:
         self._save()
 
     def drop(self, name: str) -> None:
-        del self._stacks[name]
+        self._stacks.pop(name, None)
         self._save()
 
     def _save(self) -> None:

@@ -1,0 +1,43 @@
+"""Any number of runs, several stacks side by side."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from bench.meddle import judge, report
+from bench.meddle.ground import ground
+from bench.meddle.plays import Plan, plan
+from bench.meddle.run import run
+from bench.meddle.stack import Ground
+
+# A cloud has addresses for so many balancers: then the next one is made.
+RUNS_A_CLOUD = 100
+
+
+def chosen(seed: int, runs: int, only: str = "") -> list[Plan]:
+    """`runs` plans from this seed on: all, or those that have the text in play or meddling."""
+    plans: list[Plan] = []
+    while len(plans) < runs:
+        one = plan(seed)
+        if only in f"{one.play}, {one.strategy}: {one.words}":
+            plans.append(one)
+        seed += 1
+    return plans
+
+
+async def meddle(home: Path, plans: list[Plan], lanes: int) -> list[judge.Row]:
+    """A row for each plan, in their order."""
+    rows: list[judge.Row] = []
+
+    async def work(made: Ground, queue: list[Plan]) -> None:
+        while queue:
+            row = await run(made, queue.pop(0))
+            rows.append(row)
+            print(f"{len(rows)} of {len(plans)}: {report.line(row)}", flush=True)
+
+    for begin in range(0, len(plans), RUNS_A_CLOUD):
+        queue = plans[begin : begin + RUNS_A_CLOUD]
+        async with ground(home / f"from-{begin}") as made:
+            await asyncio.gather(*(work(made, queue) for _ in range(lanes)))
+    return sorted(rows, key=lambda row: row.seed)

@@ -8,8 +8,8 @@ from typing import Any
 
 from temporalio.client import WorkflowHandle
 
+from bench.runs import LIMIT
 from bench.torture.lane import Lane
-from bench.torture.runs import LIMIT
 
 Handle = WorkflowHandle[Any, Any]
 Status = dict[str, Any]

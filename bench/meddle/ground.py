@@ -11,8 +11,7 @@ from temporalio.client import Client
 
 from bench.meddle.judge import FOREIGN
 from bench.meddle.stack import APPLICATION, TASK_QUEUE, Ground, MeddledStack
-from bench.torture.lane import Stacks
-from bench.torture.runs import Runs
+from bench.runs import Runs, Stacks
 from demo import network
 from demo.account import Account
 from demo.example import Repository

@@ -12,7 +12,7 @@ from typing import Any
 from temporalio.client import WorkflowHandle
 
 from bench.meddle import kinds as k
-from bench.meddle import marks, members, rules, sizes  # noqa: F401
+from bench.meddle import marks, members, membership, rules, sizes  # noqa: F401
 from bench.meddle.judge import ASKS, SWEPT, Ending
 from bench.meddle.stack import MeddledStack
 

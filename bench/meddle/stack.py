@@ -10,8 +10,7 @@ from temporalio.client import Client
 from bench.meddle.doors import Doors
 from bench.meddle.scene import Scene
 from bench.meddle.wiring import API, forward
-from bench.torture.lane import Stacks
-from bench.torture.runs import Runs
+from bench.runs import Runs, Stacks
 from demo.account import Account
 from demo.balancers import BALANCERS
 from demo.example import Repository

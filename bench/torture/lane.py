@@ -6,12 +6,11 @@ import asyncio
 import os
 import shutil
 import sys
-from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client, WorkflowHandle
 
-from bench.torture.runs import Runs
+from bench.runs import Runs, Stacks
 from demo.account import Account
 from demo.balancers import BALANCERS
 from demo.example import Repository
@@ -26,26 +25,6 @@ TIMEOUTS = (
     "first_poll = 0.15\npoll = 0.4\nconfirm = 0.1\nhealthy = 90\napproval = 600\n"
     "soak = {soak}\nstep = {soak}\ndrain = 90\nconsistency_grace = 2\nway_back = 200"
 )
-
-
-class Stacks:
-    """The stacks file of all lanes."""
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._stacks = path, dict[str, str]()
-
-    def write(self, name: str, text: str) -> None:
-        self._stacks[name] = text
-        self._save()
-
-    def drop(self, name: str) -> None:
-        self._stacks.pop(name, None)
-        self._save()
-
-    def _save(self) -> None:
-        fresh = self._path.with_suffix(".new")
-        fresh.write_text("\n".join(self._stacks.values()))
-        fresh.rename(self._path)
 
 
 class Lane(Runs):

@@ -1,10 +1,11 @@
-"""The runs of one stack: started, asked and signalled as any client of Temporal does."""
+"""The stacks file, and the runs of a stack: started, asked and signalled as by any client."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
@@ -14,6 +15,26 @@ from temporalio.service import RPCError, RPCStatusCode
 T = TypeVar("T")
 # Seconds within which a play must end.
 LIMIT = 240.0
+
+
+class Stacks:
+    """The stacks file of all stacks side by side."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._stacks = path, dict[str, str]()
+
+    def write(self, name: str, text: str) -> None:
+        self._stacks[name] = text
+        self._save()
+
+    def drop(self, name: str) -> None:
+        self._stacks.pop(name, None)
+        self._save()
+
+    def _save(self) -> None:
+        fresh = self._path.with_suffix(".new")
+        fresh.write_text("\n".join(self._stacks.values()))
+        fresh.rename(self._path)
 
 
 class Runs:

@@ -99,11 +99,13 @@ class Doors:
         slow = f"?pause={SLOW}" if number % SLOW_EVERY == 0 else ""
         try:
             async with self._sessions[number % 2].get(url + slow) as answer:
-                body = await answer.read()
                 if answer.ok:
+                    await answer.read()
                     version = answer.headers.get("X-Version", "something else")
                 else:
-                    problem = f"{answer.status} {body[:60]!r}"
+                    problem = f"{answer.status} {answer.reason}"
+                    # The next request has a connection of its own: what was kept may lead nowhere.
+                    answer.close()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             problem = f"{type(error).__name__}: {error}"
         self.answers.append(Answer(url, at, time.monotonic(), version, problem))

@@ -150,7 +150,9 @@ def _deregister_image(scene: Scene, tag: str) -> None:
     for image in scene.account.ec2.describe_images(Owners=["self"])["Images"]:
         tags = {one["Key"]: one["Value"] for one in image.get("Tags", [])}
         if (tags.get("ovenbird:application"), tags.get("ovenbird:tag")) == (scene.name, tag):
-            scene.account.ec2.deregister_image(ImageId=image["ImageId"])
+            chosen = {"ImageId": image["ImageId"]}
+            scene.account.ec2.disable_image_deregistration_protection(**chosen)
+            scene.account.ec2.deregister_image(**chosen)
 
 
 @kind("green's image is deregistered", own_images=True)

@@ -24,9 +24,9 @@ ABORT_ROLLBACK = "abort of a rollback"
 # Which moments a play has. Those of an abort and a sweep are held until it comes.
 MOMENTS: dict[str, tuple[str, ...]] = {
     RELEASE: (k.LAUNCHING, k.UNHEALTHY, k.APPROVAL, k.HALF, k.ALONE, k.HOT, k.DRAINING),
-    ROLLBACK: (k.UNHEALTHY, k.HALF, k.ALONE, k.DRAINING),
+    ROLLBACK: (k.UNHEALTHY, k.ALONE, k.HOT, k.DRAINING),
     ABORT: (k.APPROVAL, k.HALF, k.ALONE, k.HOT),
-    ABORT_ROLLBACK: (k.HALF, k.ALONE, k.HOT),
+    ABORT_ROLLBACK: (k.ALONE, k.HOT),
     SWEEP: (k.APPROVAL, k.HALF, k.ALONE, k.HOT),
 }
 BEFORE, AFTER = "before", "after"

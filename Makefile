@@ -71,7 +71,7 @@ torture: $(VENV)/.installed
 	@$(BIN)/python -m bench.torture $(if $(SAMPLE),--sample $(SAMPLE) --storm $(SAMPLE)0) $(if $(PLAYS),--plays $(PLAYS) --storm 0 --aborts 1 --meddled 0)
 
 # Somebody else changes the account during 500 releases, rollbacks, aborts and sweeps, and docs/meddled.md is written.
-# RUNS=1 SEED=7 repeats one of them. ONLY="weighted" plays those with that text in play or meddling. LANES=2 is gentler.
+# RUNS=1 SEED=7 repeats one of them. ONLY="weighted.*rule" plays those that it matches. LANES=2 is gentler.
 meddle: $(VENV)/.installed
 	@$(BIN)/python -m bench.meddle $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only "$(ONLY)") $(if $(LANES),--lanes $(LANES))
 

@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1, help="the first one")
     parser.add_argument("--lanes", type=int, default=5, help="stacks side by side")
-    parser.add_argument("--only", default="", help="a word in what is meddled, or in the play")
+    parser.add_argument("--only", default="", help="a regular expression, e.g. weighted.*rule")
     arguments = parser.parse_args()
     plans = chosen(arguments.seed, arguments.runs, arguments.only)
     home = Path(tempfile.mkdtemp(prefix="meddle-"))

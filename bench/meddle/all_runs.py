@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 from bench.meddle import judge, report
@@ -16,11 +17,15 @@ RUNS_A_CLOUD = 100
 
 
 def chosen(seed: int, runs: int, only: str = "") -> list[Plan]:
-    """`runs` plans from this seed on: all, or those that have the text in play or meddling."""
+    """
+    `runs` plans from this seed on.
+
+    `only` is a regular expression for "play, strategy: meddling; moment".
+    """
     plans: list[Plan] = []
     while len(plans) < runs:
         one = plan(seed)
-        if only in f"{one.play}, {one.strategy}: {one.words}":
+        if re.search(only, f"{one.play}, {one.strategy}: {one.words}; {one.when}"):
             plans.append(one)
         seed += 1
     return plans

@@ -35,12 +35,12 @@ def _refresh(scene: Scene, role: str, *, fewer: bool = False) -> None:
     )
 
 
-@kind("Auto Scaling replaces one instance of green")
+@kind("Auto Scaling replaces one instance of green", hurts=MOMENT)
 def green_refreshed(scene: Scene) -> None:
     _refresh(scene, "green")
 
 
-@kind("Auto Scaling replaces one instance of blue")
+@kind("Auto Scaling replaces one instance of blue", hurts=MOMENT)
 def blue_refreshed(scene: Scene) -> None:
     _refresh(scene, "blue")
 

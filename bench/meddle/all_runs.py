@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import signal
 from pathlib import Path
 
 from bench.meddle import judge, report
@@ -32,7 +33,10 @@ def chosen(seed: int, runs: int, only: str = "") -> list[Plan]:
 
 
 async def meddle(home: Path, plans: list[Plan], lanes: int) -> list[judge.Row]:
-    """A row for each plan, in their order."""
+    """A row for each plan, in their order. SIGTERM ends all that was started."""
+    this = asyncio.current_task()
+    assert this
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     rows: list[judge.Row] = []
 
     async def work(made: Ground, queue: list[Plan]) -> None:

@@ -73,12 +73,16 @@ class Doors:
             while not any(answer.version != NOBODY for answer in self.answers):
                 await asyncio.sleep(0.05)
 
-    def between(self, begin: float, end: float) -> list[Answer]:
-        """What was asked in that time, while its door was open."""
+    @property
+    def open_ones(self) -> int:
+        return len(self._open.keys() - self.closed.keys())
+
+    def since(self, begin: float) -> list[Answer]:
+        """What was asked from that moment on, while its door was open."""
         return [
             answer
-            for answer in self.answers
-            if begin <= answer.at < end and answer.done < self.closed.get(answer.door, math.inf)
+            for answer in list(self.answers)
+            if begin <= answer.at and answer.done < self.closed.get(answer.door, math.inf)
         ]
 
     async def _ask_again_and_again(self, url: str) -> None:

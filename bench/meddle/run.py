@@ -14,8 +14,10 @@ from bench.meddle.plays import ABORT_ROLLBACK, ROLLBACK, Plan, configured, perfo
 from bench.meddle.scene import NothingThere, Scene
 from bench.meddle.stack import Ground, MeddledStack
 
-# Seconds after a run's end in which users go on asking; the last ones say who answers.
-AFTERWARDS, TAIL = 4.0, 2.0
+# Seconds after a run's end until the balancer has settled, and then at least in which it is asked
+# who answers. Where the machine is busy, it takes longer until there are so many answers.
+SETTLING, TAIL, LONGEST_TAIL = 2.0, 2.0, 30.0
+ENOUGH = 15
 # Seconds for what a kind needs to be there.
 PATIENCE = 3.0
 READY = 10.0
@@ -102,14 +104,24 @@ async def _played(stack: MeddledStack, plan: Plan, scene: Scene, row: judge.Row)
         began = time.monotonic()
         row.ending = await perform(stack, plan, scene.new, meddler.meddle)
         ended = time.monotonic()
-        await asyncio.sleep(AFTERWARDS)
+        await asyncio.sleep(SETTLING)
+        settled = time.monotonic()
+        await _until_enough_answered(doors, settled)
     row.seconds, row.struck = ended - began, bool(meddler.done)
     row.problems = meddler.problems
     judge.judge(
         row,
-        doors.between(began, ended + AFTERWARDS),
-        doors.between(ended + AFTERWARDS - TAIL, ended + AFTERWARDS),
+        doors.since(began),
+        doors.since(settled),
         tags=(scene.old, scene.new),
         excused=meddler.excused,
         stranger=any(kind.stranger for kind, _, _ in meddler.done),
     )
+
+
+async def _until_enough_answered(doors: Doors, settled: float) -> None:
+    await asyncio.sleep(TAIL)
+    while len(doors.since(settled)) < ENOUGH * doors.open_ones:
+        if time.monotonic() > settled + LONGEST_TAIL:
+            raise RuntimeError("the balancer gave too few answers in time")
+        await asyncio.sleep(0.2)

@@ -13,8 +13,8 @@ from bench.meddle.judge import FOREIGN, Ending, Row, judge, says
 from demo.processes import ROOT
 
 BLUE, GREEN = "v1", "v2"
-# Quick ones, which nothing of the product's future can make bad.
-SEEDS = (2, 8)
+# An abort behind a classic balancer, and a release with attach: quick ones.
+SEEDS = (6, 8)
 
 
 @pytest.mark.parametrize(
@@ -105,17 +105,17 @@ def test_a_dirty_end_that_does_not_say_who_serves_is_bad() -> None:
     assert "does not say" in judged("Dirty", answers(BLUE), last=1)[0]
 
 
-async def test_meddled_runs_keep_every_promise() -> None:
-    for seed in SEEDS:
-        command = [sys.executable, "-m", "bench.meddle", "--runs", "1", "--seed", str(seed)]
-        process = await asyncio.to_thread(
-            subprocess.run,
-            command,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=170,
-            check=False,
-        )
-        assert process.returncode == 0, (process.stdout + process.stderr)[-5000:]
-        assert "1 runs, 1 of them meddled with" in process.stdout
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_a_meddled_run_keeps_every_promise(seed: int) -> None:
+    command = [sys.executable, "-m", "bench.meddle", "--runs", "1", "--seed", str(seed)]
+    process = await asyncio.to_thread(
+        subprocess.run,
+        command,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=170,
+        check=False,
+    )
+    assert process.returncode == 0, (process.stdout + process.stderr)[-5000:]
+    assert "1 runs, 1 of them meddled with" in process.stdout

@@ -16,6 +16,8 @@ import aiohttp
 RATE = 15.0
 SLOW_EVERY, SLOW = 5, 0.3
 REQUEST_TIMEOUT = 10.0
+# Seconds after a failed request in which no connection is kept.
+DOUBTFUL = 1.0
 NOBODY = "nobody"
 
 
@@ -38,6 +40,8 @@ class Doors:
     answers: list[Answer] = field(default_factory=list)
     # When each of those was closed, of time.monotonic().
     closed: dict[str, float] = field(default_factory=dict)
+    # When a request at each of those failed last: kept connections to it may lead nowhere.
+    _failed: dict[str, float] = field(default_factory=dict)
     _open: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     @asynccontextmanager
@@ -102,16 +106,18 @@ class Doors:
         at, version, problem = time.monotonic(), NOBODY, ""
         slow = f"?pause={SLOW}" if number % SLOW_EVERY == 0 else ""
         try:
-            async with self._sessions[number % 2].get(url + slow) as answer:
+            doubtful = at - self._failed.get(url, -math.inf) < DOUBTFUL
+            headers = {"Connection": "close"} if doubtful else {}
+            async with self._sessions[number % 2].get(url + slow, headers=headers) as answer:
                 if answer.ok:
                     await answer.read()
                     version = answer.headers.get("X-Version", "something else")
                 else:
                     problem = f"{answer.status} {answer.reason}"
-                    # The next request has a connection of its own: what was kept may lead nowhere.
-                    answer.close()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             problem = f"{type(error).__name__}: {error}"
+        if problem:
+            self._failed[url] = time.monotonic()
         self.answers.append(Answer(url, at, time.monotonic(), version, problem))
 
 

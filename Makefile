@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OURS := domain workflows activities console ovenbird localcloud/src localcloud/tests demo bench worker.py starter.py
 
-.PHONY: demo test test-replayed fuzz test-packer install-check check bench bench-many bench-bake cutover histories torture torture-sample mutants lock clean
+.PHONY: demo test test-replayed fuzz test-packer install-check check bench bench-many bench-bake cutover histories torture torture-sample meddle mutants lock clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.installed: requirements-dev.lock pyproject.toml localcloud/pyproject.toml
@@ -68,9 +68,14 @@ histories: $(VENV)/.installed
 
 # Hours, and docs/crash-matrix.md. SAMPLE=5 tries five points of each play, PLAYS=native, packer or a word in their names those plays; both write nothing.
 torture: $(VENV)/.installed
-	@$(BIN)/python -m bench.torture $(if $(SAMPLE),--sample $(SAMPLE) --storm $(SAMPLE)0) $(if $(PLAYS),--plays $(PLAYS) --storm 0 --aborts 1)
+	@$(BIN)/python -m bench.torture $(if $(SAMPLE),--sample $(SAMPLE) --storm $(SAMPLE)0) $(if $(PLAYS),--plays $(PLAYS) --storm 0 --aborts 1 --meddled 0)
 
-# A minute: one point of one play of `make torture`, as a test.
+# Somebody else changes the account during 500 releases, rollbacks, aborts and sweeps, and docs/meddled.md is written.
+# RUNS=1 SEED=7 repeats one of them. ONLY="weighted.*rule" plays those that it matches. LANES=2 is gentler.
+meddle: $(VENV)/.installed
+	@$(BIN)/python -m bench.meddle $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only "$(ONLY)") $(if $(LANES),--lanes $(LANES))
+
+# Minutes: one point of one play of `make torture`, and two runs of `make meddle`, as tests.
 torture-sample: $(VENV)/.installed
 	$(BIN)/python -m pytest tests/torture --numprocesses=0
 

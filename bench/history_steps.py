@@ -8,7 +8,8 @@ from typing import Any
 
 from temporalio.client import WorkflowHandle
 
-from bench.torture.lane import LIMIT, Lane
+from bench.runs import LIMIT
+from bench.torture.lane import Lane
 
 Handle = WorkflowHandle[Any, Any]
 Status = dict[str, Any]

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bench.meddle import all_runs as meddle
 from bench.torture import matrix, reaction, report, stage, storm
 from bench.torture.plays import PLAYS, STRATEGIES, WITH_PACKER
 from demo.processes import ROOT
@@ -30,6 +31,7 @@ def main() -> None:
     parser.add_argument("--sample", type=int, help="how many points of each play to try")
     parser.add_argument("--storm", type=int, default=200, help="releases in the storm")
     parser.add_argument("--aborts", type=int, default=20, help="aborts at random moments")
+    parser.add_argument("--meddled", type=int, default=20, help="runs of `make meddle`")
     parser.add_argument(
         "--plays",
         default="all",
@@ -60,6 +62,8 @@ async def torture(home: Path, chosen: argparse.Namespace) -> bool:
         ]
         if plays or strategy == "attach":
             await _with_strategy(home, chosen, strategy, plays, found, console)
+    plans = meddle.chosen(chosen.seed, min(chosen.meddled, chosen.sample or chosen.meddled))
+    found.meddled = await meddle.meddle(home / "meddled", plans, chosen.lanes)
     text = report.markdown(
         found,
         seconds=time.monotonic() - started,

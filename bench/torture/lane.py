@@ -6,15 +6,11 @@ import asyncio
 import os
 import shutil
 import sys
-from collections.abc import Awaitable, Callable
-from datetime import timedelta
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
-from temporalio.exceptions import ApplicationError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.client import Client, WorkflowHandle
 
+from bench.runs import Runs, Stacks
 from demo.account import Account
 from demo.balancers import BALANCERS
 from demo.example import Repository
@@ -22,10 +18,7 @@ from demo.infrastructure import Infrastructure, built_with
 from demo.processes import ROOT, Process, Stage
 from demo.visitors import Visitors
 
-T = TypeVar("T")
 SIZE = 2
-# Seconds within which a play must end.
-LIMIT = 240.0
 ABROAD = "ap-southeast-2"
 CPU = '{ metric = "cpu", target = 50 }'
 TIMEOUTS = (
@@ -34,20 +27,7 @@ TIMEOUTS = (
 )
 
 
-class Stacks:
-    """The stacks file of all lanes."""
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._stacks = path, dict[str, str]()
-
-    def write(self, name: str, text: str) -> None:
-        self._stacks[name] = text
-        fresh = self._path.with_suffix(".new")
-        fresh.write_text("\n".join(self._stacks.values()))
-        fresh.rename(self._path)
-
-
-class Lane:
+class Lane(Runs):
     # Seconds of the watch, unless a play needs more.
     soak = 0.3
     # How many deployments stay, unless a play needs fewer.
@@ -63,8 +43,8 @@ class Lane:
         stacks: Stacks,
         strategy: str,
     ) -> None:
-        self.name = f"lane{number}"
-        self.stage, self.client, self.account, self.strategy = stage, client, account, strategy
+        super().__init__(client, f"lane{number}", f"lane{number}")
+        self.stage, self.account, self.strategy = stage, account, strategy
         self.infrastructure = BALANCERS[strategy](
             stage.environment, base, self.name, port=8000 + number
         )
@@ -73,8 +53,6 @@ class Lane:
         self._tags = 0
         # The points are the calls from this moment on.
         self.marked_at = 0.0
-        # The failure of the last play that failed.
-        self.last_words = ""
         self.worker: Process | None = None
         self.abroad = Account(stage.environment | {"AWS_DEFAULT_REGION": ABROAD})
         self.builder, self.asked_of_image = "native", ""
@@ -158,83 +136,7 @@ class Lane:
     def visitors(self) -> Visitors:
         return Visitors(self.infrastructure.address, count=3, rate=12)
 
-    async def release(self, tag: str) -> WorkflowHandle[Any, Any]:
-        return await self.start("ReleaseWorkflow", {"stack": self.name, "tag": tag})
-
     async def bake(self, tag: str) -> WorkflowHandle[Any, Any]:
         return await self.start(
             "ImageWorkflow", {"stack": self.name, "tag": tag}, f"image-{self.name}-{tag}"
         )
-
-    async def rollback(self, **more: str) -> WorkflowHandle[Any, Any]:
-        return await self.start("RollbackWorkflow", {"stack": self.name} | more)
-
-    async def start(
-        self, workflow: str, request: dict[str, Any], workflow_id: str | None = None
-    ) -> WorkflowHandle[Any, Any]:
-        """`workflow_id` is the stack's lock where it is left out."""
-
-        async def start() -> WorkflowHandle[Any, Any]:
-            handle: WorkflowHandle[Any, Any] = await self.client.start_workflow(
-                workflow,
-                request,
-                id=workflow_id or f"release-{self.name}",
-                task_queue=self.name,
-                rpc_timeout=timedelta(seconds=5),
-            )
-            return handle
-
-        return await patiently(start)
-
-    async def ending(self, handle: WorkflowHandle[Any, Any]) -> str:
-        """`Completed`, the type of the failure, or a sentence where it did not end in time."""
-
-        async def result() -> str:
-            try:
-                await handle.result()
-            except WorkflowFailureError as error:
-                cause = error.cause
-                self.last_words = str(cause)
-                return (
-                    (cause.type or "")
-                    if isinstance(cause, ApplicationError)
-                    else type(cause).__name__
-                )
-            return "Completed"
-
-        try:
-            return await asyncio.wait_for(patiently(result), LIMIT)
-        except TimeoutError:
-            return f"no end within {LIMIT:.0f} s"
-
-    async def signal(self, handle: WorkflowHandle[Any, Any], name: str) -> None:
-        """Does nothing where the workflow has ended."""
-
-        async def send() -> None:
-            try:
-                await handle.signal(name, {"by": "torture"}, rpc_timeout=timedelta(seconds=5))
-            except RPCError as error:
-                if error.status is not RPCStatusCode.NOT_FOUND:
-                    raise
-
-        await patiently(send)
-
-    async def status(self, handle: WorkflowHandle[Any, Any]) -> dict[str, Any]:
-        """Empty where no worker answers."""
-        try:
-            found: dict[str, Any] = await handle.query("status", rpc_timeout=timedelta(seconds=2))
-        except RPCError:
-            return {}
-        return found
-
-
-async def patiently(call: Callable[[], Awaitable[T]]) -> T:
-    """Calls again while Temporal's server restarts, so that the bench itself does not fail."""
-    deadline = asyncio.get_running_loop().time() + 60
-    while True:
-        try:
-            return await call()
-        except RPCError:
-            if asyncio.get_running_loop().time() > deadline:
-                raise
-            await asyncio.sleep(0.2)

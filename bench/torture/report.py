@@ -6,6 +6,8 @@ import statistics
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from bench.meddle.judge import Row
+from bench.meddle.report import line
 from bench.torture.audit import AuditReport
 from bench.torture.matrix import KILLS, LINE, REPLIES, Results, Tried
 from bench.torture.plays import PLAYS
@@ -31,6 +33,7 @@ class Found:
     tried_all: bool = True
     storm: Storm = field(default_factory=Storm)
     aborts: list[AuditReport] = field(default_factory=list)
+    meddled: list[Row] = field(default_factory=list)
 
     def kept(self, releases: int) -> bool:
         """Whether every promise was kept, with as many releases in the storm as were asked for."""
@@ -40,6 +43,7 @@ class Found:
             and self.tried_all
             and len(self.storm.audits) == releases
             and all(audit.kept for audit in self.aborts)
+            and not any(row.bad for row in self.meddled)
         )
 
 
@@ -70,6 +74,10 @@ did not need that call (a look less). They say nothing.
 ## From "abort" to "blue serves exactly as before"
 
 {_aborts(found.aborts)}
+
+## Meddled with
+
+{_meddled(found.meddled)}
 
 ## For scale
 
@@ -108,6 +116,13 @@ def _aborts(aborts: list[AuditReport]) -> str:
     return f"""{len(times)} consecutive aborts at random moments of a release: median \
 {statistics.median(times):.2f} s, worst {times[-1]:.2f} s, the cloud's own time included; \
 promises kept: {sum(audit.kept for audit in aborts)} of {len(aborts)}."""
+
+
+def _meddled(rows: list[Row]) -> str:
+    bad = [row for row in rows if row.bad]
+    words = f"""{len(rows)} runs of `make meddle`, in which somebody else changes the account: \
+{len(bad)} bad rows. docs/meddled.md has more of them."""
+    return "\n".join([words, "", *(f"- {line(row)}" for row in bad)]).strip()
 
 
 def _row(play: str, fault: str, tried: list[Tried]) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from temporalio.client import Client
 
-from bench.torture.lane import Lane, Stacks
+from bench.runs import Stacks
+from bench.torture.lane import Lane
 from demo import network
 from demo.account import Account
 from demo.processes import Stage

@@ -14,7 +14,7 @@ async def test_a_sample_of_the_torture_keeps_every_promise() -> None:
     command = [sys.executable, "-m", "bench.torture", "--lanes", "1", "--plays", "release with"]
     process = await asyncio.to_thread(
         subprocess.run,
-        [*command, "--sample", "1", "--storm", "0", "--aborts", "1"],
+        [*command, "--sample", "1", "--storm", "0", "--aborts", "1", "--meddled", "0"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -1,0 +1,1 @@
+"""`make meddle`: somebody else changes the account while a stack is released. docs/meddled.md."""

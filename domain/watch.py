@@ -24,13 +24,14 @@ class Counted(Model):
     """
     The traffic of one target group since the watch began.
 
-    `errors` are the 5xx answers. `latency` is in seconds at the configured percentile, of the worst
-    period.
+    `errors` are the 5xx answers, whoever gave them; `unanswered` of them the load balancer gave in
+    a target's place. `latency` is in seconds at the configured percentile, of the worst period.
     """
 
     requests: int = 0
     errors: int = 0
     latency: float | None = None
+    unanswered: int = 0
 
     @property
     def error_rate(self) -> float:
@@ -48,6 +49,34 @@ class Watched(Model):
 @dataclass(frozen=True)
 class Inconclusive:
     reason: str
+
+
+def count(
+    requests: int,
+    answers: int,
+    errors: int,
+    balancers: int,
+    latency: float | None,
+    *,
+    alone: bool,
+) -> Counted:
+    """
+    What users got, of what AWS counts apart: `answers` of the targets, `errors` of them 5xx, and
+    `balancers`: the 5xx that the load balancer itself gave.
+
+    A target that gives no answer, or cuts the connection, has none of its own: the load balancer
+    answers 502, 503 or 504 in its place. AWS counts those by load balancer only. Where that has
+    other target groups too (not `alone`), at most the requests without an answer are ours. Fewer
+    may be: a client hung up, or a WebSocket was opened (101), which is in no count of answers.
+    """
+    missing = max(0, requests - answers)
+    unanswered = balancers if alone else min(missing, balancers)
+    return Counted(
+        requests=max(requests, answers + unanswered),
+        errors=errors + unanswered,
+        latency=latency,
+        unanswered=unanswered,
+    )
 
 
 def judge(seen: Watched, watch: Watch) -> Healthy | Unhealthy | Inconclusive:
@@ -76,6 +105,8 @@ def _errors(seen: Watched, watch: Watch) -> str:
     green, blue = seen.green, seen.blue
     surely = at_least(green.errors, green.requests)
     words = f"{green.errors} of {green.requests} answers were 5xx ({green.error_rate:.1%})"
+    if green.unanswered:
+        words += f", {green.unanswered} of them the load balancer's since no target answered"
     if watch.error_rate is not None and surely > watch.error_rate:
         return (
             f"the error rate of the new version is too high: {words}, "

@@ -13,7 +13,7 @@ from domain.health import Healthy, Unhealthy
 from domain.models import Group, State
 from domain.sweep import Inventory, home
 from domain.traffic import Rule, routing
-from domain.watch import Counted, Inconclusive, Watched, count, judge
+from domain.watch import Counted, Inconclusive, Red, Watched, count, judge, red, still_red
 from tests.domain.worlds import deployment
 
 PAIR = ("arn:one", "arn:two")
@@ -130,9 +130,30 @@ def test_alarms_count_at_once_and_must_exist() -> None:
 
     assert judge(Watched(alarms={"one": "OK", "two": "INSUFFICIENT_DATA"}), told) == Healthy()
     assert judge(Watched(alarms={"one": "OK", "two": "ALARM"}), told) == Unhealthy(
-        "the alarm two is in ALARM"
+        "the alarm two is in ALARM (to go on in spite of it: --despite two)"
     )
-    assert judge(Watched(alarms={"one": "OK"}), told) == Unhealthy("there is no alarm two")
+    assert judge(Watched(alarms={"one": "OK"}), told) == Unhealthy(
+        "there is no alarm two (to go on in spite of it: --despite two)"
+    )
+
+
+def test_what_was_red_before_does_not_judge_until_it_was_in_order_once() -> None:
+    watch = Watch(alarms=("one", "two"), error_rate=0.05, latency=0.5, requests=50)
+    bad = Counted(requests=200, errors=40, latency=0.9)
+    began = Watched(alarms={"one": "ALARM"}, green=bad)
+    before = red(began, watch)
+
+    assert before == Red(alarms=("one", "two"), limits=("the error rate", "the latency"))
+    assert judge(began, watch, before) == Healthy()
+    assert isinstance(judge(began, watch), Unhealthy)
+    assert still_red(before, began, watch) == before
+    # Too few requests, and an alarm without data, say nothing yet.
+    few = Watched(alarms={"one": "INSUFFICIENT_DATA"}, green=Counted(requests=3))
+    assert still_red(before, few, watch) == before
+    good = Watched(alarms={"one": "OK"}, green=Counted(requests=200, errors=40, latency=0.2))
+    assert still_red(before, good, watch) == Red(alarms=("two",), limits=("the error rate",))
+    rings = Watched(alarms={"one": "ALARM", "two": "OK"}, green=Counted(requests=200))
+    assert isinstance(judge(rings, watch, still_red(before, good, watch)), Unhealthy)
 
 
 @pytest.mark.parametrize(

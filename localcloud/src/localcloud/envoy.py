@@ -94,9 +94,7 @@ class Envoy:
         self._put("routes", [_route_configuration(table)])
         self._put("listeners", listeners)
 
-    def http_listener(
-        self, name: str, address: str, port: Any, *, balancer: str
-    ) -> dict[str, Any]:
+    def http_listener(self, name: str, address: str, port: Any, *, balancer: str) -> dict[str, Any]:
         """Its routes are those of the table that ask for its name; its log names its balancer."""
         router = {"@type": f"{_FILTERS}.http.router.v3.Router"}
         manager = f"{_FILTERS}.network.http_connection_manager.v3.HttpConnectionManager"

@@ -27,6 +27,7 @@ def release(
     force: o.Force = False,
     urgent: o.Urgent = False,
     contraction: o.Contraction = False,
+    despite: o.Despite = None,
     detach: o.Detach = False,
     wait: o.Wait = True,
     by: o.By = o.ME,
@@ -36,7 +37,8 @@ def release(
     """Release TAG to STACK, and follow the release to its end."""
     request = {"stack": stack, "tag": tag, "requested_by": by, "reason": reason}
     options = {"force": force, "urgent": urgent, "contraction": contraction}
-    command = releases.release(request | options, detach=detach, wait=wait, as_json=as_json)
+    named = {"despite": despite or []}
+    command = releases.release(request | options | named, detach=detach, wait=wait, as_json=as_json)
     answer(command, results.show, as_json)
 
 
@@ -46,6 +48,7 @@ def rollback(
     to: o.To = None,
     board: o.Board = False,
     force: o.ForceBack = False,
+    despite: o.Despite = None,
     detach: o.Detach = False,
     wait: o.Wait = True,
     by: o.By = o.ME,
@@ -60,7 +63,8 @@ def rollback(
         return
     to = questions.choose_target() if asks else to
     request = {"stack": stack, "to": to, "requested_by": by, "reason": reason, "force": force}
-    command = releases.rollback(request, detach=detach, wait=wait, as_json=as_json)
+    named = {"despite": despite or []}
+    command = releases.rollback(request | named, detach=detach, wait=wait, as_json=as_json)
     answer(command, results.show, as_json)
 
 

@@ -16,12 +16,14 @@ from temporalio import activity
 from activities.aws import Aws, code, translated
 from activities.credentials import fetch_credential
 from domain.config import Hook
-from domain.errors import HookRefused, NotReady
+from domain.errors import HookRefused, NotReady, OvenbirdError
 from domain.models import Model
 
 # Seconds for one try. The hook's own timeout bounds all tries together.
 TRY = 10.0
 SHOWN = 300
+# Of a hook that is down and that nothing waits for.
+BRIEF_TRIES = 3
 ACCEPTED, TOO_EARLY, TOO_MANY = 202, 425, 429
 _WAITING = ("Pending", "InProgress", "Delayed", "Cancelling")
 
@@ -30,7 +32,7 @@ class RunHook(Model):
     """
     `delivery` is the same for all tries of one hook, so that the callee can detect repetitions.
 
-    `about` is added to the body of the call.
+    `about` is added to the body of the call. `brief`: a hook that is down is not waited for.
     """
 
     region: str
@@ -38,6 +40,7 @@ class RunHook(Model):
     delivery: str
     about: dict[str, str]
     instance: str = ""
+    brief: bool = False
 
 
 class Hooks:
@@ -51,7 +54,7 @@ class Hooks:
         The hook's answer. Raises HookRefused where it refuses.
 
         Raises NotReady while it has not decided or cannot be reached. Temporal's retry policy polls
-        it until the hook's timeout.
+        it until the hook's timeout; a `brief` one that is down is refused after a few tries.
         """
         return self._call(request) if request.hook.url else self._command(request)
 
@@ -80,11 +83,13 @@ class Hooks:
             status, words = error.code, _words(error)
         # What speaks no HTTP answers with an HTTPException; a host that cannot be is a ValueError.
         except (OSError, HTTPException, ValueError) as error:
-            raise NotReady(
-                f"the hook {hook.name} cannot be reached at {hook.url}: {error}"
+            raise _down(
+                request, f"the hook {hook.name} cannot be reached at {hook.url}: {error}"
             ) from None
-        if status in (ACCEPTED, TOO_EARLY, TOO_MANY) or status >= 500:
+        if status in (ACCEPTED, TOO_EARLY, TOO_MANY):
             raise NotReady(f"the hook {hook.name} answers {status}: {words}")
+        if status >= 500:
+            raise _down(request, f"the hook {hook.name} answers {status}: {words}")
         if not 200 <= status < 300:
             raise HookRefused(f"the hook {hook.name} says no ({status}): {words}")
         return words
@@ -97,7 +102,7 @@ class Hooks:
         """
         hook, ssm = request.hook, self._aws.ssm(request.region)
         if not request.instance:
-            raise NotReady(f"the hook {hook.name} has no instance to run on")
+            raise _down(request, f"the hook {hook.name} has no instance to run on")
         instance, comment = request.instance, request.delivery[:100]
         sent = [
             command["CommandId"]
@@ -125,9 +130,10 @@ class Hooks:
         except ClientError as error:
             if code(error) != "InvalidInstanceId":
                 raise
-            raise NotReady(
+            raise _down(
+                request,
                 f"the SSM agent of {instance} does not answer: "
-                f"its profile must allow SSM for the hook {hook.name}"
+                f"its profile must allow SSM for the hook {hook.name}",
             ) from None
 
     def _outcome(self, request: RunHook, instance: str, command: str) -> str:
@@ -149,6 +155,11 @@ class Hooks:
                 f"({found['Status']}, exit code {found.get('ResponseCode')}): {words}"
             )
         return words
+
+
+def _down(request: RunHook, words: str) -> OvenbirdError:
+    given_up = request.brief and activity.info().attempt >= BRIEF_TRIES
+    return HookRefused(words) if given_up else NotReady(words)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -12,10 +12,12 @@ from activities.aws import Aws, chunks, translated
 from domain import names
 from domain.config import Watch
 from domain.models import Model, TargetGroup
-from domain.watch import Counted, Watched
+from domain.watch import Counted, Watched, count
 
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html
 MOST_ALARMS = 100
+# Of HTTP's statuses: a target's answers have metrics for these.
+CLASSES = (2, 3, 4, 5)
 
 
 class ReadWatch(Model):
@@ -58,7 +60,7 @@ class Metrics:
         for page in pages:
             for result in page["MetricDataResults"]:
                 found.setdefault(result["Id"], []).extend(result["Values"])
-        counted = {side: _counted(found, side) for side in sides}
+        counted = {side: _counted(found, side, group) for side, group in sides.items()}
         return Watched(alarms=alarms, green=counted["green"], blue=counted.get("blue"))
 
     def _alarms(self, request: ReadWatch) -> dict[str, str]:
@@ -77,42 +79,47 @@ class Metrics:
 
 def _queries(side: str, group: TargetGroup, watch: Watch) -> Iterable[Any]:
     """
-    Green's and blue's requests, errors and latency.
+    A target group's requests, answers and latency, and the errors of its load balancer.
 
     https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/elb-cloudwatch-metrics.html
     """
     if names.is_classic(group.arn):
-        # https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/elb-cloudwatch-metrics.html
-        namespace, errors, latency = "AWS/ELB", "HTTPCode_Backend_5XX", "Latency"
-        dimensions = [{"Name": "LoadBalancerName", "Value": group.name}]
+        namespace, latency = "AWS/ELB", "Latency"
+        answers, balancers = "HTTPCode_Backend_{}XX", "HTTPCode_ELB_5XX"
+        balancer = dimensions = {"LoadBalancerName": group.name}
     else:
-        namespace, errors, latency = (
-            "AWS/ApplicationELB",
-            "HTTPCode_Target_5XX_Count",
-            "TargetResponseTime",
-        )
-        dimensions = [
-            {"Name": "TargetGroup", "Value": group.arn.rsplit(":", maxsplit=1)[-1]},
-            {"Name": "LoadBalancer", "Value": names.balancer_label(group.load_balancers[0])},
-        ]
-    for name, metric, stat in (
-        ("requests", "RequestCount", "Sum"),
-        ("errors", errors, "Sum"),
-        ("latency", latency, f"p{watch.percentile:g}"),
-    ):
+        namespace, latency = "AWS/ApplicationELB", "TargetResponseTime"
+        answers, balancers = "HTTPCode_Target_{}XX_Count", "HTTPCode_ELB_5XX_Count"
+        # AWS has no metric of the balancer's own answers by target group.
+        balancer = {"LoadBalancer": names.balancer_label(group.load_balancers[0])}
+        dimensions = balancer | {"TargetGroup": group.arn.rsplit(":", maxsplit=1)[-1]}
+    wanted = {
+        "requests": ("RequestCount", "Sum", dimensions),
+        "balancers": (balancers, "Sum", balancer),
+        "latency": (latency, f"p{watch.percentile:g}", dimensions),
+    } | {f"answers{code}": (answers.format(code), "Sum", dimensions) for code in CLASSES}
+    for name, (metric, stat, of) in wanted.items():
+        named = [{"Name": key, "Value": value} for key, value in of.items()]
         yield {
             "Id": f"{side}_{name}",
             "MetricStat": {
-                "Metric": {"Namespace": namespace, "MetricName": metric, "Dimensions": dimensions},
+                "Metric": {"Namespace": namespace, "MetricName": metric, "Dimensions": named},
                 "Period": watch.period,
                 "Stat": stat,
             },
         }
 
 
-def _counted(found: dict[str, list[float]], side: str) -> Counted:
-    return Counted(
-        requests=int(sum(found.get(f"{side}_requests", []))),
-        errors=int(sum(found.get(f"{side}_errors", []))),
+def _counted(found: dict[str, list[float]], side: str, group: TargetGroup) -> Counted:
+    def total(name: str) -> int:
+        return int(sum(found.get(f"{side}_{name}", [])))
+
+    return count(
+        requests=total("requests"),
+        answers=sum(total(f"answers{code}") for code in CLASSES),
+        errors=total("answers5"),
+        balancers=total("balancers"),
         latency=max(found.get(f"{side}_latency", []), default=None),
+        alone=names.is_classic(group.arn),
     )

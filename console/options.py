@@ -61,6 +61,14 @@ Board = Annotated[bool, typer.Option("--board", help="only show what a rollback 
 ForceBack = Annotated[
     bool, typer.Option("--force", help="roll back although a contraction of the database followed")
 ]
+Despite = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--despite",
+        metavar="ALARM",
+        help="go on in spite of this alarm of the stack; repeatable, and recorded",
+    ),
+]
 At = Annotated[
     str,
     typer.Option(

@@ -21,6 +21,8 @@ HERE = pathlib.Path(__file__).parent
 VERSION = (HERE / "VERSION").read_text().strip()
 # The share of requests that a version answers with an error, however healthy it is.
 ERRORS = float((HERE / "ERRORS").read_text()) if (HERE / "ERRORS").exists() else 0.0
+# The share of requests whose connection it closes without an answer.
+CUTS = float((HERE / "CUTS").read_text()) if (HERE / "CUTS").exists() else 0.0
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -31,6 +33,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if "pause=" in self.path:
             time.sleep(float(self.path.rpartition("pause=")[2]))
+        if self.path != "/health" and random.random() < CUTS:
+            self.close_connection = True
+            return
         healthy = "OVENBIRD_BUILDER" in os.environ or not (HERE / "SICK").exists()
         status = 200 if self.path != "/health" or healthy else 503
         if self.path != "/health" and random.random() < ERRORS:

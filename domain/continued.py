@@ -13,6 +13,7 @@ from domain.requests import Message
 from domain.status import Approval, BakeLink, Bullet, Pause, Phase, Resource
 from domain.traffic import Rule
 from domain.undo import AnyUndo
+from domain.watch import Red
 
 
 class Found(Model):
@@ -72,13 +73,14 @@ class RunState(Model):
 
 class WorldState(Model):
     """
-    `verified` is how large green was when all of it was healthy. `bad_looks` counts the looks in
-    a row that found it unfit. `launching` is what the looks at a green that boots have shown.
-    `looked_at` is when the last look was over, and `drain` what it found of a blue that has left
-    the load balancer, at `left_at`. `rules` are the listener rules as they were before this run
-    changed them, `sticky` is for how many seconds they keep a client. `blue_missing` is how many
-    units of blue were not healthy when it was at its best; None where no look has told.
-    `drains_for` is how many seconds the balancers give what leaves them.
+    `verified` is how large green was when all of it was healthy. It lacks something since
+    `lacking_since`, and `bad_looks` in a row found it unfit. `launching` is what the looks at a
+    green that boots have shown. `looked_at` is when the last look was over, and `drain` what it
+    found of a blue that has left the load balancer, at `left_at`. `rules` are the listener rules as
+    they were before this run changed them, `sticky` is for how many seconds they keep a client.
+    `blue_missing` is how many units of blue were not healthy when it was at its best; None where no
+    look has told. `drains_for` is how many seconds the balancers give what leaves them. `red` does
+    not judge a rollback: it breached before that began.
     """
 
     groups: dict[str, Group] = {}
@@ -86,6 +88,7 @@ class WorldState(Model):
     green_percent: int = 0
     shifted_at: datetime | None = None
     bad_looks: int = 0
+    lacking_since: datetime | None = None
     launching: Seen | None = None
     looked_at: datetime | None = None
     drain: Drain | None = None
@@ -94,6 +97,7 @@ class WorldState(Model):
     sticky: float = 0
     blue_missing: int | None = None
     drains_for: float = 0
+    red: Red = Red()
 
 
 class WayBackState(Model):

@@ -123,15 +123,24 @@ def _hopeless(group: Group, seen: Seen, may_lose: int) -> str:
     return ""
 
 
-def still_healthy(group: Group | None, floor: int) -> Verdict:
+def still_healthy(
+    group: Group | None, verified: int, *, may_lose: int, lacking: float, timeout: float
+) -> Verdict:
     """
-    While it serves: at least `floor` units are healthy.
+    While it serves: what may it lack of the `verified` units that were healthy when it began to?
 
-    Fewer are Unhealthy at once, since users already reach this version.
+    `may_lose` instances for as long as it takes. One more, as long as others are healthy, for
+    `timeout` seconds: AWS replaces it (NotYet); it has lacked something for `lacking` seconds. More
+    is Unhealthy at once, since users already reach this version.
     """
     if group is None:
         return Unhealthy("the Auto Scaling group is gone: somebody deleted it")
     found = health_of(group)
+    # Fewer than it wants now is no fault: it may scale out, and new instances boot. Fewer than it
+    # had is none either: it may scale in.
+    floor = max(0, min(verified, group.desired) - may_lose * found.heaviest)
     if found.units >= floor:
         return Healthy()
+    if found.units >= max(1, floor - found.heaviest) and lacking < timeout:
+        return NotYet(f"{found.explained}: AWS replaces what is missing")
     return Unhealthy(f"while it served, {found.explained}")

@@ -27,6 +27,12 @@ Group = Annotated[
     str, Field(min_length=1, max_length=255), AfterValidator(refuse_control_characters)
 ]
 
+# Of CloudWatch: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+Alarm = Annotated[
+    str, Field(min_length=1, max_length=255), AfterValidator(refuse_control_characters)
+]
+Alarms = Annotated[tuple[Alarm, ...], Field(max_length=100)]
+
 
 class StackRequest(BaseModel):
     """A person's request. Unknown fields are mistakes, and are refused."""
@@ -47,12 +53,13 @@ class ReleaseRequest(Request):
     `force` releases a tag although it already serves; `urgent` waits for no window and no freeze.
 
     `contraction`: it removes from the database what older versions need. Nobody may roll back to
-    a version from before it.
+    a version from before it. `despite` names alarms of the stack that do not judge it.
     """
 
     force: bool = False
     urgent: bool = False
     contraction: bool = False
+    despite: Alarms = ()
 
 
 class PruneRequest(StackRequest):
@@ -64,11 +71,13 @@ class RollbackRequest(StackRequest):
     """
     `to` is a deployment's name or a tag; None means the previous deployment that served.
 
-    `force` also permits a rollback to a version from before a contraction.
+    `force` also permits a rollback to a version from before a contraction. `despite` names alarms
+    of the stack that do not judge it.
     """
 
     force: bool = False
     to: Tag | None = None
+    despite: Alarms = ()
     requested_by: Requester = "unknown"
     reason: Reason = ""
 

@@ -37,6 +37,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.rollback import candidates, choose
     from domain.tags import size_tag
     from domain.traffic import Routing, routing
+    from domain.watch import in_spite_of
 
 T = TypeVar("T", bound=BaseModel)
 L = TypeVar("L", bound=StackRequest)
@@ -186,7 +187,10 @@ class Admission:
         return found
 
     async def _read_stack(self, request: ReleaseRequest | RollbackRequest) -> Stack:
-        stack = await self._ask.read_stack(request.stack)
+        stack = in_spite_of(await self._ask.read_stack(request.stack), request.despite)
+        if request.despite:
+            alarms = ", ".join(request.despite)
+            self._run.note(f"despite the alarm {alarms}: so said {request.requested_by}")
         self._run.uses(stack)
         if stack.approving.by_another:
             self._run.operator.ask_another(request.requested_by)

@@ -153,7 +153,8 @@ class Rollback(Cutover):
         pinning = Pinning(run, facts, world, way_back)
         fleet = Fleet(run, facts, world, way_back, pinning, policies)
         cutover = _cutover(run, facts, world, way_back, hooks, policies, gradually=False)
-        waking = Waking(run, facts, world, way_back, pinning, fleet, policies, state.image)
+        looks = Looks(run, facts, world)
+        waking = Waking(run, facts, world, way_back, looks, pinning, fleet, policies, state.image)
         return cls(**vars(cutover), waking=waking)
 
 

@@ -72,6 +72,9 @@ def tries(time_limit: float, first: float, longest: float, growth: float) -> int
 # One question or change: an hour, in which any throttling ends.
 QUICK = retrying(3600, terminal=TERMINAL_ERRORS)
 
+# A question that a rollback asks and does not depend on: while it waits, users have what is bad.
+BRIEF = retrying(30, terminal=TERMINAL_ERRORS)
+
 
 def certain(time_limit: float) -> ActivityConfig:
     """On the way back and after the point of no return: `time_limit` seconds, whatever fails."""

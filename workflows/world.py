@@ -12,6 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.models import Deployment, Group
     from domain.observation import Observation
     from domain.traffic import Rule
+    from domain.watch import Red
 
 FRESH = timedelta(seconds=1)
 
@@ -80,10 +81,29 @@ class World:
     def found_healthy(self, size: int) -> None:
         self._write(verified=size)
 
-    def looked(self, *, bad: bool) -> int:
-        """How many looks in a row found green unfit, whichever wait they belonged to."""
-        self._write(bad_looks=self._state.bad_looks + 1 if bad else 0)
-        return self._state.bad_looks
+    def looked(self, *, whole: bool, bad: bool) -> int:
+        """
+        Green lacks something unless it is `whole`, and more than it may where that is `bad`: how
+        many looks in a row found that, whichever wait they belonged to.
+        """
+        since = None if whole else self._state.lacking_since or workflow.now()
+        bad_looks = self._state.bad_looks + 1 if bad else 0
+        self._write(lacking_since=since, bad_looks=bad_looks)
+        return bad_looks
+
+    @property
+    def is_whole(self) -> bool:
+        """Did the last look at a green that serves find that it lacks nothing?"""
+        return self._state.lacking_since is None
+
+    @property
+    def seconds_lacking(self) -> float:
+        then = self._state.lacking_since
+        return (workflow.now() - then).total_seconds() if then else 0.0
+
+    def is_red(self, red: Red) -> None:
+        """It was before the rollback began, and has not been in order since."""
+        self._write(red=red)
 
     def shifted(self, green_percent: int) -> None:
         self._write(green_percent=green_percent, shifted_at=workflow.now())

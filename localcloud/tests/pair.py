@@ -14,6 +14,9 @@ SERVER = """import http.server, os
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
+        if self.path == "/cut":
+            self.close_connection = True
+            return
         body = os.environ["LOCALCLOUD_INSTANCE"].encode()
         self.send_response(500 if self.path == "/broken" else 200)
         self.send_header("Content-Length", str(len(body)))

@@ -88,17 +88,17 @@ def test_a_rule_on_a_header_shows_the_other_one(pair: Pair) -> None:
     )
 
 
-def metric(pair: Pair, name: str, stat: str, since: datetime) -> list[float]:
-    dimensions = [
-        {"Name": "TargetGroup", "Value": pair.arns[0].rsplit(":", 1)[-1]},
-        {
-            "Name": "LoadBalancer",
-            "Value": pair.balancer["LoadBalancerArn"].split("loadbalancer/")[1],
-        },
-    ]
+def metric(
+    pair: Pair, name: str, stat: str, since: datetime, *, by_target_group: bool = True
+) -> list[float]:
+    balancer = pair.balancer["LoadBalancerArn"].split("loadbalancer/")[1]
+    dimensions = [{"Name": "LoadBalancer", "Value": balancer}]
+    if by_target_group:
+        group = pair.arns[0].rsplit(":", 1)[-1]
+        dimensions.append({"Name": "TargetGroup", "Value": group})
     wanted = {
         "Metric": {"Namespace": "AWS/ApplicationELB", "MetricName": name, "Dimensions": dimensions},
-        "Period": 10,
+        "Period": 1,
         "Stat": stat,
     }
     found = pair.account.cloudwatch.get_metric_data(
@@ -141,3 +141,37 @@ def test_the_traffic_is_counted_and_alarms_are_raised(pair: Pair) -> None:
     assert 0 <= metric(pair, "TargetResponseTime", "p90", since)[0] < 1
     until(lambda: alarm() == "ALARM")
     until(lambda: alarm() == "OK", 30)
+
+
+def test_an_answer_that_the_balancer_gives_in_the_targets_place_is_none_of_the_targets(
+    pair: Pair,
+) -> None:
+    """
+    A target that cuts the connection: 502, and no metric of its target group has it.
+
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
+    """
+
+    def status(path: str) -> int:
+        connection = pair.connection()
+        connection.request("GET", path)
+        found = connection.getresponse().status
+        connection.close()
+        return found
+
+    def counted(name: str, *, by_target_group: bool = True) -> float:
+        return sum(metric(pair, name, "Sum", since, by_target_group=by_target_group))
+
+    # The next whole second: nothing that another test sent is counted.
+    since = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
+    until(lambda: datetime.now(UTC) >= since)
+    assert [status("/cut") for _ in range(3)] == [502] * 3
+    assert [status("/broken") for _ in range(2)] == [500] * 2
+    assert status("/") == 200
+
+    until(lambda: counted("RequestCount") == 6)
+    targets = [counted(f"HTTPCode_Target_{code}XX_Count") for code in "2345"]
+    assert targets == [1, 0, 0, 2]
+    assert counted("HTTPCode_ELB_502_Count", by_target_group=False) == 3
+    assert counted("HTTPCode_ELB_5XX_Count", by_target_group=False) == 3
+    assert counted("HTTPCode_ELB_5XX_Count") == 0

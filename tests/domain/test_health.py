@@ -88,7 +88,7 @@ def test_a_group_that_was_never_seen_may_not_be_visible_yet() -> None:
     """AWS's lists may miss what was made a moment ago."""
     assert isinstance(judge(None, Seen(), waited=1, timeout=900, reads=2), NotYet)
     assert isinstance(judge(None, Seen(), waited=901, timeout=900, reads=2), Unhealthy)
-    assert isinstance(still_healthy(None, 1), Unhealthy)
+    assert isinstance(still_healthy(None, 1, may_lose=0, lacking=0, timeout=60), Unhealthy)
 
 
 @given(
@@ -113,12 +113,23 @@ def test_never_healthy_unless_the_last_reads_were_all_complete(states: list[list
         assert complete[-1] is False
 
 
-@given(st.integers(0, 5), st.integers(0, 5))
-def test_while_it_serves_the_floor_decides(healthy: int, floor: int) -> None:
+@given(st.integers(0, 5), st.integers(0, 7), st.integers(0, 2), st.sampled_from([0, 59, 61]))
+def test_while_it_serves_it_may_lack_may_lose_and_one_more_until_aws_has_replaced_it(
+    healthy: int, verified: int, may_lose: int, lacking: int
+) -> None:
+    """But never all of it."""
     members = [instance(n) for n in range(healthy)] + [instance(9, "unhealthy")]
-    result = still_healthy(group(*members, desired=5), floor)
+    result = still_healthy(
+        group(*members, desired=5), verified, may_lose=may_lose, lacking=lacking, timeout=60
+    )
 
-    assert isinstance(result, Healthy) == (healthy >= floor)
+    missing = min(verified, 5) - healthy
+    if missing <= may_lose:
+        assert isinstance(result, Healthy)
+    elif missing == may_lose + 1 and healthy and lacking < 60:
+        assert isinstance(result, NotYet)
+    else:
+        assert isinstance(result, Unhealthy)
 
 
 @given(st.lists(st.tuples(st.integers(1, 8), st.booleans()), max_size=6), st.integers(0, 20))

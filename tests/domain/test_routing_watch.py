@@ -13,7 +13,7 @@ from domain.health import Healthy, Unhealthy
 from domain.models import Group, State
 from domain.sweep import Inventory, home
 from domain.traffic import Rule, routing
-from domain.watch import Counted, Inconclusive, Watched, judge
+from domain.watch import Counted, Inconclusive, Red, Watched, count, judge, red, still_red
 from tests.domain.worlds import deployment
 
 PAIR = ("arn:one", "arn:two")
@@ -130,6 +130,70 @@ def test_alarms_count_at_once_and_must_exist() -> None:
 
     assert judge(Watched(alarms={"one": "OK", "two": "INSUFFICIENT_DATA"}), told) == Healthy()
     assert judge(Watched(alarms={"one": "OK", "two": "ALARM"}), told) == Unhealthy(
-        "the alarm two is in ALARM"
+        "the alarm two is in ALARM (to go on in spite of it: --despite two)"
     )
-    assert judge(Watched(alarms={"one": "OK"}), told) == Unhealthy("there is no alarm two")
+    assert judge(Watched(alarms={"one": "OK"}), told) == Unhealthy(
+        "there is no alarm two (to go on in spite of it: --despite two)"
+    )
+
+
+def test_what_was_red_before_does_not_judge_until_it_was_in_order_once() -> None:
+    watch = Watch(alarms=("one", "two"), error_rate=0.05, latency=0.5, requests=50)
+    bad = Counted(requests=200, errors=40, latency=0.9)
+    began = Watched(alarms={"one": "ALARM"}, green=bad)
+    before = red(began, watch)
+
+    assert before == Red(alarms=("one", "two"), limits=("the error rate", "the latency"))
+    assert judge(began, watch, before) == Healthy()
+    assert isinstance(judge(began, watch), Unhealthy)
+    assert still_red(before, began, watch) == before
+    # Too few requests, and an alarm without data, say nothing yet.
+    few = Watched(alarms={"one": "INSUFFICIENT_DATA"}, green=Counted(requests=3))
+    assert still_red(before, few, watch) == before
+    good = Watched(alarms={"one": "OK"}, green=Counted(requests=200, errors=40, latency=0.2))
+    assert still_red(before, good, watch) == Red(alarms=("two",), limits=("the error rate",))
+    rings = Watched(alarms={"one": "ALARM", "two": "OK"}, green=Counted(requests=200))
+    assert isinstance(judge(rings, watch, still_red(before, good, watch)), Unhealthy)
+
+
+@pytest.mark.parametrize(
+    ("counted", "alone", "expected"),
+    [
+        # Every fifth connection is cut: the balancer answers in the target's place.
+        ({"requests": 500, "answers": 400, "errors": 10, "balancers": 100}, False, (500, 110, 100)),
+        # The balancer has other target groups, and theirs fail.
+        ({"requests": 500, "answers": 500, "errors": 0, "balancers": 70}, False, (500, 0, 0)),
+        # Users hang up, or open WebSockets: no answer is counted, and nobody saw an error.
+        ({"requests": 500, "answers": 400, "errors": 0, "balancers": 0}, False, (500, 0, 0)),
+        # The answers of a period are known before its requests.
+        ({"requests": 300, "answers": 400, "errors": 4, "balancers": 3}, False, (400, 4, 0)),
+        # A classic balancer is of this stack alone: what it refused was not routed, and failed.
+        ({"requests": 500, "answers": 500, "errors": 5, "balancers": 50}, True, (550, 55, 50)),
+    ],
+)
+def test_errors_are_what_users_got_whoever_gave_them(
+    counted: dict[str, int], alone: bool, expected: tuple[int, int, int]
+) -> None:
+    found = count(**counted, latency=None, alone=alone)
+
+    assert (found.requests, found.errors, found.unanswered) == expected
+
+
+@given(*[st.integers(0, 10_000)] * 4, st.booleans())
+def test_no_more_errors_are_counted_than_requests(
+    requests: int, answers: int, errors: int, balancers: int, alone: bool
+) -> None:
+    found = count(requests, answers, min(errors, answers), balancers, None, alone=alone)
+
+    assert found.requests >= found.errors >= found.unanswered >= 0
+
+
+def test_answers_in_the_targets_place_are_named() -> None:
+    cut = count(500, 400, 10, 100, None, alone=False)
+
+    verdict = judge(Watched(green=cut), Watch(error_rate=0.05))
+    assert isinstance(verdict, Unhealthy)
+    assert (
+        "110 of 500 answers were 5xx (22.0%), 100 of them the load balancer's since no target "
+        "answered" in verdict.reason
+    )

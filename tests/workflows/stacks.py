@@ -19,7 +19,7 @@ from activities.preflight import PreflightOf
 from activities.provisioning import Identify
 from activities.source import ResolveTag
 from domain.config import Stack
-from domain.errors import UnknownTag
+from domain.errors import HookRefused, NotReady, UnknownTag
 from domain.images import BakeIdentity
 from domain.stacks_file import pick
 from domain.sweep import Inventory
@@ -60,6 +60,8 @@ class StacksInMemory:
     @activity.defn
     async def run_hook(self, request: RunHook) -> str:
         if (answer := self._world.hook_answers.get(request.hook.name)) is not None:
+            if request.brief and isinstance(answer, NotReady) and activity.info().attempt >= 3:
+                raise HookRefused(str(answer))
             raise answer
         return "fine"
 

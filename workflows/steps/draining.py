@@ -123,4 +123,4 @@ class Draining:
         words = verdict.reason if isinstance(verdict, health.NotYet) else "drained"
         self._run.checklist.note(words)
         gone = isinstance(verdict, health.Healthy) and bool(drain.registered)
-        return gone and not self._world.now.bad_looks
+        return gone and self._world.is_whole

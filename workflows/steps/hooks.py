@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError
 
+from workflows.failures import describe
 from workflows.policies import poll
 from workflows.run import Run
 from workflows.world import World
@@ -23,14 +25,26 @@ class Hooks:
         self._world = world
 
     async def ask(self, when: str) -> None:
-        """Raises the ActivityError of the first hook that says no, or nothing in time."""
+        """
+        Raises the ActivityError of the first hook that says no, or nothing in time.
+
+        In a rollback that is noted. What makes a hook say no, or has taken it down, may be what is
+        rolled back: an exhausted error budget, a database.
+        """
         for hook in self._facts.stack.hooks:
             if hook.when == when:
-                pace = poll(self._run.timeouts.confirm, hook.timeout)
-                words = await self._run.do(
-                    Activities.run_hook, self._call(hook), pace, what=f"Hook {hook.name}"
-                )
+                try:
+                    words = await self._answer(hook)
+                except ActivityError as error:
+                    if self._run.kind != "rollback":
+                        raise
+                    words = f"it does not judge a rollback: {describe(error)}"
                 self._run.note(f"hook {hook.name}: {words or 'passed'}")
+
+    async def _answer(self, hook: Hook) -> str:
+        pace = poll(self._run.timeouts.confirm, hook.timeout)
+        call = self._call(hook)
+        return await self._run.do(Activities.run_hook, call, pace, what=f"Hook {hook.name}")
 
     async def tell_of_rollback(self, reason: str) -> None:
         """Their answers change nothing, because the way back is complete. A failure is noted."""
@@ -58,4 +72,5 @@ class Hooks:
                 "reason": reason,
             },
             instance=looked.example if looked else "",
+            brief=self._run.kind == "rollback",
         )

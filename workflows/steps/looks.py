@@ -6,7 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError
 
+from workflows.failures import describe
+from workflows.policies import BRIEF
 from workflows.run import Run
 from workflows.world import World
 
@@ -16,9 +19,9 @@ with workflow.unsafe.imports_passed_through():
     from domain import health
     from domain.errors import DeploymentUnhealthy
     from domain.facts import Facts
-    from domain.models import Group
+    from domain.models import Group, TargetGroup
     from domain.observation import Observation
-    from domain.watch import Inconclusive, judge
+    from domain.watch import Inconclusive, Red, Watched, all_red, judge, red, still_red
 
 # Metric periods: only the latest ones count, so that a long good time hides no breach.
 PERIODS = 15
@@ -52,18 +55,19 @@ class Looks:
         blue = self._facts.blue
         drains = blue.name if blue and self._world.now.left_at else None
         seen = await self._look(Observe(**self._at_both(self._facts.blue_arns), drains=drains))
-        green = seen.groups.get(self._facts.green)
-        # Fewer than it wants now is no fault: it may scale out, and new instances boot. Fewer than
-        # it had is none either: it may scale in.
-        verified = self._world.now.verified
-        wanted = min(verified, green.desired) if green else verified
-        heaviest = health.health_of(green).heaviest if green else 1
-        floor = max(0, wanted - self._facts.stack.health.may_lose * heaviest)
-        verdict = health.still_healthy(green, floor)
-        bad_looks = self._world.looked(bad=isinstance(verdict, health.Unhealthy))
-        if isinstance(verdict, health.Unhealthy):
+        green, rule = seen.groups.get(self._facts.green), self._facts.stack.health
+        verdict = health.still_healthy(
+            green,
+            self._world.now.verified,
+            may_lose=rule.may_lose,
+            lacking=self._world.seconds_lacking,
+            timeout=self._run.timeouts.healthy,
+        )
+        is_bad = isinstance(verdict, health.Unhealthy)
+        bad_looks = self._world.looked(whole=isinstance(verdict, health.Healthy), bad=is_bad)
+        if not isinstance(verdict, health.Healthy):
             self._run.checklist.note(verdict.reason)
-            if green is None or bad_looks >= self._facts.stack.health.reads:
+            if is_bad and (green is None or bad_looks >= rule.reads):
                 tag = self._facts.version.tag
                 raise DeploymentUnhealthy(f"{tag} did not stay fit: {verdict.reason}")
 
@@ -81,6 +85,14 @@ class Looks:
             self._world.saw_blue_serve(blue)
         return seen
 
+    async def before_a_rollback(self) -> None:
+        """What is red by now may be why somebody rolls back: it does not judge the rollback."""
+        watch = self._facts.stack.watch
+        if watch.alarms or watch.measures:
+            serving = self._facts.compared_with or self._facts.green_target_group
+            seen = await self._read(serving, None, workflow.now() - self._recent)
+            self._is_red(red(seen, watch) if seen else all_red(watch))
+
     async def alarms_and_metrics(self, since: datetime) -> Inconclusive | None:
         """
         What the stack's alarms and metrics say of green since then.
@@ -90,17 +102,61 @@ class Looks:
         watch = self._facts.stack.watch
         if not (watch.alarms or watch.measures):
             return None
-        recent = workflow.now() - timedelta(seconds=PERIODS * watch.period)
-        read = ReadWatch(
-            region=self._facts.region,
-            watch=watch,
-            green=self._facts.green_target_group,
-            blue=self._facts.compared_with,
-            since=max(since, recent),
-        )
-        what = "What do alarms and metrics say?"
-        verdict = judge(await self._run.do(Metrics.read_watch, read, what=what), watch)
+        since = max(since, workflow.now() - self._recent)
+        green, blue = self._facts.green_target_group, self._facts.compared_with
+        seen = await self._read(green, blue, since)
+        if seen is None:
+            return None
+        if self._is_rollback:
+            self._is_red(self._red_by_now(seen))
+        verdict = judge(seen, watch, self._world.now.red)
         if isinstance(verdict, health.Unhealthy):
             tag = self._facts.version.tag
             raise DeploymentUnhealthy(f"{tag} is rolled back by the watch: {verdict.reason}")
         return verdict if isinstance(verdict, Inconclusive) else None
+
+    async def _read(
+        self, green: TargetGroup, blue: TargetGroup | None, since: datetime
+    ) -> Watched | None:
+        """None where a rollback cannot read them: it goes on by the health of its targets."""
+        read = ReadWatch(
+            region=self._facts.region,
+            watch=self._facts.stack.watch,
+            green=green,
+            blue=blue,
+            since=since,
+        )
+        what = "What do alarms and metrics say?"
+        if not self._is_rollback:
+            return await self._run.do(Metrics.read_watch, read, what=what)
+        try:
+            return await self._run.do(Metrics.read_watch, read, BRIEF, what=what)
+        except ActivityError as error:
+            words = f"alarms and metrics cannot be read, and do not judge it: {describe(error)}"
+            if words not in self._run.operator.notes:
+                self._run.note(words)
+            return None
+
+    def _red_by_now(self, seen: Watched) -> Red:
+        """What rings before green has any traffic is not its doing either."""
+        watch = self._facts.stack.watch
+        before = still_red(self._world.now.red, seen, watch)
+        untouched = self._facts.routing is not None and not self._world.now.green_percent
+        return before | red(seen, watch) if untouched else before
+
+    def _is_red(self, found: Red) -> None:
+        known = self._world.now.red
+        if new := Red(
+            alarms=tuple(name for name in found.alarms if name not in known.alarms),
+            limits=tuple(limit for limit in found.limits if limit not in known.limits),
+        ).words:
+            self._run.note(f"it was red before the rollback, and does not judge it: {new}")
+        self._world.is_red(found)
+
+    @property
+    def _is_rollback(self) -> bool:
+        return self._run.kind == "rollback"
+
+    @property
+    def _recent(self) -> timedelta:
+        return timedelta(seconds=PERIODS * self._facts.stack.watch.period)

@@ -7,6 +7,7 @@ from temporalio import workflow
 from workflows.checklist import sentence
 from workflows.run import Run
 from workflows.steps.fleet import Fleet
+from workflows.steps.looks import Looks
 from workflows.steps.pinning import Pinning
 from workflows.steps.scaling import ScalingPolicies
 from workflows.way_back import Registers
@@ -32,6 +33,7 @@ class Waking:
         facts: Facts,
         world: World,
         way_back: Registers,
+        looks: Looks,
         pinning: Pinning,
         fleet: Fleet,
         policies: ScalingPolicies,
@@ -41,6 +43,7 @@ class Waking:
         self._facts = facts
         self._world = world
         self._way_back = way_back
+        self._looks = looks
         self._pinning = pinning
         self._fleet = fleet
         self._policies = policies
@@ -52,6 +55,7 @@ class Waking:
         As large as blue is now, whatever size it had when it was parked. Its minimum stays pinned
         while both serve. Returns its image, None where that is gone.
         """
+        await self._looks.before_a_rollback()
         await self._pinning.pin_blue()
         if self._facts.woken:
             size = await self._wake(self._facts.woken)

@@ -82,10 +82,9 @@ class Watching:
         with self.run.timed(name) as stopwatch:
             watched = seconds <= 0
             while not watched:
-                left = max(0.0, seconds - stopwatch.seconds)
-                pause = min(left, self._interval(seconds))
+                pause = self._pause(seconds - stopwatch.seconds, seconds)
                 verdict = await self._look_after(pause, stopwatch.started)
-                watched = stopwatch.seconds >= seconds
+                watched = stopwatch.seconds >= seconds and self._world.is_whole
         # The few requests of a first deployment, before it has users, decide nothing.
         if verdict and self._facts.blue:
             if self._facts.stack.watch.when_inconclusive == "ask":
@@ -96,9 +95,9 @@ class Watching:
 
     async def watch_until(self, moment: datetime, since: datetime) -> None:
         """Watch what began at `since`. Time spent paused counts. Raises DeploymentUnhealthy."""
-        interval = self._interval((moment - since).total_seconds())
-        while (left := (moment - workflow.now()).total_seconds()) > 0:
-            await self._look_after(min(left, interval), since)
+        wait = (moment - since).total_seconds()
+        while (left := (moment - workflow.now()).total_seconds()) > 0 or not self._world.is_whole:
+            await self._look_after(self._pause(left, wait), since)
 
     async def _keep_hot(self, blue: str) -> None:
         operator, hot = self.run.operator, self.run.timeouts.hot
@@ -106,13 +105,13 @@ class Watching:
             while not operator.park_now:
                 until = stopwatch.started + timedelta(seconds=hot * (1 + operator.extended))
                 left = (until - workflow.now()).total_seconds()
-                if left <= 0:
+                if left <= 0 and self._world.is_whole:
                     break
                 self.run.checklist.note(
                     f"{blue} stays as large as it is until {until:%Y-%m-%d %H:%M:%S} UTC: "
                     "`ovenbird extend`, or `park-now`"
                 )
-                await self._look_after(min(left, self._interval(hot)), stopwatch.started)
+                await self._look_after(self._pause(left, hot), stopwatch.started)
                 await operator.gate()
 
     async def _look_after(self, seconds: float, since: datetime) -> Inconclusive | None:
@@ -126,10 +125,17 @@ class Watching:
         await self._looks.serving()
         return await self._looks.alarms_and_metrics(since)
 
-    def _interval(self, wait: float) -> float:
-        """Seconds until the next look of a wait that is so long as a whole."""
+    def _pause(self, left: float, wait: float) -> float:
+        """
+        Seconds until the next look of a wait that is so long as a whole.
+
+        It does not end with a look that found something missing: what comes after it takes traffic
+        from blue.
+        """
         timeouts = self.run.timeouts
-        return timeouts.confirm if self._world.now.bad_looks else timeouts.poll_interval(wait)
+        if not self._world.is_whole:
+            return timeouts.confirm
+        return min(max(0.0, left), timeouts.poll_interval(wait))
 
     async def _until_healthy(self, first_poll: float, reads: int) -> None:
         """

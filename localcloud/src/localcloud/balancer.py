@@ -9,6 +9,7 @@ from typing import Any
 from localcloud import envoy, pages, routes
 from localcloud.classic import Classic
 from localcloud.envoy import Envoy
+from localcloud.metrics import balancer_key
 from localcloud.patches import Original, corrects
 from localcloud.region import Region
 from localcloud.targets import Targets
@@ -146,6 +147,7 @@ class Balancer:
         for elb in backends("elbv2"):
             cluster_of = partial(_cluster_name, elb, used)
             for balancer in elb.load_balancers.values():
+                label = balancer_key(elb.region_name, balancer.arn.partition("loadbalancer/")[2])
                 for listener in balancer.listeners.values():
                     name = routes.listener_name(listener)
                     where = (name, balancer.dns_name, listener.port)
@@ -154,7 +156,7 @@ class Balancer:
                         found.append(envoy.tcp_listener(*where, weights))
                     else:
                         table += routes.of_listener(listener, cluster_of)
-                        found.append(self.envoy.http_listener(*where))
+                        found.append(self.envoy.http_listener(*where, balancer=label))
         return found
 
     def _classic_listeners(self, used: dict[str, Any], table: list[Any]) -> list[dict[str, Any]]:
@@ -167,7 +169,7 @@ class Balancer:
                 where = (name, pool.balancer.dns_name, listener.load_balancer_port)
                 if listener.protocol == "HTTP":
                     table.append(routes.all_to(cluster_name, name))
-                    found.append(self.envoy.http_listener(*where))
+                    found.append(self.envoy.http_listener(*where, balancer=cluster_name))
                 else:
                     found.append(envoy.tcp_listener(*where, {cluster_name: 1}))
         return found

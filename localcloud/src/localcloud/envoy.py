@@ -17,8 +17,25 @@ from localcloud.lease import Lease
 _TABLE = "routes"
 _TYPES = "type.googleapis.com/envoy"
 _FILTERS = f"{_TYPES}.extensions.filters"
-# Target group, who answered, status, milliseconds, when.
-LOG_LINE = "%UPSTREAM_CLUSTER% %UPSTREAM_HOST% %RESPONSE_CODE% %DURATION% %START_TIME(%s.%3f)%\n"
+# Balancer, target group, target, who gave the answer, status, milliseconds, when.
+LOG_LINE = (
+    "BALANCER %UPSTREAM_CLUSTER% %UPSTREAM_HOST% %RESPONSE_CODE_DETAILS% %RESPONSE_CODE%"
+    " %DURATION% %START_TIME(%s.%3f)%\n"
+)
+# What Envoy says of an answer that the target itself gave, to its end or not.
+_BY_TARGET = (
+    "via_upstream",
+    "upstream_reset_after_response_started",
+    "downstream_remote_disconnect",
+)
+# Where Envoy answers 503, since it reached no target or the target cut the connection: 502 on AWS.
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html#http-502-issues
+_NO_ANSWER = ["UF", "UC", "UR", "UPE"]
+
+
+def is_by_target(details: str, status: int) -> bool:
+    """`status` is 0 where the client hung up before any answer."""
+    return status > 0 and details.startswith(_BY_TARGET)
 
 
 def require_platform() -> None:
@@ -77,11 +94,12 @@ class Envoy:
         self._put("routes", [_route_configuration(table)])
         self._put("listeners", listeners)
 
-    def http_listener(self, name: str, address: str, port: Any) -> dict[str, Any]:
-        """Its routes are those of the table that ask for its name."""
+    def http_listener(self, name: str, address: str, port: Any, *, balancer: str) -> dict[str, Any]:
+        """Its routes are those of the table that ask for its name; its log names its balancer."""
         router = {"@type": f"{_FILTERS}.http.router.v3.Router"}
         manager = f"{_FILTERS}.network.http_connection_manager.v3.HttpConnectionManager"
         routes_file = _from_file(self._directory / "routes.json")
+        no_answer = {"response_flag_filter": {"flags": _NO_ANSWER}}
         return _listener(
             name,
             _socket_address(address, int(port)),
@@ -93,7 +111,8 @@ class Envoy:
                     "http_filters": [{"name": "envoy.filters.http.router", "typed_config": router}],
                     "rds": {"route_config_name": _TABLE, "config_source": routes_file},
                     "early_header_mutation_extensions": [routes.marked(name)],
-                    "access_log": [self._access_log()],
+                    "local_reply_config": {"mappers": [{"filter": no_answer, "status_code": 502}]},
+                    "access_log": [self._access_log(balancer)],
                 },
             },
         )
@@ -109,13 +128,14 @@ class Envoy:
         temporary.rename(path)
         self._written[kind] = text
 
-    def _access_log(self) -> dict[str, Any]:
+    def _access_log(self, balancer: str) -> dict[str, Any]:
+        line = LOG_LINE.replace("BALANCER", balancer)
         return {
             "name": "envoy.access_loggers.file",
             "typed_config": {
                 "@type": f"{_TYPES}.extensions.access_loggers.file.v3.FileAccessLog",
                 "path": str(self.access_log),
-                "log_format": {"text_format_source": {"inline_string": LOG_LINE}},
+                "log_format": {"text_format_source": {"inline_string": line}},
             },
         }
 

@@ -1,4 +1,9 @@
-"""What CloudWatch says of a balancer, from its access log."""
+"""
+What CloudWatch says of a balancer, from its access log.
+
+https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
+https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/elb-cloudwatch-metrics.html
+"""
 
 from __future__ import annotations
 
@@ -10,15 +15,18 @@ from bisect import bisect_left
 from collections import defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from localcloud import pages
+from localcloud.envoy import is_by_target
 from localcloud.limits import vcpus_in_use
 from localcloud.patches import Original, corrects
 
 # A classic balancer's metrics have names of their own.
 NAMESPACES = ("AWS/ApplicationELB", "AWS/ELB")
+# Given by a target, or by the balancer itself: those are counted by balancer alone.
 CODE = re.compile(r"HTTPCode_(?:Target|Backend)_([2345])XX(?:_Count)?")
+BALANCERS_CODE = re.compile(r"HTTPCode_ELB_([345](?:XX|\d\d))(?:_Count)?")
 REMEMBER = 3_600
 VCPU_USAGE = {
     "Service": "EC2",
@@ -26,15 +34,23 @@ VCPU_USAGE = {
     "Type": "Resource",
     "Class": "Standard/OnDemand",
 }
-# One request: (second it was answered, status, seconds it took).
-Answer = tuple[float, int, float]
+
+
+class Answer(NamedTuple):
+    """`at` is the second of the answer. `chosen`: a target was; `by_target`: it gave the answer."""
+
+    at: float
+    status: int
+    seconds: float
+    chosen: bool
+    by_target: bool
 
 
 class Metrics:
     def __init__(self, access_log: Path) -> None:
         self._log = access_log
         self._read = 0
-        # By the name of a target group's cluster, in the order in which they were answered.
+        # By a target group's cluster and by balancer, in the order in which they were answered.
         self._answers: dict[str, list[Answer]] = defaultdict(list)
 
     @corrects(
@@ -76,16 +92,17 @@ class Metrics:
         whole = text[: text.rfind(b"\n") + 1]
         self._read += len(whole)
         for line in whole.decode().splitlines():
-            cluster, host, status, milliseconds, began = line.split(" ")
-            seconds = float(milliseconds) / 1_000
-            # A request that no target answered counts in no metric of a target group.
-            if host != "-":
-                self._answers[cluster].append((float(began) + seconds, int(status), seconds))
+            balancer, cluster, host, details, code, milliseconds, began = line.split(" ")
+            seconds, status = float(milliseconds) / 1_000, int(code)
+            by_target = is_by_target(details, status)
+            answer = Answer(float(began) + seconds, status, seconds, host != "-", by_target)
+            for key in {balancer, cluster}:
+                self._answers[key].append(answer)
         old = time.time() - REMEMBER
         for answers in self._answers.values():
             # Nearly in order: one look is the most that they are out of order by.
-            if answers and answers[0][0] < old - REMEMBER:
-                del answers[: bisect_left(answers, (old, 0, 0.0))]
+            if answers and answers[0].at < old - REMEMBER:
+                del answers[: bisect_left(answers, old, key=lambda answer: answer.at)]
 
     def value(
         self,
@@ -97,16 +114,11 @@ class Metrics:
         end: float,
     ) -> float | None:
         """None where there is no datum: CloudWatch has none for minutes without requests."""
-        cluster = _cluster_name(region, metric, dimensions)
-        answers = [answer for answer in self._answers[cluster] if begin <= answer[0] < end]
+        key = _key(region, metric, dimensions)
+        answers = [answer for answer in self._answers[key] if begin <= answer.at < end]
         if metric in ("TargetResponseTime", "Latency"):
-            return _statistic([seconds for _, _, seconds in answers], statistic)
-        if metric == "RequestCount":
-            counted = len(answers)
-        elif code := CODE.fullmatch(metric):
-            counted = sum(status // 100 == int(code[1]) for _, status, _ in answers)
-        else:
-            raise NotImplementedError(f"the metric {metric}")
+            return _statistic([each.seconds for each in answers if each.by_target], statistic)
+        counted = _count(metric, dimensions, answers)
         if statistic != "Sum":
             raise NotImplementedError(f"{statistic} of {metric}: there is Sum alone")
         return float(counted) if counted else None
@@ -155,16 +167,41 @@ def _dimensions(metric: dict[str, Any]) -> dict[str, str]:
     return {item["Name"]: item["Value"] for item in metric.get("Dimensions", [])}
 
 
-def _cluster_name(region: str, metric: str, dimensions: dict[str, str]) -> str:
+def balancer_key(region: str, label: str) -> str:
+    """`label` is the value of the dimension LoadBalancer."""
+    return f"{region}/{label}"
+
+
+def _key(region: str, metric: str, dimensions: dict[str, str]) -> str:
     target_group = dimensions.get("TargetGroup", "").split("/")
     if len(target_group) > 1:
         return f"{region}-{target_group[1]}"
+    if "LoadBalancer" in dimensions:
+        return balancer_key(region, dimensions["LoadBalancer"])
     if "LoadBalancerName" in dimensions:
         return f"classic-{region}-{dimensions['LoadBalancerName']}"
     raise NotImplementedError(
-        f"{metric} by {sorted(dimensions)}: there are metrics by target group and by classic"
-        " balancer"
+        f"{metric} by {sorted(dimensions)}: there are metrics by target group and by balancer"
     )
+
+
+def _count(metric: str, dimensions: dict[str, str], answers: list[Answer]) -> int:
+    """AWS counts a request where a target was chosen, and an answer by who gave it."""
+    if metric == "RequestCount":
+        return sum(answer.chosen for answer in answers)
+    if code := CODE.fullmatch(metric):
+        return sum(answer.by_target and _is(answer.status, code[1]) for answer in answers)
+    if code := BALANCERS_CODE.fullmatch(metric):
+        # Of a target group there is no such metric: AWS has no datum either.
+        if "TargetGroup" in dimensions:
+            return 0
+        return sum(not answer.by_target and _is(answer.status, code[1]) for answer in answers)
+    raise NotImplementedError(f"the metric {metric}")
+
+
+def _is(status: int, code: str) -> bool:
+    """`code` is a status, or a class of them: 502, 5XX, 5."""
+    return str(status).startswith(code.removesuffix("XX"))
 
 
 def _statistic(values: list[float], statistic: str) -> float | None:

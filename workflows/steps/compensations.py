@@ -85,7 +85,7 @@ class Compensations:
             region=self._facts.region,
             name=undo.name,
             release=self._facts.owner,
-            target_groups=self._facts.green_arns,
+            target_groups=undo.target_groups,
             visible_by=self._run.visible_by(GROUP, undo.name),
         )
         await self._run.until_gone(Groups.remove_group, group)

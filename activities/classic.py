@@ -112,6 +112,37 @@ def _protocols(balancer: Any) -> list[str]:
     ]
 
 
+def target_states(
+    aws: Aws, region: str, key: str, instances: Iterable[str]
+) -> dict[str, TargetState]:
+    """
+    By instance, in a target group or classic balancer.
+
+    A classic balancer is asked about these instances, a target group about all of its targets.
+    """
+    _, balancers = names.split([key])
+    if balancers:
+        return Classic(aws).health(region, balancers[0], instances)
+    found = aws.elbv2(region).describe_target_health(TargetGroupArn=key)
+    return {
+        target["Target"]["Id"]: TargetState(state=target["TargetHealth"].get("State", ""))
+        for target in found["TargetHealthDescriptions"]
+    }
+
+
+def deregister(aws: Aws, region: str, key: str, instances: Iterable[str]) -> None:
+    """Starts their draining. Does nothing of those that are not registered."""
+    _, balancers = names.split([key])
+    if balancers:
+        aws.elb(region).deregister_instances_from_load_balancer(
+            LoadBalancerName=balancers[0], Instances=[{"InstanceId": i} for i in instances]
+        )
+    else:
+        aws.elbv2(region).deregister_targets(
+            TargetGroupArn=key, Targets=[{"Id": i} for i in instances]
+        )
+
+
 def detach(aws: Aws, region: str, group: str, keys: Iterable[str]) -> None:
     """Detaches a group from target groups and classic balancers."""
     arns, balancers = names.split(keys)

@@ -71,18 +71,20 @@ class Fleets:
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def delete_warm_pool(self, request: DeleteWarmPool) -> None:
-        """
-        Does nothing where there is none. ForceDelete ends the pool's instances, which serve nobody.
+        end_warm_pool(self._aws, request.region, request.group)
 
-        https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DeleteWarmPool.html
-        """
-        try:
-            self._aws.autoscaling(request.region).delete_warm_pool(
-                AutoScalingGroupName=request.group, ForceDelete=True
-            )
-        except ClientError as error:
-            if "No warm pool found" not in sentence(error) and "not found" not in sentence(error):
-                raise
+
+def end_warm_pool(aws: Aws, region: str, group: str) -> None:
+    """
+    Does nothing where there is none. ForceDelete ends the pool's instances, which serve nobody.
+
+    https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DeleteWarmPool.html
+    """
+    try:
+        aws.autoscaling(region).delete_warm_pool(AutoScalingGroupName=group, ForceDelete=True)
+    except ClientError as error:
+        if "No warm pool found" not in sentence(error) and "not found" not in sentence(error):
+            raise
 
 
 def mixed_policy(launch_template: dict[str, str], mixed: Mixed) -> dict[str, Any]:

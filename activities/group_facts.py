@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from activities.aws import Aws, tag_dict
-from domain import names
+from domain import lifecycle, names
 from domain.models import Deployment, Group, Instance, State
 
 if TYPE_CHECKING:
@@ -14,16 +15,15 @@ if TYPE_CHECKING:
 
 def known_group(aws: Aws, region: str, name: str) -> Group | None:
     """None where AWS does not show the group, or is deleting it."""
-    found = aws.autoscaling(region).describe_auto_scaling_groups(AutoScalingGroupNames=[name])
-    groups = found["AutoScalingGroups"]
-    return facts(groups[0]) if groups and not groups[0].get("Status") else None
+    group = described(aws, region, name)
+    return facts(group) if group else None
 
 
-def protected(aws: Aws, region: str, name: str) -> list[str]:
-    """The ids of the group's instances that are protected from scale-in."""
+def described(aws: Aws, region: str, name: str) -> AutoScalingGroupTypeDef | None:
+    """In AWS's words. None where AWS does not show the group, or is deleting it."""
     found = aws.autoscaling(region).describe_auto_scaling_groups(AutoScalingGroupNames=[name])
     groups = found["AutoScalingGroups"]
-    return [instance.id for group in groups for instance in members(group) if instance.protected]
+    return groups[0] if groups and not groups[0].get("Status") else None
 
 
 def members(group: AutoScalingGroupTypeDef) -> tuple[Instance, ...]:
@@ -39,9 +39,7 @@ def members(group: AutoScalingGroupTypeDef) -> tuple[Instance, ...]:
         for instance in sorted(
             group.get("Instances", []), key=lambda instance: instance["InstanceId"]
         )
-        # Instances in a warm pool do not serve:
-        # https://docs.aws.amazon.com/autoscaling/ec2/userguide/warm-pool-instance-lifecycle.html
-        if not instance["LifecycleState"].startswith("Warmed")
+        if lifecycle.is_member(instance["LifecycleState"])
     )
 
 
@@ -56,9 +54,7 @@ def facts(group: AutoScalingGroupTypeDef) -> Group:
         min=group["MinSize"],
         max=group["MaxSize"],
         desired=group["DesiredCapacity"],
-        instances=len(instances),
-        units=sum(instance.weight for instance in instances),
-        protected=sum(instance.protected for instance in instances),
+        **counted(instances),
         target_groups=(
             *group.get("TargetGroupARNs", []),
             *map(names.classic, group.get("LoadBalancerNames", [])),
@@ -73,6 +69,19 @@ def facts(group: AutoScalingGroupTypeDef) -> Group:
         weights=_weights(group),
         warm_pool="WarmPoolConfiguration" in group,
     )
+
+
+def counted(instances: Sequence[Instance]) -> dict[str, int]:
+    """The fields of Group that count its instances."""
+    states = [instance.lifecycle for instance in instances]
+    return {
+        "instances": len(states),
+        "units": sum(i.weight for i in instances if lifecycle.counts(i.lifecycle)),
+        "protected": sum(map(lifecycle.is_protected, instances)),
+        "leaving": sum(map(lifecycle.leaves, states)),
+        "lingering": sum(map(lifecycle.lingers, states)),
+        "aside": sum(lifecycle.place(state) is lifecycle.Place.ASIDE for state in states),
+    }
 
 
 def _weights(group: AutoScalingGroupTypeDef) -> dict[str, int]:

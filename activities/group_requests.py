@@ -95,12 +95,24 @@ class GroupRef(Model):
     name: str
 
 
+class EmptyGroup(GroupRef):
+    """
+    `target_groups` are asked for targets of it, whether it is attached to them or not.
+
+    `suspend_terminate`: its process Terminate was suspended, and is again once it is empty.
+    """
+
+    target_groups: tuple[str, ...] = ()
+    suspend_terminate: bool = False
+
+
 class RemoveGroup(GroupRef):
     """
-    Only a group that `release` made is removed.
+    Only a group that `release` made is removed. `target_groups` as those of EmptyGroup.
 
     From `visible_by` on, a group that AWS does not show does not exist.
     """
 
     release: str
+    target_groups: tuple[str, ...] = ()
     visible_by: datetime | None = None

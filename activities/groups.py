@@ -7,11 +7,13 @@ from typing import Any
 from botocore.exceptions import ClientError
 from temporalio import activity
 
-from activities.aws import Aws, chunks, code, nothing_there, sentence, translated
-from activities.classic import detach
-from activities.group_facts import deployment, facts, known_group, protected
+from activities.aws import Aws, code, nothing_there, sentence, translated
+from activities.emptying import require_empty, require_out_of_traffic
+from activities.fleets import end_warm_pool
+from activities.group_facts import deployment, described, facts, known_group
 from activities.group_parameters import creation, scaling_policy, tag_parameters
 from activities.group_requests import (
+    EmptyGroup,
     EnsureGroup,
     GroupRef,
     GroupsRef,
@@ -23,13 +25,11 @@ from activities.group_requests import (
     Resize,
     Unpin,
 )
-from domain import names
+from domain import lifecycle, names
 from domain.errors import Conflict, NotReady
 from domain.models import Deployment, Group
 
 REBALANCE = "AZRebalance"
-# https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_SetInstanceProtection.html
-MOST = 50
 
 
 class Groups:
@@ -162,38 +162,24 @@ class Groups:
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
-    def unprotect(self, request: GroupRef) -> None:
-        """
-        Lifts scale-in protection of all instances, so that size zero ends them.
-
-        https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-instance-protection.html
-        """
-        for some in chunks(protected(self._aws, request.region, request.name), MOST):
-            self._aws.autoscaling(request.region).set_instance_protection(
-                AutoScalingGroupName=request.name, InstanceIds=some, ProtectedFromScaleIn=False
-            )
-
-    @activity.defn(no_thread_cancel_exception=True)
-    @translated
     def remove_group(self, request: RemoveGroup) -> None:
         """
-        Sets the size to zero, which drains the group, and deletes it once it is empty.
+        Takes it out of the traffic, then ends its instances, and deletes it once it is empty.
 
         Never by ForceDelete. Does nothing where it does not exist. Raises NotReady until it is
         deleted, Conflict where another release made the group.
         """
         autoscaling = self._aws.autoscaling(request.region)
-        group = known_group(self._aws, request.region, request.name)
+        group = described(self._aws, request.region, request.name)
         if group is None:
             return nothing_there(f"the group {request.name}", request.visible_by)
-        if group.tags.get(names.RELEASE) != request.release:
+        if facts(group).tags.get(names.RELEASE) != request.release:
             raise Conflict(f"the Auto Scaling group {request.name} is of another release and stays")
-        if group.desired or group.min:
-            autoscaling.update_auto_scaling_group(
-                AutoScalingGroupName=request.name, MinSize=0, DesiredCapacity=0
-            )
-        if group.instances:
-            raise NotReady(f"the group {request.name} still has {group.instances} instances")
+        require_out_of_traffic(self._aws, request.region, group, request.target_groups)
+        zero = {"MinSize": 0, "DesiredCapacity": 0}
+        require_empty(self._aws, request.region, group, zero)
+        if facts(group).warm_pool:
+            end_warm_pool(self._aws, request.region, request.name)
         try:
             autoscaling.delete_auto_scaling_group(AutoScalingGroupName=request.name)
         except ClientError as error:
@@ -206,24 +192,23 @@ class Groups:
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
-    def empty_group(self, request: GroupRef) -> None:
+    def empty_group(self, request: EmptyGroup) -> None:
         """
-        Sets the size to zero, which drains the group; detaches it once it is empty.
+        Takes it out of the traffic, then ends its instances.
 
-        Does nothing where it does not exist. Raises NotReady until it is empty.
+        Does nothing where it does not exist. Raises NotReady until it is empty, but for what waits
+        for a lifecycle hook and for what AWS retains: that serves no more.
         """
-        autoscaling = self._aws.autoscaling(request.region)
-        group = known_group(self._aws, request.region, request.name)
+        group = described(self._aws, request.region, request.name)
         if group is None:
             return
-        if group.desired or group.min or group.max:
-            autoscaling.update_auto_scaling_group(
-                AutoScalingGroupName=request.name, MinSize=0, MaxSize=0, DesiredCapacity=0
+        require_out_of_traffic(self._aws, request.region, group, request.target_groups)
+        zero = {"MinSize": 0, "MaxSize": 0, "DesiredCapacity": 0}
+        require_empty(self._aws, request.region, group, zero, lifecycle.lingers)
+        if request.suspend_terminate and lifecycle.TERMINATE not in facts(group).suspended:
+            self._aws.autoscaling(request.region).suspend_processes(
+                AutoScalingGroupName=request.name, ScalingProcesses=[lifecycle.TERMINATE]
             )
-        if group.instances:
-            raise NotReady(f"the group {request.name} still has {group.instances} instances")
-        if group.target_groups:
-            detach(self._aws, request.region, request.name, group.target_groups)
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated

@@ -16,9 +16,9 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.aws import Aws, tag_dict, translated
 from activities.bakes import RPC_TIMEOUT
-from activities.classic import Classic
+from activities.classic import target_states
 from activities.group_facts import deployment, facts
-from domain import names
+from domain import lifecycle, names
 from domain.models import Model, TargetState
 from domain.sweep import Inventory, Owned
 
@@ -44,7 +44,6 @@ class WhenClosed(Model):
 class Inventories:
     def __init__(self, aws: Aws, client: Client) -> None:
         self._aws = aws
-        self._classic = Classic(aws)
         self._client = client
 
     @activity.defn(no_thread_cancel_exception=True)
@@ -86,22 +85,11 @@ class Inventories:
         found: dict[str, dict[str, int]] = {group["AutoScalingGroupName"]: {} for group in groups}
         instances = sorted(i["InstanceId"] for group in groups for i in group.get("Instances", []))
         for arn in request.target_groups if instances else ():
-            states = self._states(request.region, arn, instances)
+            states = target_states(self._aws, request.region, arn, instances)
             for group in groups:
                 if units := _healthy_units(group, states):
                     found[group["AutoScalingGroupName"]][arn] = units
         return found
-
-    def _states(self, region: str, arn: str, instances: list[str]) -> dict[str, TargetState]:
-        """By instance. A classic balancer is asked about these instances."""
-        _, balancers = names.split([arn])
-        if balancers:
-            return self._classic.health(region, balancers[0], instances)
-        found = self._aws.elbv2(region).describe_target_health(TargetGroupArn=arn)
-        return {
-            target["Target"]["Id"]: TargetState(state=target["TargetHealth"].get("State", ""))
-            for target in found["TargetHealthDescriptions"]
-        }
 
     def _templates(self, request: TakeInventory) -> list[Owned]:
         pages = (
@@ -228,7 +216,7 @@ def _healthy_units(group: Any, states: dict[str, TargetState]) -> int:
     return sum(
         int(instance.get("WeightedCapacity") or 1)
         for instance in group.get("Instances", [])
-        if instance["LifecycleState"] == "InService"
+        if lifecycle.serves(instance["LifecycleState"])
         and instance["HealthStatus"].lower() == "healthy"
         and instance["InstanceId"] in states
         and states[instance["InstanceId"]].state == "healthy"

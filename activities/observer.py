@@ -11,6 +11,7 @@ from activities.aws import Aws, chunks, translated
 from activities.classic import Classic
 from activities.group_facts import facts, members
 from activities.rules import FindRules, Rules
+from domain import lifecycle
 from domain.answering import Place, Wiring, places, with_weight
 from domain.group_health import LONGEST, group_health
 from domain.models import Drain, Group, Instance, Model, TargetState
@@ -174,8 +175,8 @@ class Observer:
 
 
 def _complete(group: Group, instances: tuple[Instance, ...]) -> bool:
-    in_service = all(instance.lifecycle == "InService" for instance in instances)
-    return group.units >= group.desired and in_service
+    to_serve = [i.lifecycle for i in instances if lifecycle.is_to_serve(i.lifecycle)]
+    return group.units >= group.desired and all(map(lifecycle.serves, to_serve))
 
 
 def _looked_at(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 
+from domain import lifecycle
 from domain.models import Group, GroupHealth, Instance, TargetState
 
-LEAVING = ("Terminating", "Terminating:Wait", "Terminating:Proceed", "Terminated")
 # Characters of the reasons in one line: an instance's reason is in the application's own words.
 LONGEST = 500
 # Ids named in a message.
@@ -26,7 +26,8 @@ def group_health(
 
     The ids of those that leave are told to the same callers.
     """
-    here = sorted(i.id for i in instances if i.lifecycle not in LEAVING)
+    here = sorted(i.id for i in instances if not lifecycle.leaves(i.lifecycle))
+    to_serve = sorted(i.id for i in instances if lifecycle.is_to_serve(i.lifecycle))
     fit = sorted(i.id for i in instances if is_healthy(i, target_groups))
     units = sum(i.weight for i in instances if is_healthy(i, target_groups))
     present = digest(here)
@@ -35,13 +36,15 @@ def group_health(
         targets=len(fit),
         heaviest=max((i.weight for i in instances), default=1),
         asked=any(arn in i.targets for i in instances for arn in target_groups),
-        complete=units >= group.desired and fit == here,
+        complete=units >= group.desired and fit == to_serve,
         explained=_explain(group, instances, units, target_groups),
         unused=_unused(instances),
         healthy=digest(fit),
         present=present,
         ids=None if known in (None, present) else tuple(here),
-        leaving=() if known is None else tuple(i.id for i in instances if i.lifecycle in LEAVING),
+        leaving=()
+        if known is None
+        else tuple(i.id for i in instances if lifecycle.leaves(i.lifecycle)),
         example=fit[0] if fit else "",
     )
 
@@ -58,7 +61,7 @@ def is_healthy(instance: Instance, target_groups: tuple[str, ...]) -> bool:
     In service alone says nothing about the application.
     """
     return (
-        instance.lifecycle == "InService"
+        lifecycle.serves(instance.lifecycle)
         and instance.healthy
         and all(
             instance.targets.get(arn, TargetState(state="")).state == "healthy"
@@ -80,8 +83,8 @@ def _explain(
 
 
 def _why_not(instance: Instance, target_groups: tuple[str, ...]) -> str:
-    if instance.lifecycle != "InService":
-        return instance.lifecycle
+    if not lifecycle.serves(instance.lifecycle):
+        return lifecycle.words(instance.lifecycle)
     if not instance.healthy:
         return "Auto Scaling says Unhealthy"
     for arn in target_groups:

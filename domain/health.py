@@ -33,7 +33,8 @@ class Seen:
 
     `instances` are the ids of all instances ever seen, `present` the digest of those of the last
     poll. `streak` counts the polls in a row in which the same instances, with the digest `healthy`,
-    were healthy. `lost` are instances that were seen and are gone or leaving.
+    were healthy. `lost` are instances that were seen and are gone or leaving. `excused` are not
+    lost: they were leaving when this wait began, and say nothing of it. None: the first read tells.
     """
 
     instances: frozenset[str] = frozenset()
@@ -42,17 +43,21 @@ class Seen:
     streak: int = 0
     lost: frozenset[str] = frozenset()
     found: bool = False
+    excused: frozenset[str] | None = frozenset()
 
     def with_read(self, health: GroupHealth) -> Seen:
         """One more read, in order. Another set of healthy instances restarts `streak`."""
         again = health.complete and health.healthy == self.healthy
+        leaving = frozenset(health.leaving)
+        excused = leaving if self.excused is None else self.excused
         read = replace(
             self,
             present=health.present,
             healthy=health.healthy if health.complete else "",
             streak=self.streak + 1 if again else int(health.complete),
-            lost=self.lost | frozenset(health.leaving),
+            lost=self.lost | (leaving - excused),
             found=True,
+            excused=excused,
         )
         if health.ids is None:
             return read
@@ -63,7 +68,7 @@ class Seen:
 
     def again(self) -> Seen:
         """From the start, with the instances that are known."""
-        return Seen(self.instances, self.present, lost=self.lost, found=True)
+        return replace(self, healthy="", streak=0, found=True)
 
 
 def health_of(group: Group) -> GroupHealth:

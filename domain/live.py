@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 
 from domain import by_hand, names
 from domain.errors import AlreadyServing, Conflict
+from domain.lifecycle import has_size
 from domain.models import Deployment, Group, State
 
 
@@ -59,7 +60,9 @@ def refuse_where_another_serves(
     Green would take over from blue, and the other one would go on serving beside it.
     """
     others = [
-        d for d in deployments if d is not blue and in_balancer(d, target_groups) and has_size(d)
+        d
+        for d in deployments
+        if d is not blue and in_balancer(d, target_groups) and has_size(d.group)
     ]
     if not blue and len(others) == 1:
         raise Conflict(unmarked(others[0], target_groups))
@@ -107,10 +110,6 @@ def refuse_to_adopt(
 
 def in_balancer(deployment: Deployment, target_groups: Collection[str]) -> bool:
     return not set(deployment.group.target_groups).isdisjoint(target_groups)
-
-
-def has_size(deployment: Deployment) -> bool:
-    return bool(deployment.group.desired or deployment.group.instances)
 
 
 def unmarked(deployment: Deployment, target_groups: Collection[str]) -> str:

@@ -97,9 +97,11 @@ class Group(Model):
     """
     An Auto Scaling group as it is now. Its sizes are in units of its instances' weights.
 
-    `instances` is how many it has, `units` their weights together, `protected` how many of them
-    are protected from scale-in. `failures` are its failed scaling activities in AWS's own words,
-    newest first. A look finds `health`, and leaves out what no look changes: tags and weights.
+    `instances` is how many it has, `units` the weights together of those that it counts towards its
+    desired size. `leaving` only leave; of these, `lingering` may do so for hours. `aside` are on
+    Standby. `protected` stay, and are protected from scale-in. `failures` are its failed scaling
+    activities in AWS's own words, newest first. A look finds `health`, and leaves out what no look
+    changes: tags and weights.
     """
 
     name: str
@@ -109,6 +111,9 @@ class Group(Model):
     instances: int = 0
     units: int = 0
     protected: int = 0
+    leaving: int = 0
+    lingering: int = 0
+    aside: int = 0
     target_groups: tuple[str, ...] = ()
     suspended: tuple[str, ...] = ()
     tags: dict[str, str] = {}

@@ -112,8 +112,9 @@ def _blocked(deployment: Deployment, images: dict[str, str]) -> str:
         return "its image is gone"
     if group.target_groups:
         return "somebody attached it to a load balancer"
-    if group.desired or group.instances:
-        return f"it is not parked: it has {max(group.desired, group.instances)} instances"
+    # What it still has of instances is out of the balancer: it ends, or serves again once woken.
+    if group.desired:
+        return f"it is not parked: its desired size is {group.desired}; `ovenbird sweep` parks it"
     if "Launch" in group.suspended:
         return "somebody suspended Launch"
     return ""

@@ -7,6 +7,7 @@ from typing import Literal
 
 from domain import names
 from domain.capacity import own_minimum
+from domain.lifecycle import has_size
 from domain.live import in_balancer
 from domain.models import Deployment, Model, State
 from domain.times import newest
@@ -116,7 +117,7 @@ def _awake(parked: Iterable[Deployment], running: Collection[str]) -> list[Findi
         woken = group.tags.get(names.WOKEN_BY, "")
         if woken and woken not in running:
             why = f"{woken} woke it, and no longer runs"
-        elif not woken and (group.desired or group.instances) and not group.target_groups:
+        elif not woken and has_size(group) and not group.target_groups:
             why = "it is marked as parked, and has instances outside of the balancer"
         else:
             continue

@@ -11,7 +11,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from domain import by_hand, names
-from domain.live import has_size, in_balancer, unmarked
+from domain.lifecycle import has_size
+from domain.live import in_balancer, unmarked
 from domain.models import Deployment, State
 from domain.sweep import Finding, Inventory, astray, home
 
@@ -60,7 +61,7 @@ def beside(inventory: Inventory) -> list[Deployment]:
             d
             for d in inventory.deployments
             if d.state is not State.SERVING
-            and has_size(d)
+            and has_size(d.group)
             and (in_balancer(d, inventory.target_groups) or _answers(inventory, d))
         ),
         key=lambda d: (-sum(_answers(inventory, d).values()), -d.group.desired, d.name),

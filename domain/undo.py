@@ -73,8 +73,11 @@ class UndoTemplate(Undo):
 
 
 class UndoGroup(Undo):
+    """`target_groups` are those that it joins, or was to join."""
+
     action: Literal["remove group"] = "remove group"
     name: str
+    target_groups: tuple[str, ...] = ()
 
     @property
     def what(self) -> str:
@@ -83,7 +86,9 @@ class UndoGroup(Undo):
     @property
     def by_hand(self) -> str:
         group = f"--auto-scaling-group-name {self.name}"
+        leave = names.membership_by_hand("detach", self.name, self.target_groups)
         return (
+            f"{leave}{leave and '; '}"
             f"{RESIZE} --min-size 0 --desired-capacity 0 {group}, and once it is empty: "
             f"aws autoscaling delete-auto-scaling-group {group}"
         )

@@ -45,7 +45,7 @@ def test_without_a_wish_the_one_that_served_before_is_chosen() -> None:
     [
         ({}, True, "its image is gone"),
         ({"target_groups": ("arn",)}, False, "attached it to a load balancer"),
-        ({"desired": 3}, False, "it is not parked: it has 3 instances"),
+        ({"desired": 3}, False, "its desired size is 3; `ovenbird sweep` parks it"),
         ({"suspended": ("Launch",)}, False, "suspended Launch"),
     ],
 )
@@ -65,3 +65,14 @@ def test_what_stands_in_the_way_is_said(
     ]
     with pytest.raises(InvalidRequest, match=why):
         choose("production", candidates(kept, [] if without_image else images("v1")), None)
+
+
+@pytest.mark.parametrize(
+    "left", [{"leaving": 2, "lingering": 2}, {"suspended": ("Terminate",)}, {}]
+)
+def test_what_is_parked_and_not_yet_empty_can_serve_again(left: dict[str, Any]) -> None:
+    """It is out of the balancer: what leaves goes on leaving, what stays serves once woken."""
+    group = Group(name="v1", min=0, max=0, desired=0, instances=2, **left)
+    kept = deployment("v1", served_at="2026-11-01").model_copy(update={"group": group})
+
+    assert choose("production", candidates([kept], images("v1")), None).deployment == "v1"

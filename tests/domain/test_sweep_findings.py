@@ -105,3 +105,14 @@ def test_the_target_group_of_what_serves_is_its_home_though_another_is_in_it_too
     inventory = sweep.Inventory(deployments=(SERVING, green), target_groups=PAIR, rules=(rule,))
 
     assert sweep.home(inventory) == "arn:two"
+
+
+@pytest.mark.parametrize("size", [{"desired": 1}, {"instances": 2}, {"instances": 2, "leaving": 1}])
+def test_what_is_parked_and_does_not_end_by_itself_is_parked_again(size: dict[str, int]) -> None:
+    assert [f.action for f in find(with_group(deployment("v0"), **size))] == ["park"]
+
+
+def test_what_is_parked_and_waits_for_a_lifecycle_hook_is_left_to_aws() -> None:
+    leaving = {"instances": 2, "leaving": 2, "lingering": 2}
+
+    assert find(with_group(deployment("v0"), **leaving)) == []

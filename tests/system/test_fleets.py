@@ -159,15 +159,18 @@ async def test_a_lifecycle_hook_that_is_abandoned_ends_the_release(make_stack: M
 
 
 async def test_protected_instances_of_blue_are_ended_all_the_same(make_stack: MakeStack) -> None:
+    """One is on Standby besides, and Terminate is suspended, as it is again afterwards."""
     stack = make_stack()
     new_tags(stack, "v1", "v2")
     await stack.release("v1")
     group: dict[str, Any] = stack.groups()["v1"]
-    stack.account.autoscaling.set_instance_protection(
-        AutoScalingGroupName=group["AutoScalingGroupName"],
-        InstanceIds=[i["InstanceId"] for i in group["Instances"]],
-        ProtectedFromScaleIn=True,
-    )
+    name = {"AutoScalingGroupName": group["AutoScalingGroupName"]}
+    ids = [i["InstanceId"] for i in group["Instances"]]
+    autoscaling = stack.account.autoscaling
+    autoscaling.set_instance_protection(InstanceIds=ids, ProtectedFromScaleIn=True, **name)
+    autoscaling.suspend_processes(ScalingProcesses=["Terminate"], **name)
+    autoscaling.enter_standby(InstanceIds=ids[:1], ShouldDecrementDesiredCapacity=False, **name)
     await asyncio.wait_for(stack.release("v2"), 60)
 
     assert stack.groups()["v1"]["Instances"] == []
+    assert suspended(stack)["v1"] == ["Terminate"]

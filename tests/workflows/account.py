@@ -12,7 +12,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from domain import names
+from activities.group_facts import counted
+from domain import lifecycle, names
 from domain.group_health import is_healthy
 from domain.group_settings import WarmPool
 from domain.models import Group, Image, Instance, TargetState
@@ -39,7 +40,10 @@ class Machine:
 
 @dataclass
 class ScalingGroup:
-    """An Auto Scaling group. `fit`: do the instances that it launches become healthy?"""
+    """
+    An Auto Scaling group. `fit`: do the instances that it launches become healthy? `hooked`: do
+    those that it ends wait for a lifecycle hook?
+    """
 
     name: str
     min: int
@@ -60,6 +64,7 @@ class ScalingGroup:
     warm_pool: WarmPool | None = None
     created_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat())
     fit: bool = True
+    hooked: bool = False
 
 
 @dataclass
@@ -94,8 +99,11 @@ class Account:
             self._resize(group)
 
     def _end_what_leaves(self, group: ScalingGroup) -> None:
-        for machine in [m for m in group.machines if m.lifecycle == "Terminating"]:
-            group.machines.remove(machine)
+        for machine in [m for m in group.machines if lifecycle.leaves(m.lifecycle)]:
+            if group.hooked:
+                machine.lifecycle = "Terminating:Wait"
+            else:
+                group.machines.remove(machine)
             for states in self.targets.values():
                 states.pop(machine.id, None)
 
@@ -113,13 +121,14 @@ class Account:
                     states[machine.id] = "initial"
 
     def _resize(self, group: ScalingGroup) -> None:
-        staying = [m for m in group.machines if m.lifecycle != "Terminating"]
+        staying = [m for m in group.machines if lifecycle.counts(m.lifecycle)]
         units = sum(machine.weight for machine in staying)
         while units < group.desired and "Launch" not in group.suspended and not group.failures:
             weight = next(iter(group.mixed.types.values())) if group.mixed else 1
             group.machines.append(self.launch(group, weight))
             units += weight
-        for machine in [m for m in reversed(staying) if not m.protected]:
+        held = "Terminate" in group.suspended
+        for machine in [m for m in reversed(staying) if not (m.protected or held)]:
             if units - machine.weight >= group.desired:
                 self.end(machine)
                 units -= machine.weight
@@ -177,9 +186,7 @@ class Account:
             min=group.min,
             max=group.max,
             desired=group.desired,
-            instances=len(group.machines),
-            units=sum(machine.weight for machine in group.machines),
-            protected=sum(machine.protected for machine in group.machines),
+            **counted(self.members(group, ())),
             target_groups=tuple(group.target_groups),
             suspended=tuple(sorted(group.suspended)),
             tags=group.tags,

@@ -8,6 +8,7 @@ from activities.aws import nothing_there
 from activities.fleets import DeleteWarmPool, Distribute, PutWarmPool
 from activities.group_facts import deployment
 from activities.group_requests import (
+    EmptyGroup,
     EnsureGroup,
     GroupRef,
     GroupsRef,
@@ -21,10 +22,10 @@ from activities.group_requests import (
 )
 from activities.groups import REBALANCE
 from activities.schedules import MoveSchedule
-from domain import names
+from domain import lifecycle, names
 from domain.errors import AwsRefused, Conflict, NotReady
 from domain.models import Deployment, Group
-from tests.workflows.account import Account, ScalingGroup
+from tests.workflows.account import Account, Machine, ScalingGroup
 from tests.workflows.world import World
 
 
@@ -142,11 +143,6 @@ class GroupsInMemory:
             self._known(name).suspended.discard(REBALANCE)
 
     @activity.defn
-    async def unprotect(self, request: GroupRef) -> None:
-        for machine in self._known(request.name).machines:
-            machine.protected = False
-
-    @activity.defn
     async def remove_group(self, request: RemoveGroup) -> None:
         self._account.look()
         group = self._account.groups.get(request.name)
@@ -155,22 +151,41 @@ class GroupsInMemory:
             return
         if group.tags.get(names.RELEASE) != request.release:
             raise Conflict(f"the Auto Scaling group {request.name} is of another release and stays")
-        if group.desired or group.min:
-            self._set_sizes(group, 0, None, 0)
-        if group.machines:
-            raise NotReady(f"the group {request.name} still has {len(group.machines)} instances")
+        self._take_out(group)
+        self._set_sizes(group, 0, None, 0)
+        self._end(group, group.machines)
+        group.warm_pool = None
         del self._account.groups[request.name]
 
     @activity.defn
-    async def empty_group(self, request: GroupRef) -> None:
+    async def empty_group(self, request: EmptyGroup) -> None:
         self._account.look()
         group = self._account.groups.get(request.name)
         if group is None:
             return
+        self._take_out(group)
         self._set_sizes(group, 0, 0, 0)
-        if group.machines:
-            raise NotReady(f"the group {request.name} still has {len(group.machines)} instances")
-        self._account.detach(group, tuple(group.target_groups))
+        self._end(group, [m for m in group.machines if not lifecycle.lingers(m.lifecycle)])
+        if request.suspend_terminate:
+            group.suspended.add(lifecycle.TERMINATE)
+
+    def _take_out(self, group: ScalingGroup) -> None:
+        """Also of where a person registered its instances. Raises NotReady until it is drained."""
+        self._account.detach(group, tuple(self._account.targets))
+        ids = {machine.id for machine in group.machines}
+        if any(ids & states.keys() for states in self._account.targets.values()):
+            raise NotReady(f"targets of {group.name} are still in the load balancer")
+
+    def _end(self, group: ScalingGroup, left: list[Machine]) -> None:
+        """Whatever keeps them. Raises NotReady until none of them is left."""
+        if not left:
+            return
+        group.suspended.discard(lifecycle.TERMINATE)
+        for machine in left:
+            machine.protected = False
+            if lifecycle.place(machine.lifecycle) is lifecycle.Place.ASIDE:
+                self._account.end(machine)
+        raise NotReady(f"the group {group.name} still has {len(left)} instances")
 
     @activity.defn
     async def delete_empty_group(self, request: GroupRef) -> None:

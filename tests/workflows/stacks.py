@@ -18,6 +18,7 @@ from activities.inventory import Inventories, TakeInventory
 from activities.preflight import PreflightOf
 from activities.provisioning import Identify
 from activities.source import ResolveTag
+from domain import lifecycle
 from domain.config import Stack
 from domain.errors import HookRefused, NotReady, UnknownTag
 from domain.images import BakeIdentity
@@ -89,7 +90,7 @@ class StacksInMemory:
             units = [
                 machine.weight
                 for machine in group.machines
-                if machine.lifecycle == "InService" and states.get(machine.id) == "healthy"
+                if lifecycle.serves(machine.lifecycle) and states.get(machine.id) == "healthy"
             ]
             found |= {arn: sum(units)} if units else {}
         return found

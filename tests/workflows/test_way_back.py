@@ -214,7 +214,9 @@ async def test_what_aws_refuses_to_undo_is_listed_with_its_command(make_case: Ma
 
     assert error
     assert error.type == DIRTY
-    assert "delete-auto-scaling-group" in error.details[0]["left"][0]["by_hand"]
+    by_hand = error.details[0]["left"][0]["by_hand"]
+    assert by_hand.index("detach-load-balancer-target-groups") < by_hand.index("--min-size 0")
+    assert "delete-auto-scaling-group" in by_hand
     assert len(error.details[0]["left"]) == 1
     assert case.world.capacity() == 2
 

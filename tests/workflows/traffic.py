@@ -10,6 +10,7 @@ from activities.draining import Drainage, FindDrainage
 from activities.metrics import ReadWatch
 from activities.observer import Observe
 from activities.rules import FindRules, PointRules, ReturnWeights, Shifted, ShiftWeights
+from domain import lifecycle
 from domain.answering import Place, Wiring, places
 from domain.errors import AwsRefused, InvalidRequest
 from domain.group_health import group_health
@@ -64,8 +65,11 @@ class TrafficInMemory:
         found = [account.groups[name] for name in request.groups if name in account.groups]
         explained = account.groups.get(request.explain or "")
         incomplete = explained and (
-            sum(machine.weight for machine in explained.machines) < explained.desired
-            or any(machine.lifecycle != "InService" for machine in explained.machines)
+            account.facts(explained).units < explained.desired
+            or any(
+                lifecycle.is_to_serve(machine.lifecycle) and not lifecycle.serves(machine.lifecycle)
+                for machine in explained.machines
+            )
         )
         asked = () if request.launching and incomplete else request.target_groups
         return Observation(

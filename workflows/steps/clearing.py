@@ -13,10 +13,10 @@ from workflows.run import Run
 with workflow.unsafe.imports_passed_through():
     from activities.builders import Builders, OfRelease
     from activities.fleets import DeleteWarmPool, Fleets
-    from activities.group_requests import GroupRef, MarkGroups, RemoveGroup, Unpin
+    from activities.group_requests import EmptyGroup, MarkGroups, RemoveGroup, Unpin
     from activities.groups import Groups
     from activities.templates import TemplateRef, Templates
-    from domain import names
+    from domain import lifecycle, names
     from domain.capacity import own_minimum
     from domain.config import Stack
     from domain.models import Group
@@ -30,6 +30,7 @@ class Clearing:
         self._run = run
         self._stack = stack
         self._groups = {d.name: d.group for d in inventory.deployments}
+        self._arns = inventory.target_groups
 
     async def clear(self, finding: Finding) -> None:
         """Raises ActivityError where it cannot be cleared within the sweep's time limit."""
@@ -49,8 +50,13 @@ class Clearing:
 
     async def _park(self, name: str) -> None:
         region = self._stack.region
-        reference = GroupRef(region=region, name=name)
-        await self._polled(Groups.empty_group, reference, f"Park {name}")
+        empty = EmptyGroup(
+            region=region,
+            name=name,
+            target_groups=self._arns,
+            suspend_terminate=lifecycle.TERMINATE in self._groups[name].suspended,
+        )
+        await self._polled(Groups.empty_group, empty, f"Park {name}")
         if self._groups[name].warm_pool:
             pool = DeleteWarmPool(region=region, group=name)
             await self._polled(Fleets.delete_warm_pool, pool)
@@ -60,7 +66,9 @@ class Clearing:
     async def _remove_group(self, finding: Finding) -> None:
         """A launch configuration carries no tag: the group that used it says whose it is."""
         name, region = finding.name, self._stack.region
-        remove = RemoveGroup(region=region, name=name, release=finding.release)
+        remove = RemoveGroup(
+            region=region, name=name, release=finding.release, target_groups=self._arns
+        )
         await self._polled(Groups.remove_group, remove, f"Remove {name}")
         group: Group = self._groups[name]
         if group.launch_template == name:

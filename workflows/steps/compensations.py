@@ -12,11 +12,11 @@ from workflows.steps.shared_bake import SharedBake
 
 with workflow.unsafe.imports_passed_through():
     from activities.fleets import Distribute, Fleets
-    from activities.group_requests import GroupRef, GroupsRef, MarkGroups, RemoveGroup, Unpin
+    from activities.group_requests import EmptyGroup, GroupsRef, MarkGroups, RemoveGroup, Unpin
     from activities.groups import Groups
     from activities.rules import PointRules, Rules
     from activities.templates import TemplateRef, Templates
-    from domain import names
+    from domain import lifecycle, names
     from domain.facts import Facts
     from domain.undo import (
         AnyUndo,
@@ -85,6 +85,7 @@ class Compensations:
             region=self._facts.region,
             name=undo.name,
             release=self._facts.owner,
+            target_groups=undo.target_groups,
             visible_by=self._run.visible_by(GROUP, undo.name),
         )
         await self._run.until_gone(Groups.remove_group, group)
@@ -100,10 +101,16 @@ class Compensations:
         await self._run.certainly(Groups.unpin_minimum, original)
 
     async def _park_again(self, undo: UndoWake) -> None:
-        """To size zero first, which drains its instances; then out of the load balancer."""
+        """Out of the load balancer first; then to size zero, whatever keeps its instances."""
         await self._last_look.before_green_leaves()
-        region = self._facts.region
-        await self._run.until_gone(Groups.empty_group, GroupRef(region=region, name=undo.name))
+        region, parked = self._facts.region, self._facts.woken
+        empty = EmptyGroup(
+            region=region,
+            name=undo.name,
+            target_groups=undo.target_groups,
+            suspend_terminate=parked is not None and lifecycle.TERMINATE in parked.group.suspended,
+        )
+        await self._run.until_gone(Groups.empty_group, empty)
         if undo.resume:
             group = GroupsRef(region=region, names=(undo.name,))
             await self._run.certainly(Groups.resume_az_rebalance, group)

@@ -104,7 +104,7 @@ class Fleet:
             lifecycle_hooks=stack.lifecycle_hooks,
             suspend_az_rebalance=facts.blue is not None,
         )
-        self._way_back.register(UndoGroup(name=facts.green))
+        self._way_back.register(UndoGroup(name=facts.green, target_groups=facts.green_arns))
         async with self.run.making(GROUP, facts.green):
             await self.run.do(Groups.ensure_group, group)
         return size

@@ -6,6 +6,7 @@ from temporalio import workflow
 
 from workflows.checklist import sentence
 from workflows.failures import shielded
+from workflows.policies import poll
 from workflows.run import Run
 from workflows.steps.restoring import LONGEST_INTERVAL
 from workflows.steps.serving_alone import ServingAlone
@@ -13,10 +14,10 @@ from workflows.steps.traffic import DRAIN_AND_PARK
 from workflows.world import World
 
 with workflow.unsafe.imports_passed_through():
-    from activities.group_requests import GroupRef, GroupsRef, MarkGroups, OfStack, Resize
+    from activities.group_requests import EmptyGroup, GroupsRef, MarkGroups, OfStack, Resize
     from activities.groups import Groups
     from activities.schedules import MoveSchedule, Schedules
-    from domain import capacity, names
+    from domain import capacity, lifecycle, names
     from domain.facts import Facts
     from domain.models import Deployment, Group, Image, State
 
@@ -62,7 +63,6 @@ class Parking:
         if not blue:
             self.run.checklist.note("nothing served before")
             return
-        await self._unprotect(blue)
         zero = Resize(region=self._facts.region, group=blue.name, min=0, max=0, desired=0)
         await self.run.certainly(Groups.resize, zero, what=f"{blue.name} to size zero")
 
@@ -113,17 +113,15 @@ class Parking:
         what = "Mark who serves and who is parked"
         await self.run.certainly(Groups.mark, tags, what=what)
 
-    async def _unprotect(self, blue: Group) -> None:
-        """An instance that is protected from scale-in would keep blue from becoming empty."""
-        if blue.protected:
-            group = GroupRef(region=self._facts.region, name=blue.name)
-            what = "Take the protection from scale-in off"
-            await self.run.certainly(Groups.unprotect, group, what=what)
-
     async def _until_empty(self, seen: list[Deployment]) -> None:
-        """`seen` becomes the last look. What does not end in time is noted and left to AWS."""
+        """
+        `seen` becomes the last look. What keeps blue's instances is undone, once.
+
+        What waits for a lifecycle hook ends without us, and stands in no rollback's way. What does
+        not end in time is noted and left to AWS.
+        """
         timeouts, name = self.run.timeouts, self._facts.blue.name if self._facts.blue else ""
-        interval = min(timeouts.first_poll, FIRST_LOOK)
+        interval, freed = min(timeouts.first_poll, FIRST_LOOK), False
         deadline = workflow.time() + timeouts.drain
         stack = OfStack(region=self._facts.region, stack=self._facts.stack.name)
         while True:
@@ -132,15 +130,37 @@ class Parking:
             what = "Wait until blue is empty"
             seen[:] = await self.run.certainly(Groups.find_deployments, stack, what=what)
             blue = next((d.group for d in seen if d.name == name), None)
-            if blue is None or not blue.instances:
+            if blue is None or blue.instances == blue.lingering:
                 break
             self._world.saw_group(blue)
             ending = f"{blue.instances} instances of {name} are ending"
+            why = lifecycle.holds(blue)
             if workflow.time() > deadline:
                 waited = f"after {timeouts.drain:.0f} s still"
-                self.run.note(f"{ending}, {waited}: is one protected from scale-in?")
+                self.run.note(f"{ending}, {waited}{why and f': {why}'}")
                 return
             self.run.checklist.note(ending)
             interval = min(LONGEST_INTERVAL, interval * 1.5)
+            if why and not freed:
+                freed = True
+                await self._free(blue, why)
         if name:
-            self.run.checklist.note(f"{name} is parked")
+            self.run.checklist.note(f"{name} is parked{_lingering(blue)}")
+
+    async def _free(self, blue: Group, why: str) -> None:
+        """Raises ActivityError where it cannot be emptied in the time of a drain."""
+        empty = EmptyGroup(
+            region=self._facts.region,
+            name=blue.name,
+            target_groups=self._facts.blue_arns,
+            suspend_terminate=lifecycle.TERMINATE in blue.suspended,
+        )
+        self.run.note(f"{blue.name} would not become empty: {why}; that is undone")
+        pace = poll(self.run.timeouts.confirm, self.run.timeouts.drain)
+        await self.run.certainly(Groups.empty_group, empty, pace, what=f"Empty {blue.name}")
+
+
+def _lingering(blue: Group | None) -> str:
+    if blue is None or not blue.lingering:
+        return ""
+    return f"; {blue.lingering} of its instances wait for a lifecycle hook, and serve no more"

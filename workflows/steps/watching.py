@@ -144,7 +144,11 @@ class Watching:
         Raises DeploymentUnhealthy with AWS's own words.
         """
         facts, timeouts = self._facts, self.run.timeouts
-        seen = self._world.now.launching or Seen(found=facts.green in self._world.groups)
+        # Of a green that was healthy, or served before, AWS may still be ending what it replaced.
+        known = self._world.now.verified or facts.woken
+        seen = self._world.now.launching or Seen(
+            found=facts.green in self._world.groups, excused=None if known else frozenset()
+        )
         interval = first_poll
         with self.run.timed("healthy") as stopwatch:
             while True:

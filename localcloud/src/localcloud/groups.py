@@ -41,7 +41,7 @@ class Groups:
                 f"AutoScalingGroup name not found - AutoScalingGroup '{group_name}' not found",
             )
         for member in group.instance_states:
-            self._terminate(group, member, "in response to the deletion of the group")
+            self.terminate(group, member, "in response to the deletion of the group")
         del autoscaling.autoscaling_groups[group_name]
 
     @replaces(
@@ -118,7 +118,7 @@ class Groups:
         for arn in joined(group):
             self._targets.register(arn, instances)
 
-    def _terminate(self, group: Any, member: Any, why: str) -> None:
+    def terminate(self, group: Any, member: Any, why: str) -> None:
         """Out of the balancer first; the instance ends when every target group has drained it."""
         if member.lifecycle_state.startswith(mixing.TERMINATING):
             return
@@ -145,7 +145,7 @@ class Groups:
         if lifecycle.waits(group, member, lifecycle.LAUNCHING, self._region.delays.scale):
             member.lifecycle_state = "Pending:Wait"
         elif getattr(member, "abandoned", False):
-            self._terminate(group, member, "because its lifecycle hook was abandoned")
+            self.terminate(group, member, "because its lifecycle hook was abandoned")
         else:
             member.lifecycle_state, member.in_service_since = "InService", time.monotonic()
             # Once: AWS does not bring back a target that somebody deregistered.
@@ -164,9 +164,10 @@ class Groups:
                 why = _FAILED
             if why:
                 member.health_status = "Unhealthy"
-            replaced = "ReplaceUnhealthy" not in group._suspended_processes
+            # Without Terminate, AWS does not replace either.
+            replaced = not {"ReplaceUnhealthy", "Terminate"} & set(group._suspended_processes)
             if member.health_status == "Unhealthy" and replaced:
-                self._terminate(group, member, why or "in response to a user health-check")
+                self.terminate(group, member, why or "in response to a user health-check")
 
     def _has_failed(self, group: Any, member: Any) -> bool:
         """Does a balancer find it unhealthy, after its grace?"""
@@ -211,4 +212,4 @@ class Groups:
             surplus -= mixing.weight(member)
             why = "in response to a difference between desired and actual capacity"
             why += f", shrinking the capacity to {group.desired_capacity}"
-            self._terminate(group, member, why)
+            self.terminate(group, member, why)

@@ -16,6 +16,7 @@ from localcloud.launch_configurations import LaunchConfigurations
 from localcloud.launch_templates import LaunchTemplates
 from localcloud.lifecycle import Lifecycle
 from localcloud.limits import Limits, Refreshes
+from localcloud.members import Members
 from localcloud.metrics import Metrics
 from localcloud.patches import Patch, declared, install, require_known
 from localcloud.policies import Policies
@@ -43,6 +44,7 @@ ORDER: tuple[type, ...] = (
     Refreshes,
     Targets,
     Groups,
+    Members,
     Balancer,
     Classic,
     Metrics,
@@ -79,7 +81,8 @@ class Parts:
         self.balancer = Balancer(region, self.targets)
         metrics = Metrics(self.balancer.envoy.access_log)
         Alarms(region, metrics)
-        made += [self.targets, groups, self.balancer, self.balancer.classic, metrics]
+        members = Members(region, self.targets, groups)
+        made += [self.targets, groups, members, self.balancer, self.balancer.classic, metrics]
         by_type = {type(part): part for part in made}
         for kind in ORDER:
             install(by_type[kind])

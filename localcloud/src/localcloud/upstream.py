@@ -37,7 +37,14 @@ class UpstreamChangedError(RuntimeError):
 
 try:
     from moto.autoscaling.exceptions import AutoscalingClientError
-    from moto.autoscaling.models import ASG_NAME_TAG, Activity, InstanceState
+    from moto.autoscaling.models import (
+        ASG_NAME_TAG,
+        Activity,
+        EnterStandbyActivity,
+        ExitStandbyActivity,
+        InstanceState,
+        TerminateInstanceActivity,
+    )
     from moto.backends import get_backend
     from moto.core.responses import ActionResult, EmptyResult
     from moto.ec2.exceptions import EC2ClientError
@@ -61,11 +68,14 @@ __all__ = [
     "EC2ClientError",
     "ELBClientError",
     "EmptyResult",
+    "EnterStandbyActivity",
+    "ExitStandbyActivity",
     "FakeHealthCheck",
     "FakeHealthStatus",
     "InstanceState",
     "SSMException",
     "TargetGroupNotFoundError",
+    "TerminateInstanceActivity",
     "UpstreamChangedError",
     "backend",
     "backends",

@@ -140,11 +140,11 @@ class Admission:
         )
         admitted = await self._admitted(stack, version, request, target_groups, deployments)
         run_id = workflow.info().original_execution_run_id
-        restored = size_tag(target.group.tags, names.RESTORE_MIN) if target else None
+        recorded = size_tag(target.group.tags, names.RESTORE_MIN) if target else None
         facts = self._facts(
             admitted,
             green=target.name if target else names.deployment(stack.name, chosen.tag, run_id),
-            green_min=stack.capacity.min if restored is None else restored,
+            green_min=max(recorded or 0, stack.capacity.min),
             approval=stack.approval and stack.approving.rollbacks,
             waits_for_windows=False,
             woken=target,

@@ -93,7 +93,9 @@ def test_what_answers_leaves_only_where_enough_stays(
     healthy: dict[str, int], least: int, may_leave: bool
 ) -> None:
     """An empty group is never enough, whatever its size."""
-    why = refusal([place(**healthy)], leaving="blue", staying="green", least=least)
+    share = Share(target_group=ONE, weight=1, healthy=healthy)
+    seen = [Place(name="rule", shares=(share,))]
+    why = refusal(seen, leaving="blue", staying="green", least=least)
 
     assert (not why) is may_leave
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.traffic import Rule
-from domain.weights import MOST, back, divided, forward, pointed
+from domain.weights import MOST, Step, back, divided, forward, pointed
 
 LIVE, IDLE, THIRD = "live", "idle", "third"
 WEIGHT = st.integers(1, MOST)
@@ -17,7 +17,7 @@ def rule(arn: str = "rule", **weights: int) -> Rule:
     return Rule(arn=arn, listener="listener", default=False, weights=weights)
 
 
-def step(found: list[Rule], before: list[Rule], reached: int, percent: int):  # type: ignore[no-untyped-def]
+def step(found: list[Rule], before: list[Rule], reached: int, percent: int) -> Step:
     return forward(found, before, live=LIVE, idle=IDLE, reached=reached, percent=percent)
 
 
@@ -48,7 +48,7 @@ def test_two_target_groups_share_as_the_percent_says(live: int, percent: int) ->
 def test_weights_come_back_exactly(live: int, third: int, percent: int) -> None:
     """1 and 0 is not 100 and 0."""
     original = rule(live=live, idle=0, third=third)
-    now = rule(**divided(original.weights, LIVE, IDLE, percent))
+    now = original.model_copy(update={"weights": divided(original.weights, LIVE, IDLE, percent)})
 
     changed = back([now], [original], live=LIVE, idle=IDLE)
 

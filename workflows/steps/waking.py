@@ -74,7 +74,9 @@ class Waking:
         region, stack = self._facts.region, self._facts.stack
         blue = self._world.group_of(self._facts.blue)
         size = capacity.needed(blue, stack.capacity)
-        largest = size_tag(parked.group.tags, names.RESTORE_MAX) or stack.capacity.max
+        # A fleet that slept when it was parked had the sizes of its sleep.
+        recorded = size_tag(parked.group.tags, names.RESTORE_MAX) or 0
+        largest = max(recorded, stack.capacity.max)
         suspend = REBALANCE not in parked.group.suspended
         mixed = stack.instance.mixed if parked.group.mixed else None
         self._way_back.register(

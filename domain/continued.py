@@ -78,7 +78,8 @@ class WorldState(Model):
     the load balancer, at `left_at`. `rules` are the listener rules as they were before this run
     changed them, `sticky` is for how many seconds they keep a client. `blue_missing` is how many
     units of blue were not healthy when it was at its best; None where no look has told.
-    `drains_for` is how many seconds the balancers give what leaves them.
+    `drains_for` is how many seconds the balancers give what leaves them. `marked`: AWS was
+    told that green serves.
     """
 
     groups: dict[str, Group] = {}
@@ -94,6 +95,7 @@ class WorldState(Model):
     sticky: float = 0
     blue_missing: int | None = None
     drains_for: float = 0
+    marked: bool = False
 
 
 class WayBackState(Model):

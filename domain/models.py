@@ -99,7 +99,7 @@ class Group(Model):
 
     `instances` is how many it has, `units` their weights together, `protected` how many of them
     are protected from scale-in. `failures` are its failed scaling activities in AWS's own words,
-    newest first. A look finds `health`, and leaves out what no look changes: tags and weights.
+    newest first. A look finds `health`, and leaves out its weights and all tags but its mark.
     """
 
     name: str

@@ -19,7 +19,7 @@ from workflows.run import Run
 with workflow.unsafe.imports_passed_through():
     from activities.checks import Check
     from activities.preflight import Preflight, PreflightOf
-    from domain import capacity, names
+    from domain import capacity, marks, names
     from domain.bounded import LONGEST_NAME, shown, text_of
     from domain.config import Stack
     from domain.errors import REFUSED, Conflict, InvalidRequest
@@ -139,6 +139,8 @@ class Admission:
         )
         admitted = await self._admitted(stack, version, request, target_groups, deployments)
         run_id = workflow.info().original_execution_run_id
+        if target:
+            marks.refuse_without_room(target.group)
         restored = size_tag(target.group.tags, names.RESTORE_MIN) if target else None
         facts = self._facts(
             admitted,
@@ -204,6 +206,8 @@ class Admission:
         arns = [group.arn for group in target_groups]
         refuse_where_blue_is_elsewhere(blue, arns)
         refuse_where_another_serves(stack.name, blue, deployments, arns)
+        if blue:
+            marks.refuse_without_room(blue.group)
         weights = stack.instance.mixed.types if stack.instance.mixed else {stack.instance.type: 1}
         capacity.refuse_other_units(blue, weights, stack.capacity)
         urgent = contraction = False

@@ -103,17 +103,21 @@ def _behind(newer: Iterable[Deployment]) -> str:
 
 def _blocked(deployment: Deployment, images: dict[str, str]) -> str:
     group = deployment.group
+    sweep = f"`ovenbird sweep {group.tags.get(names.STACK, 'STACK')} --apply`"
     if deployment.state is State.SERVING:
         return "it serves"
     if woken := group.tags.get(names.WOKEN_BY):
-        return f"{woken} woke it and did not end well: `ovenbird sweep` parks it again"
+        return f"{woken} woke it and did not end well: {sweep} parks it again"
     # An adopted group was launched from an image that Ovenbird neither made nor removes.
     if deployment.commit not in images and not group.tags.get(names.ADOPTED):
         return "its image is gone"
     if group.target_groups:
         return "somebody attached it to a load balancer"
     if group.desired or group.instances:
-        return f"it is not parked: it has {max(group.desired, group.instances)} instances"
+        return (
+            f"it is not parked: it has {max(group.desired, group.instances)} instances; "
+            f"{sweep} parks it"
+        )
     if "Launch" in group.suspended:
         return "somebody suspended Launch"
     return ""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from domain.limits import OF_A_GROUP
 
 from domain import names
 from domain.errors import DIRTY, REFUSED
+from domain.limits import OF_A_GROUP
 from domain.models import State
 from tests.workflows.blueprint import STRATEGIES
 from tests.workflows.case import Case, failure, rolled_back

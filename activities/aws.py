@@ -84,6 +84,9 @@ TRANSIENT_CODES = frozenset(
 TRANSIENT_MESSAGES = ("Invalid IAM Instance Profile name",)
 
 
+# Values of a filter of EC2's calls:
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html
+MOST_FILTERED = 200
 # How the methods begin that change nothing.
 READS = ("describe_", "get_", "head_", "list_")
 

@@ -8,12 +8,16 @@ from typing import Any
 from botocore.exceptions import ClientError
 from temporalio import activity
 
-from activities.aws import Aws, code, nothing_there, sentence, translated
+from activities.aws import Aws, chunks, code, nothing_there, sentence, translated
 from activities.classic import Classic, attach, detach
 from activities.draining import Drainage, FindDrainage, drainage
 from domain.errors import InvalidRequest
 from domain.models import Model, TargetGroup
 from domain.names import split
+
+# "You cannot describe more than '20' target groups at a time", AWS says, and so of balancers:
+# https://github.com/ansible-collections/amazon.aws/pull/1593
+MOST_DESCRIBED = 20
 
 
 class FindTargetGroups(Model):
@@ -77,11 +81,14 @@ class Balancers:
 
     def _described(self, region: str, key: str, wanted: list[str]) -> list[Any]:
         """As AWS describes them. `key` is the name of DescribeTargetGroups' parameter."""
-        if not wanted:
-            return []
-        parameters: Any = {key: wanted}
+        elb = self._aws.elbv2(region)
+        parameters: list[Any] = [{key: some} for some in chunks(wanted, MOST_DESCRIBED)]
         try:
-            return self._aws.elbv2(region).describe_target_groups(**parameters)["TargetGroups"]
+            return [
+                group
+                for some in parameters
+                for group in elb.describe_target_groups(**some)["TargetGroups"]
+            ]
         except ClientError as error:
             if code(error) not in ("TargetGroupNotFound", "ValidationError"):
                 raise
@@ -110,8 +117,4 @@ class Balancers:
     @translated
     def detach(self, request: Membership) -> None:
         """Starts the draining. Does nothing where the group is detached already."""
-        try:
-            detach(self._aws, request.region, request.group, request.target_groups)
-        except ClientError as error:
-            if "not part of the group" not in sentence(error).lower():
-                raise
+        detach(self._aws, request.region, request.group, request.target_groups)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from activities.aws import Aws, code, sentence
+from activities.aws import Aws, chunks, code, sentence
 from domain import names
 from domain.errors import InvalidRequest
 from domain.models import TargetGroup, TargetState
@@ -19,6 +20,9 @@ LEFT = "not currently registered"
 COMING = "registration is still in progress"
 # https://docs.aws.amazon.com/elasticloadbalancing/2012-06-01/APIReference/API_DescribeInstanceHealth.html
 GONE = ("InvalidInstance", "InvalidEndPoint")
+# Of target groups, or of classic balancers, in one call that attaches or detaches them:
+# https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-quotas.html
+MOST_JOINED = 10
 
 
 class Classic:
@@ -144,28 +148,39 @@ def deregister(aws: Aws, region: str, key: str, instances: Iterable[str]) -> Non
 
 
 def detach(aws: Aws, region: str, group: str, keys: Iterable[str]) -> None:
-    """Detaches a group from target groups and classic balancers."""
+    """Detaches a group from target groups and classic balancers. It may have left some before."""
     arns, balancers = names.split(keys)
-    if arns:
-        aws.autoscaling(region).detach_load_balancer_target_groups(
-            AutoScalingGroupName=group, TargetGroupARNs=arns
-        )
-    if balancers:
-        aws.autoscaling(region).detach_load_balancers(
-            AutoScalingGroupName=group, LoadBalancerNames=balancers
-        )
+    autoscaling = aws.autoscaling(region)
+    for some in chunks(arns, MOST_JOINED):
+        with _content_if_gone():
+            autoscaling.detach_load_balancer_target_groups(
+                AutoScalingGroupName=group, TargetGroupARNs=some
+            )
+    for some in chunks(balancers, MOST_JOINED):
+        with _content_if_gone():
+            autoscaling.detach_load_balancers(AutoScalingGroupName=group, LoadBalancerNames=some)
+
+
+@contextmanager
+def _content_if_gone() -> Iterator[None]:
+    """Around one call that detaches: the next one is made whatever this one finds."""
+    try:
+        yield
+    except ClientError as error:
+        if "not part of the group" not in sentence(error).lower():
+            raise
 
 
 def attach(aws: Aws, region: str, group: str, keys: Iterable[str]) -> None:
     """Attaches a group to target groups and classic balancers."""
     arns, balancers = names.split(keys)
-    if arns:
+    for some in chunks(arns, MOST_JOINED):
         aws.autoscaling(region).attach_load_balancer_target_groups(
-            AutoScalingGroupName=group, TargetGroupARNs=arns
+            AutoScalingGroupName=group, TargetGroupARNs=some
         )
-    if balancers:
+    for some in chunks(balancers, MOST_JOINED):
         aws.autoscaling(region).attach_load_balancers(
-            AutoScalingGroupName=group, LoadBalancerNames=balancers
+            AutoScalingGroupName=group, LoadBalancerNames=some
         )
 
 

@@ -1,4 +1,4 @@
-"""What AWS is told of a group when it is made, and of its tags."""
+"""What AWS is told of a group when it is made."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from activities.templates import VERSION
 from domain import names
 from domain.group_settings import LifecycleHook, ScalingPolicy
 
-KIND = "auto-scaling-group"
 _METRICS = {"cpu": "ASGAverageCPUUtilization", "requests": "ALBRequestCountPerTarget"}
 
 
 def creation(request: EnsureGroup) -> dict[str, Any]:
-    """https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_CreateAutoScalingGroup.html"""
+    """
+    Without its tags. https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_CreateAutoScalingGroup.html
+    """
     parameters = {
         "AutoScalingGroupName": request.name,
         "MinSize": request.min,
@@ -26,7 +27,6 @@ def creation(request: EnsureGroup) -> dict[str, Any]:
         "HealthCheckGracePeriod": request.health_check_grace,
         # AWS then refuses ForceDelete, also of a group that serves or is parked.
         "DeletionProtection": "prevent-force-deletion",
-        "Tags": tag_parameters(request.name, request.tags, propagate=request.configuration),
     }
     if request.lifecycle_hooks:
         parameters["LifecycleHookSpecificationList"] = [
@@ -73,16 +73,3 @@ def scaling_policy(group: str, policy: ScalingPolicy, label: str | None) -> dict
             "TargetValue": policy.target,
         },
     }
-
-
-def tag_parameters(group: str, tags: dict[str, str], *, propagate: bool) -> list[Any]:
-    return [
-        {
-            "ResourceId": group,
-            "ResourceType": KIND,
-            "Key": key,
-            "Value": value,
-            "PropagateAtLaunch": propagate,
-        }
-        for key, value in tags.items()
-    ]

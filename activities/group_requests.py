@@ -18,8 +18,8 @@ class EnsureGroup(Model):
     """
     `launch` names the launch template or configuration.
 
-    A launch configuration cannot tag instances, so the group does. `suspend_az_rebalance` suspends
-    AZRebalance while both versions serve.
+    A launch configuration cannot tag instances, so the group does, with `tags`. `marks` are tags of
+    the group alone. `suspend_az_rebalance` suspends AZRebalance while both versions serve.
     """
 
     region: str
@@ -32,6 +32,7 @@ class EnsureGroup(Model):
     desired: int
     health_check_grace: int
     tags: dict[str, str]
+    marks: dict[str, str] = {}
     warmup: int | None = None
     mixed: Mixed | None = None
     lifecycle_hooks: tuple[LifecycleHook, ...] = ()
@@ -66,7 +67,7 @@ class MarkGroups(Model):
 class Pin(Model):
     """
     The original values are recorded as tags before anything changes, so that a sweep can restore
-    them.
+    them. `marks` are the tags that the group lacks: they are set in the same call.
 
     `minimum` None leaves the minimum as it is. `suspend_az_rebalance` suspends AZRebalance.
     """
@@ -76,6 +77,7 @@ class Pin(Model):
     minimum: int | None
     original: int | None
     suspend_az_rebalance: bool = False
+    marks: dict[str, str] = {}
 
 
 class Unpin(Model):

@@ -7,11 +7,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 from temporalio import activity
 
+from activities import group_tags
 from activities.aws import Aws, code, nothing_there, sentence, translated
 from activities.emptying import require_empty, require_out_of_traffic
 from activities.fleets import end_warm_pool
 from activities.group_facts import deployment, described, facts, known_group
-from activities.group_parameters import creation, scaling_policy, tag_parameters
+from activities.group_parameters import creation, scaling_policy
 from activities.group_requests import (
     EmptyGroup,
     EnsureGroup,
@@ -59,8 +60,9 @@ class Groups:
     def ensure_group(self, request: EnsureGroup) -> None:
         """Raises Conflict where a group of another release has the name."""
         autoscaling = self._aws.autoscaling(request.region)
+        tags, more_tags = group_tags.of_new_group(request)
         try:
-            autoscaling.create_auto_scaling_group(**creation(request))
+            autoscaling.create_auto_scaling_group(**creation(request), Tags=tags)
         except ClientError as error:
             if code(error) != "AlreadyExists":
                 raise
@@ -73,6 +75,7 @@ class Groups:
                 raise Conflict(
                     f"the Auto Scaling group {request.name} exists and another release made it"
                 ) from None
+        group_tags.put_rest(self._aws, request.region, more_tags)
         if request.suspend_az_rebalance:
             autoscaling.suspend_processes(
                 AutoScalingGroupName=request.name, ScalingProcesses=[REBALANCE]
@@ -109,22 +112,18 @@ class Groups:
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def mark(self, request: MarkGroups) -> None:
-        """One call sets the tags of all groups."""
-        tags = [
-            tag
-            for group, values in request.tags.items()
-            for tag in tag_parameters(group, values, propagate=False)
-        ]
-        self._aws.autoscaling(request.region).create_or_update_tags(Tags=tags)
+        """In their order, in as few calls as AWS takes so many tags in."""
+        group_tags.put(self._aws, request.region, request.tags)
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def pin_minimum(self, request: Pin) -> None:
         """Stops scale-in, not scale-out. Suspends AZRebalance where asked for."""
         autoscaling = self._aws.autoscaling(request.region)
-        tags = {names.RESTORE_MIN: str(request.original)} if request.minimum is not None else {}
+        tags = dict(request.marks)
+        tags |= {names.RESTORE_MIN: str(request.original)} if request.minimum is not None else {}
         tags |= {names.RESTORE_REBALANCE: "true"} if request.suspend_az_rebalance else {}
-        autoscaling.create_or_update_tags(Tags=tag_parameters(request.group, tags, propagate=False))
+        group_tags.put(self._aws, request.region, {request.group: tags})
         if request.minimum is not None:
             autoscaling.update_auto_scaling_group(
                 AutoScalingGroupName=request.group, MinSize=request.minimum
@@ -149,7 +148,7 @@ class Groups:
         # The group has these tags from its creation: empty is their original value.
         tags = {names.RESTORE_MIN: ""} if request.original is not None else {}
         tags |= {names.RESTORE_REBALANCE: ""} if request.resume_az_rebalance else {}
-        autoscaling.create_or_update_tags(Tags=tag_parameters(request.group, tags, propagate=False))
+        group_tags.put(self._aws, request.region, {request.group: tags})
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from activities.aws import Aws
+from activities.aws import MOST_FILTERED, Aws, chunks
 
 
 def users_of(aws: Aws, region: str, images: Sequence[str]) -> dict[str, list[str]]:
     """The users of each image, as "instance ID", "launch template NAME", …"""
     users: dict[str, list[str]] = {image: [] for image in images}
+    some_by_some = list(chunks(images, MOST_FILTERED))
     for image, user in (
-        *_instances(aws, region, images),
-        *_templates(aws, region, images),
+        *(used for some in some_by_some for used in _instances(aws, region, some)),
+        *(used for some in some_by_some for used in _templates(aws, region, some)),
         *_configurations(aws, region),
     ):
         if image in users:

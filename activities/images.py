@@ -59,6 +59,11 @@ class DiscardImage(Model):
     visible_by: datetime | None = None
 
 
+class SnapshotRef(Model):
+    region: str
+    id: str
+
+
 class FindUsers(Model):
     region: str
     images: tuple[str, ...]
@@ -180,6 +185,16 @@ class Images:
             self._named.deregister(request.region, image["ImageId"])
         elif tag_dict(image.get("Tags")).get(names.RELEASE) == request.release:
             self._named.deregister(request.region, image["ImageId"])
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def delete_snapshot(self, request: SnapshotRef) -> None:
+        """Does nothing where it does not exist. AWS refuses it where an image uses it."""
+        try:
+            self._aws.ec2(request.region).delete_snapshot(SnapshotId=request.id)
+        except ClientError as error:
+            if code(error) != "InvalidSnapshot.NotFound":
+                raise
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated

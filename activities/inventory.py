@@ -14,13 +14,14 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.aws import Aws, tag_dict, translated
+from activities.aws import Aws, translated
 from activities.bakes import RPC_TIMEOUT
 from activities.classic import target_states
 from activities.group_facts import deployment, facts
+from activities.owned import owned_by
 from domain import lifecycle, names
 from domain.models import Model, TargetState
-from domain.sweep import Inventory, Owned
+from domain.sweep import Inventory
 
 
 class TakeInventory(Model):
@@ -50,19 +51,18 @@ class Inventories:
     @translated
     def take_inventory(self, request: TakeInventory) -> Inventory:
         """
-        Four reads by tag, and one of each target group or classic balancer.
+        Six reads by tag, and one of each target group or classic balancer.
 
         The error of one read is raised: a part of the inventory would look like missing resources.
         """
         groups = self._groups(request)
-        owned = [*self._templates(request), *self._builders(request)]
         return Inventory(
             deployments=tuple(deployment(facts(group)) for group in groups),
             created_at={
                 group["AutoScalingGroupName"]: group["CreatedTime"].isoformat() for group in groups
             },
             healthy=self._healthy(request, groups),
-            owned=(*owned, *self._security_groups(request)),
+            owned=owned_by(self._aws, request.region, request.stack, request.application),
             target_groups=request.target_groups,
         )
 
@@ -90,63 +90,6 @@ class Inventories:
                 if units := _healthy_units(group, states):
                     found[group["AutoScalingGroupName"]][arn] = units
         return found
-
-    def _templates(self, request: TakeInventory) -> list[Owned]:
-        pages = (
-            self._aws.ec2(request.region)
-            .get_paginator("describe_launch_templates")
-            .paginate(Filters=[_by_stack(request)])
-        )
-        return [
-            Owned(
-                kind="launch template",
-                id=template["LaunchTemplateId"],
-                name=template["LaunchTemplateName"],
-                release=tag_dict(template.get("Tags")).get(names.RELEASE, ""),
-                created_at=template["CreateTime"].isoformat(),
-            )
-            for page in pages
-            for template in page["LaunchTemplates"]
-        ]
-
-    def _builders(self, request: TakeInventory) -> list[Owned]:
-        """The application's instances that belong to no stack."""
-        pages = (
-            self._aws.ec2(request.region)
-            .get_paginator("describe_instances")
-            .paginate(Filters=[_by_application(request)])
-        )
-        instances = [i for page in pages for r in page["Reservations"] for i in r["Instances"]]
-        tagged = [(instance, tag_dict(instance.get("Tags"))) for instance in instances]
-        return [
-            Owned(
-                kind="instance",
-                id=instance["InstanceId"],
-                name=tags.get("Name", ""),
-                release=tags.get(names.RELEASE, ""),
-                created_at=instance["LaunchTime"].isoformat(),
-            )
-            for instance, tags in tagged
-            if names.STACK not in tags
-            and instance["State"]["Name"] not in ("terminated", "shutting-down")
-        ]
-
-    def _security_groups(self, request: TakeInventory) -> list[Owned]:
-        pages = (
-            self._aws.ec2(request.region)
-            .get_paginator("describe_security_groups")
-            .paginate(Filters=[_by_application(request)])
-        )
-        return [
-            Owned(
-                kind="security group",
-                id=group["GroupId"],
-                name=group["GroupName"],
-                release=tag_dict(group.get("Tags")).get(names.RELEASE, ""),
-            )
-            for page in pages
-            for group in page["SecurityGroups"]
-        ]
 
     @activity.defn
     async def which_run(self, request: WhichRun) -> list[str]:
@@ -225,7 +168,3 @@ def _healthy_units(group: Any, states: dict[str, TargetState]) -> int:
 
 def _by_stack(request: TakeInventory) -> Any:
     return {"Name": f"tag:{names.STACK}", "Values": [request.stack]}
-
-
-def _by_application(request: TakeInventory) -> Any:
-    return {"Name": f"tag:{names.APPLICATION}", "Values": [request.application]}

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from activities.aws import Aws, code, tag_dict, tag_list
 from activities.image_facts import image_facts
 from domain import names
-from domain.errors import Conflict
+from domain.errors import AwsRefused, Conflict
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.type_defs import ImageTypeDef
@@ -92,9 +92,27 @@ class NamedImages:
         self._aws.ec2(region).create_tags(Resources=[image, *snapshots], Tags=tag_list(tags))
 
     def deregister(self, region: str, image: str) -> None:
-        """With its snapshots. Does nothing where it does not exist."""
+        """
+        With its snapshots. Does nothing where it does not exist.
+
+        Raises AwsRefused where a snapshot stays: AWS answers so, and deregisters the image.
+        """
         try:
-            self._aws.ec2(region).deregister_image(ImageId=image, DeleteAssociatedSnapshots=True)
+            answer = self._aws.ec2(region).deregister_image(
+                ImageId=image, DeleteAssociatedSnapshots=True
+            )
         except ClientError as error:
             if code(error) not in GONE:
                 raise
+            return
+        # One that another image uses is skipped: it goes with that one.
+        stays = [
+            f"{result['SnapshotId']} ({result['ReturnCode']})"
+            for result in answer.get("DeleteSnapshotResults", [])
+            if result["ReturnCode"] not in ("success", "skipped")
+        ]
+        if stays:
+            raise AwsRefused(
+                f"AWS deregistered {image} and did not delete its snapshots {', '.join(stays)}: "
+                "a sweep of the stack finds them, and tries again"
+            )

@@ -7,13 +7,14 @@ from typing import Any
 
 from temporalio import activity
 
-from activities.aws import Aws, chunks, translated
+from activities.aws import MOST_FILTERED, Aws, chunks, translated
 from activities.classic import Classic
 from activities.group_facts import facts, members
 from activities.rules import FindRules, Rules
 from domain import lifecycle
 from domain.answering import Place, Wiring, places, with_weight
 from domain.group_health import LONGEST, group_health
+from domain.marks import mark
 from domain.models import Drain, Group, Instance, Model, TargetState
 from domain.names import split
 from domain.observation import Observation
@@ -21,8 +22,6 @@ from domain.traffic import drain_of
 
 # Failed scaling activities are among the latest ones, if a group lacks instances for them.
 ACTIVITIES = 20
-# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html
-MOST_FILTERED = 200
 
 Targets = dict[str, dict[str, TargetState]]
 
@@ -198,4 +197,4 @@ def _looked_at(
     found = group_health(
         group, seen, request.groups[group.name], known=request.known if wants_ids else None
     )
-    return group.model_copy(update={"tags": {}, "weights": {}, "health": found})
+    return group.model_copy(update={"tags": mark(group), "weights": {}, "health": found})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from activities.aws import Aws
+from activities.aws import Aws, chunks
+from activities.balancers import MOST_DESCRIBED
 from activities.checks import Check
 from activities.draining import drainage
 from activities.preflight_world import World
@@ -78,7 +79,12 @@ def balancer_zones(aws: Aws, world: World) -> str:
 
 def _zones(aws: Aws, region: str, arns: list[str]) -> dict[str, set[str]]:
     """By the balancer's name."""
-    found = aws.elbv2(region).describe_load_balancers(LoadBalancerArns=arns)["LoadBalancers"]
+    elb = aws.elbv2(region)
+    found = [
+        balancer
+        for some in chunks(arns, MOST_DESCRIBED)
+        for balancer in elb.describe_load_balancers(LoadBalancerArns=some)["LoadBalancers"]
+    ]
     return {
         balancer["LoadBalancerName"]: {
             zone.get("ZoneName", "") for zone in balancer.get("AvailabilityZones", [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -36,32 +37,43 @@ class Schedules:
         """
         The names of the scheduled actions that were moved. They are added before they are deleted.
 
-        A past action without a recurrence is left out: AWS refuses a start in the past.
+        A past action without a recurrence is left out: AWS refuses a start in the past. Raises
+        AwsRefused with those that AWS does not move: they alone stay.
         """
         autoscaling = self._aws.autoscaling(request.region)
         pages = autoscaling.get_paginator("describe_scheduled_actions").paginate(
             AutoScalingGroupName=request.source
         )
         known = [action for page in pages for action in page["ScheduledUpdateGroupActions"]]
-        wanted = [action for action in map(_upcoming, known) if action]
-        for some in chunks(wanted, MOST):
-            answer = autoscaling.batch_put_scheduled_update_group_action(
-                AutoScalingGroupName=request.target, ScheduledUpdateGroupActions=some
+        refused = self._add(request, [action for action in map(_upcoming, known) if action])
+        found = [action["ScheduledActionName"] for action in known]
+        moved = [name for name in found if name not in refused]
+        for some in chunks(moved, MOST):
+            answer = autoscaling.batch_delete_scheduled_action(
+                AutoScalingGroupName=request.source, ScheduledActionNames=some
             )
-            if failed := answer.get("FailedScheduledUpdateGroupActions"):
-                told = "; ".join(
-                    f"{one['ScheduledActionName']}: {one.get('ErrorMessage', '')}" for one in failed
-                )
-                raise AwsRefused(
-                    f"AWS does not take the scheduled actions of {request.source} "
-                    f"for {request.target}: {told}"
-                )
-        moved = [action["ScheduledActionName"] for action in known]
-        for names_ in chunks(moved, MOST):
-            autoscaling.batch_delete_scheduled_action(
-                AutoScalingGroupName=request.source, ScheduledActionNames=names_
+            refused |= _reasons(answer.get("FailedScheduledActions", []))
+        if refused:
+            told = "; ".join(f"{name}: {why}" for name, why in refused.items())
+            raise AwsRefused(
+                f"AWS did not move these scheduled actions from {request.source} to "
+                f"{request.target}: {told}"
             )
         return moved
+
+    def _add(self, request: MoveSchedule, wanted: list[Any]) -> dict[str, str]:
+        """Why AWS does not take some of them, by name."""
+        refused: dict[str, str] = {}
+        for some in chunks(wanted, MOST):
+            answer = self._aws.autoscaling(request.region).batch_put_scheduled_update_group_action(
+                AutoScalingGroupName=request.target, ScheduledUpdateGroupActions=some
+            )
+            refused |= _reasons(answer.get("FailedScheduledUpdateGroupActions", []))
+        return refused
+
+
+def _reasons(failed: Iterable[Any]) -> dict[str, str]:
+    return {one["ScheduledActionName"]: one.get("ErrorMessage", "") for one in failed}
 
 
 def _upcoming(action: ScheduledUpdateGroupActionTypeDef) -> Any:

@@ -150,4 +150,4 @@ class Templates:
 
 
 def _user_data(instance: InstanceSettings) -> str:
-    return f"#!/bin/sh\n{instance.environment.user_data}" if instance.environment else ""
+    return instance.environment.boot_script if instance.environment else ""

@@ -59,6 +59,11 @@ def refuse_other_units(
         )
 
 
+def is_below_its_size(group: Group) -> bool:
+    """Is its minimum below its size, so that it must be pinned while two versions serve?"""
+    return group.min < group.desired
+
+
 def own_minimum(group: Group) -> int:
     """
     The minimum that the group has when nothing pins it.

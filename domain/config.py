@@ -11,13 +11,13 @@ from typing import Annotated, Literal, Self
 from pydantic import (
     AwareDatetime,
     Field,
-    StringConstraints,
     field_validator,
     model_validator,
 )
 
 from domain.calendar import parse_window
 from domain.group_settings import Capacity, LifecycleHook, LoadBalancer, ScalingPolicy
+from domain.limits import MOST_OF_A_GROUP, Alarm, Tags
 from domain.sections import (
     Application,
     Bake,
@@ -42,7 +42,7 @@ class Watch(Section):
     says whether a person is asked or the release goes on. `period` is the metrics' in seconds.
     """
 
-    alarms: tuple[str, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
     error_rate: float | None = Field(default=None, gt=0, lt=1)
     error_ratio: float | None = Field(default=None, ge=1)
     latency: float | None = Field(default=None, gt=0)
@@ -196,7 +196,7 @@ class Stack(Section):
     capacity: Capacity
     load_balancer: LoadBalancer
     scaling: tuple[ScalingPolicy, ...] = ()
-    lifecycle_hooks: tuple[LifecycleHook, ...] = ()
+    lifecycle_hooks: tuple[LifecycleHook, ...] = Field(default=(), max_length=MOST_OF_A_GROUP)
     launch: Literal["template", "configuration"] = "template"
     approval: bool = False
     approving: Approving = Approving()
@@ -207,17 +207,16 @@ class Stack(Section):
     timeouts: Timeouts = Timeouts()
     health: Health = Health()
     retention: Retention = Retention()
-    tags: dict[str, Annotated[str, StringConstraints(max_length=256)]] = {}
+    tags: Tags = {}
 
     @model_validator(mode="after")
-    def _one_policy_a_metric_and_no_tag_of_ours(self) -> Self:
+    def _one_policy_a_metric_and_one_hook_a_name(self) -> Self:
         metrics = [policy.metric for policy in self.scaling]
         if len(metrics) != len(set(metrics)):
             raise ValueError("scaling has two policies for one metric")
-        if any(key.startswith(("ovenbird:", "aws:")) for key in self.tags):
-            raise ValueError("tags must not begin with ovenbird: or aws:")
-        if len({hook.name for hook in self.hooks}) != len(self.hooks):
-            raise ValueError("two hooks have one name")
+        for kind, them in (("hooks", self.hooks), ("lifecycle_hooks", self.lifecycle_hooks)):
+            if len({hook.name for hook in them}) != len(them):
+                raise ValueError(f"two {kind} have one name")
         if self.region in [copy.region for copy in self.bake.copies] and not self.bake.made_by:
             raise ValueError(
                 f"bake.copies names {self.region}, which is where the stack's images are made"

@@ -80,7 +80,7 @@ class WorldState(Model):
     they were before this run changed them, `sticky` is for how many seconds they keep a client.
     `blue_missing` is how many units of blue were not healthy when it was at its best; None where no
     look has told. `drains_for` is how many seconds the balancers give what leaves them. `red` does
-    not judge a rollback: it breached before that began.
+    not judge a rollback: it breached before that began. `marked`: AWS was told that green serves.
     """
 
     groups: dict[str, Group] = {}
@@ -98,6 +98,7 @@ class WorldState(Model):
     blue_missing: int | None = None
     drains_for: float = 0
     red: Red = Red()
+    marked: bool = False
 
 
 class WayBackState(Model):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from domain import names
+from domain.limits import MOST_OF_A_GROUP, Arn, BalancerName, TargetGroupName
 from domain.sections import Section
 
 # No account may have as many instances; a number beyond it cannot be reckoned with.
@@ -66,8 +67,8 @@ class LifecycleHook(Section):
     timeout: int = Field(default=3_600, ge=30, le=7_200)
     default: Literal["ABANDON", "CONTINUE"] = "ABANDON"
     metadata: str | None = Field(default=None, max_length=1_023)
-    notify: str | None = Field(default=None, pattern=r"^arn:")
-    role: str | None = Field(default=None, pattern=r"^arn:")
+    notify: Arn | None = None
+    role: Arn | None = None
 
 
 class ScalingPolicy(Section):
@@ -86,8 +87,8 @@ class LoadBalancer(Section):
     weights are moved in `steps` of percent. `preview` are the ARNs of rules that show green before.
     """
 
-    target_groups: tuple[str, ...] = ()
-    balancers: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = ()
+    target_groups: tuple[TargetGroupName, ...] = Field(default=(), max_length=MOST_OF_A_GROUP)
+    balancers: tuple[BalancerName, ...] = Field(default=(), max_length=MOST_OF_A_GROUP)
     strategy: Literal["attach", "weighted", "classic"] = "attach"
     health_check_grace: int = Field(default=300, ge=0, le=MOST)
     steps: tuple[Annotated[int, Field(ge=1, le=100)], ...] = (1, 10, 50, 100)

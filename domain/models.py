@@ -100,8 +100,8 @@ class Group(Model):
     `instances` is how many it has, `units` the weights together of those that it counts towards its
     desired size. `leaving` only leave; of these, `lingering` may do so for hours. `aside` are on
     Standby. `protected` stay, and are protected from scale-in. `failures` are its failed scaling
-    activities in AWS's own words, newest first. A look finds `health`, and leaves out what no look
-    changes: tags and weights.
+    activities in AWS's own words, newest first. A look finds `health`, and leaves out its
+    weights and all tags but its mark.
     """
 
     name: str

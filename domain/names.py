@@ -22,8 +22,11 @@ SECURITY_GROUP_LIMIT = 255
 TOKEN_LIMIT = 64
 # https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
 TAG_VALUE_LIMIT = 256
+TAG_KEY_LIMIT, TAGS_LIMIT = 128, 50
 HASH = 8
 
+# The prefix of Ovenbird's own tags.
+OURS = "ovenbird:"
 STACK = "ovenbird:stack"
 APPLICATION = "ovenbird:application"
 TAG = "ovenbird:tag"
@@ -41,6 +44,11 @@ RESTORE_DESIRED = "ovenbird:restore-desired"
 RESTORE_REBALANCE = "ovenbird:restore-azrebalance"
 # The run that woke a parked group and has not succeeded yet; empty once it has.
 WOKEN_BY = "ovenbird:woken-by"
+# The tags of a group that change during its life. See `domain/marks.py`.
+MARKS = (
+    *(STATE, SERVED_AT, WOKEN_BY),
+    *(RESTORE_MIN, RESTORE_MAX, RESTORE_DESIRED, RESTORE_REBALANCE),
+)
 # On an image: it was launched once and served; the accounts it is shared with; Ovenbird protects
 # it against deregistration.
 VERIFIED = "ovenbird:verified"

@@ -103,10 +103,11 @@ def _behind(newer: Iterable[Deployment]) -> str:
 
 def _blocked(deployment: Deployment, images: dict[str, str]) -> str:
     group = deployment.group
+    sweep = f"`ovenbird sweep {group.tags.get(names.STACK, 'STACK')} --apply`"
     if deployment.state is State.SERVING:
         return "it serves"
     if woken := group.tags.get(names.WOKEN_BY):
-        return f"{woken} woke it and did not end well: `ovenbird sweep` parks it again"
+        return f"{woken} woke it and did not end well: {sweep} parks it again"
     # An adopted group was launched from an image that Ovenbird neither made nor removes.
     if deployment.commit not in images and not group.tags.get(names.ADOPTED):
         return "its image is gone"
@@ -114,7 +115,7 @@ def _blocked(deployment: Deployment, images: dict[str, str]) -> str:
         return "somebody attached it to a load balancer"
     # What it still has of instances is out of the balancer: it ends, or serves again once woken.
     if group.desired:
-        return f"it is not parked: its desired size is {group.desired}; `ovenbird sweep` parks it"
+        return f"it is not parked: its desired size is {group.desired}; {sweep} parks it"
     if "Launch" in group.suspended:
         return "somebody suspended Launch"
     return ""

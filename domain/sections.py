@@ -18,6 +18,15 @@ from pydantic import (
     model_validator,
 )
 
+from domain.limits import (
+    MOST_SECURITY_GROUPS,
+    USER_DATA,
+    Bucket,
+    FitsAGroup,
+    Profile,
+    Reference,
+)
+
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 # Ten years: a time can still be reckoned from it, also where operators extend the wait a hundred
 # times.
@@ -43,8 +52,8 @@ class Credential(Section):
     builder reads it with its own role to pull the code.
     """
 
-    parameter: str | None = Field(default=None, min_length=1)
-    secret: str | None = Field(default=None, min_length=1)
+    parameter: Reference | None = None
+    secret: Reference | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -74,9 +83,9 @@ class Application(Section):
 
 class Network(Section):
     vpc: str = Field(pattern=r"^vpc-")
-    subnets: tuple[Annotated[str, StringConstraints(pattern=r"^subnet-")], ...] = Field(
-        min_length=1
-    )
+    subnets: Annotated[
+        tuple[Annotated[str, StringConstraints(pattern=r"^subnet-")], ...], FitsAGroup
+    ] = Field(min_length=1)
 
 
 class Environment(Section):
@@ -86,13 +95,26 @@ class Environment(Section):
     `parameters` is an SSM path; `values` are plain values, no secrets.
     """
 
-    parameters: str | None = Field(default=None, pattern=r"^/")
+    parameters: str | None = Field(default=None, pattern=r"^/", max_length=2_048)
     values: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str] = {}
 
     @property
     def user_data(self) -> str:
         """The line of user data that environment.py reads on the instance. It holds no secret."""
         return f"# ovenbird-environment: {self.model_dump_json(exclude_none=True)}\n"
+
+    @property
+    def boot_script(self) -> str:
+        return f"#!/bin/sh\n{self.user_data}"
+
+    @model_validator(mode="after")
+    def _fits_an_instance(self) -> Self:
+        if (size := len(self.boot_script.encode())) > USER_DATA:
+            raise ValueError(
+                f"they are {size} bytes of user data, and AWS takes {USER_DATA}: keep large "
+                "values in SSM parameters, and name their path in `parameters`"
+            )
+        return self
 
 
 class Mixed(Section):
@@ -117,10 +139,10 @@ class InstanceSettings(Section):
 
     type: str = Field(min_length=1)
     mixed: Mixed | None = None
-    profile: str | None = None
+    profile: Profile | None = None
     environment: Environment | None = None
     security_groups: tuple[Annotated[str, StringConstraints(pattern=r"^sg-")], ...] = Field(
-        min_length=1
+        min_length=1, max_length=MOST_SECURITY_GROUPS
     )
 
 
@@ -133,7 +155,7 @@ class BaseImage(Section):
     """
 
     id: str | None = Field(default=None, pattern=r"^ami-")
-    parameter: str | None = None
+    parameter: Reference | None = None
     name: str | None = None
     owner: str | None = None
 
@@ -178,7 +200,7 @@ class Copy(Section):
     """Encrypted with `kms_key`; without it, as the image is or as the region's default says."""
 
     region: Region
-    kms_key: str | None = Field(default=None, min_length=1)
+    kms_key: Reference | None = None
 
 
 class Bake(Section):
@@ -190,18 +212,18 @@ class Bake(Section):
     """
 
     base_image: BaseImage
-    artifacts_bucket: str = Field(min_length=3)
+    artifacts_bucket: Bucket
     builder: Literal["native", "packer"] = "native"
     packer: PackerSettings = PackerSettings()
     values: dict[Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]*$")], str] = {}
     architecture: Literal["x86_64", "arm64"] = "x86_64"
     subnet: str | None = Field(default=None, pattern=r"^subnet-")
     instance_type: str | None = None
-    profile: str | None = None
+    profile: Profile | None = None
     dead_man_minutes: int = Field(default=240, ge=10, le=1_000_000)
     made_by: Name | None = None
     verify: bool | None = None
-    kms_key: str | None = Field(default=None, min_length=1)
+    kms_key: Reference | None = None
     copies: tuple[Copy, ...] = ()
     share_with: tuple[Annotated[str, StringConstraints(pattern=r"^\d{12}$")], ...] = Field(
         default=(), max_length=MOST_ACCOUNTS

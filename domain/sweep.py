@@ -1,4 +1,4 @@
-"""What did ended releases leave, what would clear it, and is it plausible?"""
+"""What did ended releases leave, and what would clear it?"""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Owned(Model):
     `created_at` is AWS's ISO 8601 time; it is empty for a kind that has none.
     """
 
-    kind: Literal["launch template", "instance", "security group"]
+    kind: Literal["launch template", "instance", "security group", "snapshot"]
     id: str
     name: str
     release: str
@@ -30,7 +30,8 @@ class Owned(Model):
 
 class Inventory(Model):
     """
-    A stack's resources and its application's builders. `created_at` is by the group's name.
+    A stack's resources, its application's builders, and snapshots whose image is gone. `created_at`
+    is by the group's name.
 
     `healthy` is by deployment, then by target group or classic balancer: the units that are healthy
     there.
@@ -54,7 +55,14 @@ class Finding(Model):
     """
 
     action: Literal[
-        "attach", "weigh", "unpin", "park", "remove group", "remove template", "remove bake"
+        "attach",
+        "weigh",
+        "unpin",
+        "park",
+        "remove group",
+        "remove template",
+        "remove bake",
+        "remove snapshot",
     ]
     name: str
     why: str
@@ -79,6 +87,7 @@ def find(inventory: Inventory, running: Collection[str]) -> list[Finding]:
         *_unused_templates(inventory, running),
         *_pinned(serving),
         *_ended_bakes(inventory, running),
+        *_left_snapshots(inventory, running),
     ]
 
 
@@ -160,7 +169,7 @@ def _unused_templates(inventory: Inventory, running: Collection[str]) -> list[Fi
 def _ended_bakes(inventory: Inventory, running: Collection[str]) -> list[Finding]:
     bakes: dict[str, list[Owned]] = {}
     for owned in _of_ended(inventory, running):
-        if owned.kind != "launch template":
+        if owned.kind in ("instance", "security group"):
             bakes.setdefault(owned.release, []).append(owned)
     return [
         Finding(
@@ -172,6 +181,20 @@ def _ended_bakes(inventory: Inventory, running: Collection[str]) -> list[Finding
             made_at=newest(o.created_at for o in resources),
         )
         for release, resources in bakes.items()
+    ]
+
+
+def _left_snapshots(inventory: Inventory, running: Collection[str]) -> list[Finding]:
+    return [
+        Finding(
+            action="remove snapshot",
+            name=owned.id,
+            why="the image that it was made for is gone",
+            release=owned.release,
+            made_at=owned.created_at,
+        )
+        for owned in _of_ended(inventory, running)
+        if owned.kind == "snapshot"
     ]
 
 
@@ -222,27 +245,3 @@ def _weights(inventory: Inventory) -> list[Finding]:
             why=f"it serves, and does not get all of the traffic of {len(wrong)} rule(s)",
         )
     ]
-
-
-def looks_wrong(inventory: Inventory, findings: Collection[Finding], share: float) -> str:
-    """
-    Why the sweep must stop; empty where the inventory is plausible.
-
-    `share` is the largest part of the deployments that may go. One deployment may always go.
-    """
-    deployments = inventory.deployments
-    serving = [d for d in deployments if d.state is State.SERVING]
-    if len(serving) > 1:
-        return f"{len(serving)} groups say that they serve: {', '.join(d.name for d in serving)}"
-    if not serving and any(d.served_at for d in deployments):
-        return "AWS shows deployments that served, and none that serves"
-    templates = {owned.name for owned in inventory.owned if owned.kind == "launch template"}
-    if not deployments and len(templates) > 1:
-        return f"AWS shows no group of this stack, but {len(templates)} launch templates"
-    going = {f.name for f in findings if f.action in ("remove group", "remove template")}
-    there = {d.name for d in deployments} | templates
-    if len(going) > max(1, share * len(there)):
-        return (
-            f"{len(going)} of {len(there)} deployments would go: more than the share of {share:g}"
-        )
-    return ""

@@ -15,6 +15,7 @@ from domain.lifecycle import has_size
 from domain.live import in_balancer, unmarked
 from domain.models import Deployment, State
 from domain.sweep import Finding, Inventory, astray, home
+from domain.traffic import who_gets_it
 
 
 @dataclass(frozen=True)
@@ -133,8 +134,8 @@ def _unmarked(inventory: Inventory, others: list[Deployment]) -> Dispute | None:
     return Dispute(
         names=frozenset(),
         words=(
-            "no deployment serves, and both target groups get traffic, or not the same one at "
-            f"every rule. Give one of them all of it: {'; '.join(commands)}"
+            f"no deployment serves, and {who_gets_it(inventory.rules, arns)}. Give one of them all "
+            f"of it: {'; '.join(commands)}"
         ),
     )
 

@@ -154,8 +154,20 @@ def _live(stack: str, rules: list[Rule], pair: tuple[str, str]) -> str:
             f"{rule.arn}: {rule.weights[pair[0]]} and {rule.weights[pair[1]]}" for rule in rules
         )
         raise Conflict(
-            f"both target groups of {stack} get traffic, or not the same one at every rule "
-            f"({told}): a terminated run left it so, or a person; `ovenbird sweep {stack}` shows "
-            "what it would put right"
+            f"{who_gets_it(rules, pair)} ({told}): a terminated run left the weights of {stack} "
+            f"so, or a person; `ovenbird sweep {stack}` shows what it would put right"
         )
     return live[0]
+
+
+def who_gets_it(rules: Iterable[Rule], pair: Iterable[str]) -> str:
+    """Of rules that do not give all of their traffic to one of the pair: what they do."""
+    pair = tuple(pair)
+    with_traffic = {tuple(arn for arn in pair if rule.weights.get(arn)) for rule in rules}
+    if with_traffic == {()}:
+        return "neither of the two target groups gets traffic"
+    if () in with_traffic:
+        return "neither of the two target groups gets the traffic of some of the rules"
+    if any(len(live) > 1 for live in with_traffic):
+        return "both target groups get traffic"
+    return "not the same target group gets the traffic of every rule"

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from domain import names
+from domain import by_hand, names
 from domain.models import Model
 from domain.traffic import Rule
 
@@ -143,6 +143,21 @@ class UndoWake(Undo):
         return f"{detach}; {RESIZE} --auto-scaling-group-name {self.name} {sizes}"
 
 
+class UndoMark(Undo):
+    """Give the groups the marks that they had: blue serves, and green does not. `tags` by group."""
+
+    action: Literal["mark as before"] = "mark as before"
+    tags: dict[str, dict[str, str]]
+
+    @property
+    def what(self) -> str:
+        return "mark who served before"
+
+    @property
+    def by_hand(self) -> str:
+        return by_hand.mark(self.tags)
+
+
 class UndoPreview(Undo):
     """Point the preview's rules where they pointed before."""
 
@@ -194,7 +209,15 @@ class UndoDetach(Undo):
 
 
 AnyUndo = Annotated[
-    UndoBake | UndoTemplate | UndoGroup | UndoPin | UndoWake | UndoPreview | UndoShift | UndoDetach,
+    UndoBake
+    | UndoTemplate
+    | UndoGroup
+    | UndoPin
+    | UndoWake
+    | UndoMark
+    | UndoPreview
+    | UndoShift
+    | UndoDetach,
     Field(discriminator="action"),
 ]
 

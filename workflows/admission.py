@@ -7,20 +7,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-from workflows.contract import MOST_BYTES, MOST_PARTS, STACK, release_id
+from workflows.contract import STACK, release_id
 from workflows.failures import describe, ends_a_run
 from workflows.inquiries import Inquiries
+from workflows.parsing import parsed
 from workflows.run import Run
 
 with workflow.unsafe.imports_passed_through():
     from activities.checks import Check
     from activities.preflight import Preflight, PreflightOf
-    from domain import capacity, names
-    from domain.bounded import LONGEST_NAME, shown, text_of
+    from domain import capacity, marks, names
     from domain.config import Stack
     from domain.errors import REFUSED, Conflict, InvalidRequest
     from domain.facts import Admitted, Facts
@@ -43,10 +43,6 @@ T = TypeVar("T", bound=BaseModel)
 L = TypeVar("L", bound=StackRequest)
 
 
-# Fields that are looked at: every request has fewer.
-MOST = 50
-
-
 @contextmanager
 def refused_on_failure(run: Run, error_type: Callable[[], str] = lambda: REFUSED) -> Iterator[None]:
     """Around all that comes before the first change. Raises ApplicationError: Refused."""
@@ -57,29 +53,6 @@ def refused_on_failure(run: Run, error_type: Callable[[], str] = lambda: REFUSED
             raise
         run.ends("refused", describe(error))
         raise ApplicationError(run.outcome, type=error_type(), non_retryable=True) from None
-
-
-def parsed(kind: type[T], values: tuple[Any, ...]) -> T:
-    """
-    The request, whatever was sent. Raises InvalidRequest with the mistakes: a payload that is
-    refused holds no lock.
-    """
-    if len(values) != 1 or not isinstance(values[0], dict):
-        raise InvalidRequest(
-            'the input must be one JSON object such as {"stack": "production", "tag": "v1.4.2"}, '
-            f"of at most {MOST_BYTES} bytes and {MOST_PARTS} parts, not {shown(values)}"
-        )
-    if len(values[0]) > MOST:
-        raise InvalidRequest(f"the input has {len(values[0])} fields, and knows at most {MOST}")
-    try:
-        return kind.model_validate(values[0])
-    except ValidationError as error:
-        mistakes = "; ".join(
-            f"{'.'.join(text_of(part, LONGEST_NAME) for part in e['loc'])}: "
-            f"{e['msg'].removeprefix('Value error, ')}"
-            for e in error.errors(include_url=False, include_context=False, include_input=False)
-        )
-        raise InvalidRequest(f"the input has mistakes: {mistakes}") from None
 
 
 class Admission:
@@ -140,6 +113,8 @@ class Admission:
         )
         admitted = await self._admitted(stack, version, request, target_groups, deployments)
         run_id = workflow.info().original_execution_run_id
+        if target:
+            marks.refuse_without_room(target.group)
         recorded = size_tag(target.group.tags, names.RESTORE_MIN) if target else None
         facts = self._facts(
             admitted,
@@ -208,6 +183,8 @@ class Admission:
         arns = [group.arn for group in target_groups]
         refuse_where_blue_is_elsewhere(blue, arns)
         refuse_where_another_serves(stack.name, blue, deployments, arns)
+        if blue:
+            marks.refuse_without_room(blue.group)
         weights = stack.instance.mixed.types if stack.instance.mixed else {stack.instance.type: 1}
         capacity.refuse_other_units(blue, weights, stack.capacity)
         urgent = contraction = False

@@ -16,7 +16,7 @@ from workflows.run import Run
 with workflow.unsafe.imports_passed_through():
     from activities.group_requests import GroupRef, MarkGroups
     from activities.groups import Groups
-    from domain import names
+    from domain import marks, names
     from domain.config import Stack
     from domain.live import refuse_to_adopt
     from domain.models import Adopted, State
@@ -49,7 +49,7 @@ class AdoptWorkflow(OperatorHandlers):
             )
 
     async def _mark(self, stack: Stack, request: AdoptRequest, commit: str) -> None:
-        """One call: when AWS refuses it, nothing was done."""
+        """In the first call are all of Ovenbird's tags: when AWS refuses it, nothing was done."""
         tags = MarkGroups(region=stack.region, tags={request.group: _tags(stack, request, commit)})
         what = f"{request.group} serves {request.tag}"
         await self._run.certainly(Groups.mark, tags, QUICK, what=what)
@@ -65,7 +65,10 @@ class AdoptWorkflow(OperatorHandlers):
         group = await self._run.do(Groups.find_group, reference, what="What is it?")
         arns = [target.arn for target in target_groups]
         refuse_to_adopt(stack.name, request.group, group, deployments, arns)
-        return stack, await ask.resolve_tag(stack, request.tag)
+        commit = await ask.resolve_tag(stack, request.tag)
+        if group:
+            marks.refuse_without_room(group, _tags(stack, request, commit))
+        return stack, commit
 
     @workflow.query(description="How far this run is, as docs/status.schema.json describes it.")
     def status(self, *_: Any) -> Status:
@@ -74,7 +77,7 @@ class AdoptWorkflow(OperatorHandlers):
 
 def _tags(stack: Stack, request: AdoptRequest, commit: str) -> dict[str, str]:
     me = workflow.info()
-    return stack.tags | {
+    return {
         names.STACK: stack.name,
         names.APPLICATION: stack.application.name,
         names.TAG: names.tag_value(request.tag),
@@ -82,9 +85,8 @@ def _tags(stack: Stack, request: AdoptRequest, commit: str) -> dict[str, str]:
         names.RELEASE: names.owner(me.workflow_id, me.original_execution_run_id),
         names.DEPLOYMENT: request.group,
         names.ADOPTED: request.requested_by[:100] or "unknown",
+        **dict.fromkeys(names.MARKS, ""),
         names.STATE: State.SERVING.value,
         names.SERVED_AT: workflow.now().isoformat(),
-        names.RESTORE_MIN: "",
-        names.RESTORE_REBALANCE: "",
-        names.WOKEN_BY: "",
+        **stack.tags,
     }

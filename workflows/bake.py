@@ -11,9 +11,10 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-from workflows.admission import parsed, refused_on_failure
+from workflows.admission import refused_on_failure
 from workflows.failures import describe, ends_a_run, handlers_finished, shielded
 from workflows.inquiries import Inquiries
+from workflows.parsing import parsed
 from workflows.run import Run
 from workflows.steps.building import Building
 from workflows.steps.delivering import Delivering

@@ -7,10 +7,11 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-from workflows.admission import parsed, refused_on_failure
+from workflows.admission import refused_on_failure
 from workflows.checklist import sentence
 from workflows.failures import FAILURES, describe, handlers_finished, shielded
 from workflows.inquiries import Inquiries
+from workflows.parsing import parsed
 from workflows.run import Run
 from workflows.steps.shared_bake import SharedBake
 

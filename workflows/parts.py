@@ -19,6 +19,7 @@ from workflows.steps.hooks import Hooks
 from workflows.steps.images import Images
 from workflows.steps.last_look import LastLook
 from workflows.steps.looks import Looks
+from workflows.steps.marking import Marking
 from workflows.steps.parking import Parking
 from workflows.steps.pinning import Pinning
 from workflows.steps.pruning import Pruning
@@ -164,7 +165,7 @@ def _way_back(
     facts = state.facts
     limit = facts.stack.timeouts.way_back
     restoring = Restoring(run, facts.stack, facts.wiring, world, limit)
-    compensations = Compensations(run, facts, LastLook(run, facts, world, restoring), bake)
+    compensations = Compensations(run, facts, world, LastLook(run, facts, world, restoring), bake)
     look = SeenEnding(run, facts, world).after_way_back
     tell = hooks.tell_of_rollback
     return WayBack(run, facts, compensations.carry_out, tell, look, state.way_back)
@@ -184,11 +185,13 @@ def _cutover(
     watching = Watching(run, facts, world, looks)
     windows = Windows(run, facts)
     leaving = Leaving(run, facts, world, way_back, watching)
+    marking = Marking(run, facts, world, way_back)
     strategy: Attach | Weighted = Attach(facts, world, leaving, watching)
     if routing := facts.routing:
         strategy = Weighted(
             run, facts, world, routing, way_back, leaving, watching, gradually=gradually
         )
+    seen_ending = SeenEnding(run, facts, world)
     draining = Draining(run, facts, world, strategy, looks, watching)
     return Cutover(
         run=run,
@@ -196,10 +199,20 @@ def _cutover(
         world=world,
         way_back=way_back,
         traffic=Traffic(
-            run, facts, world, strategy, looks, watching, windows, draining, policies, hooks
+            run,
+            facts,
+            world,
+            strategy,
+            looks,
+            watching,
+            windows,
+            draining,
+            policies,
+            hooks,
+            marking,
         ),
         watching=watching,
         approval=Approval(run, facts, windows, strategy.until_approval),
-        parking=Parking(run, facts, world, ServingAlone(run, facts, world)),
-        seen_ending=SeenEnding(run, facts, world),
+        parking=Parking(run, facts, world, ServingAlone(run, facts, world), seen_ending),
+        seen_ending=seen_ending,
     )

@@ -8,10 +8,11 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-from workflows.admission import Admission, parsed, refused_on_failure
+from workflows.admission import Admission, refused_on_failure
 from workflows.failures import describe, ends_a_run, handlers_finished
 from workflows.handlers import OperatorHandlers
 from workflows.inquiries import Inquiries
+from workflows.parsing import parsed
 from workflows.run import Run
 from workflows.steps.surplus import Surplus
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from temporalio import workflow
 
-from workflows.admission import Admission, parsed, refused_on_failure
+from workflows.admission import Admission, refused_on_failure
 from workflows.inquiries import Inquiries
+from workflows.parsing import parsed
 from workflows.run import Run
 
 with workflow.unsafe.imports_passed_through():

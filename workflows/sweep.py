@@ -13,11 +13,12 @@ from temporalio.exceptions import (
     WorkflowAlreadyStartedError,
 )
 
-from workflows.admission import Admission, parsed, refused_on_failure
+from workflows.admission import Admission, refused_on_failure
 from workflows.contract import release_id
 from workflows.failures import FAILURES, describe, handlers_finished
 from workflows.handlers import OperatorHandlers
 from workflows.inquiries import Inquiries
+from workflows.parsing import parsed
 from workflows.run import Run
 from workflows.steps.restoring import Restoring
 from workflows.steps.sweeping import UNDER_WAY, Sweeping

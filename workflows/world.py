@@ -47,6 +47,20 @@ class World:
         """A look at some groups."""
         self._write(groups=self.groups | observation.groups)
 
+    def marks(self, *, tried: bool) -> None:
+        """Was AWS told that green serves, so that it may have to be told otherwise again?"""
+        self._write(marked=tried)
+
+    def saw_marks(self, observation: Observation) -> None:
+        """A look at groups that asked for no target's health: it tells their marks."""
+        marks = {name: {"tags": group.tags} for name, group in observation.groups.items()}
+        self._write(
+            groups={
+                name: group.model_copy(update=marks.get(name))
+                for name, group in self.groups.items()
+            }
+        )
+
     def saw_group(self, group: Group) -> None:
         self._write(groups=self.groups | {group.name: group})
 

@@ -12,6 +12,7 @@ from activities.images import ImageRef, Images
 from activities.preflight import Preflight, PreflightOf
 from domain import names
 from domain.config import Stack
+from domain.errors import AwsRefused
 from tests.activities.replies import Replies
 from tests.workflows.blueprint import balancer, settings
 
@@ -88,6 +89,17 @@ def test_an_image_is_disabled_before_it_is_deregistered(*, ours: bool) -> None:
     lifted = ["DisableImageDeregistrationProtection"] if ours else []
     assert replies.operations == [*lifted, "DisableImage", "DeregisterImage"]
     assert replies.asked[-1][1] == {"ImageId": "ami-1", "DeleteAssociatedSnapshots": True}
+
+
+@pytest.mark.parametrize("stays", ["missing-permissions", "internal-error", "client-error"])
+def test_a_snapshot_that_stays_when_its_image_goes_is_said(stays: str) -> None:
+    """AWS answers such a call as if all of it had been done."""
+    codes = {"snap-1": "success", "snap-2": "skipped", "snap-3": stays}
+    results = [{"SnapshotId": id_, "ReturnCode": code} for id_, code in codes.items()]
+    replies = Replies(DeregisterImage={"Return": True, "DeleteSnapshotResults": results})
+
+    with pytest.raises(AwsRefused, match=rf"its snapshots snap-3 \({stays}\): a sweep"):
+        Images(replies.aws).delete_image(ImageRef(region=REGION, id="ami-1"))
 
 
 def test_a_group_cannot_be_deleted_by_force() -> None:

@@ -52,6 +52,20 @@ def answers(*groups: dict[str, Any]) -> Replies:
         DescribeLaunchTemplates={"LaunchTemplates": []},
         DescribeInstances={"Reservations": []},
         DescribeSecurityGroups={"SecurityGroups": []},
+        DescribeSnapshots={
+            "Snapshots": [
+                {"SnapshotId": snapshot, "StartTime": datetime(2026, 11, 1, tzinfo=UTC)}
+                for snapshot in ("snap-used", "snap-left")
+            ]
+        },
+        DescribeImages={
+            "Images": [
+                {
+                    "ImageId": "ami-1",
+                    "BlockDeviceMappings": [{"Ebs": {"SnapshotId": "snap-used"}}],
+                }
+            ]
+        },
         DescribeTargetHealth={
             "TargetHealthDescriptions": [
                 {"Target": {"Id": instance}, "TargetHealth": {"State": state}}
@@ -94,3 +108,14 @@ def test_where_nothing_runs_no_balancer_is_asked() -> None:
 
     assert take(replies) == {"parked": {}}
     assert "DescribeTargetHealth" not in replies.operations
+
+
+def test_a_snapshot_whose_image_is_gone_is_left() -> None:
+    replies = answers(group("blue", "i-1"))
+    asked = TakeInventory(
+        region="eu-west-1", stack="shop", application="shop", target_groups=(ARN,)
+    )
+
+    owned = Inventories(replies.aws, NOBODY).take_inventory(asked).owned
+
+    assert [(it.kind, it.id) for it in owned] == [("snapshot", "snap-left")]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import names, sweep, watch
+from domain import names, sweep, sweep_plausible, watch
 from domain.calendar import moment_of, opens_at
 from domain.config import Watch
 from domain.errors import InvalidRequest
@@ -144,13 +144,13 @@ def test_a_sweep_takes_no_more_than_its_share_of_groups_and_templates(
     findings = sweep.find(found, ())
 
     assert len([f for f in findings if f.action == "remove template"]) == left
-    assert bool(sweep.looks_wrong(found, findings, share)) is refused
+    assert bool(sweep_plausible.looks_wrong(found, findings, share)) is refused
 
 
 def test_one_template_without_a_group_is_plausible() -> None:
     found = sweep.Inventory(owned=templates("t1"))
 
-    assert sweep.looks_wrong(found, (), 0.5) == ""
+    assert sweep_plausible.looks_wrong(found, (), 0.5) == ""
 
 
 def test_a_drain_is_late_when_its_time_is_over_and_says_who_is_left() -> None:

@@ -44,9 +44,10 @@ def test_a_first_deployment_joins_the_one_with_the_traffic() -> None:
     ("rules", "words"),
     [
         ([], "no listener rule forwards"),
-        ([rule(50, 50)], "both target groups of shop get traffic"),
-        ([rule(100, 0), rule(0, 100)], "not the same one at every rule"),
-        ([rule(0, 0)], "both target groups"),
+        ([rule(50, 50)], "^both target groups get traffic"),
+        ([rule(100, 0), rule(0, 100)], "^not the same target group gets the traffic of every"),
+        ([rule(0, 0)], "^neither of the two target groups gets traffic"),
+        ([rule(0, 0), rule(100, 0)], "^neither of the two target groups gets the traffic of some"),
         (
             [Rule(arn="arn:x", listener="l", default=False, weights={"arn:one": 1})],
             "forwards to one of the two",

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import names, sweep, sweep_ages, sweep_traffic
+from domain import names, sweep, sweep_ages, sweep_plausible, sweep_traffic
 from domain.capacity import own_minimum
 from domain.errors import Conflict
 from domain.live import refuse_where_another_serves
@@ -221,7 +221,7 @@ def looks_wrong(deployments: list[Deployment], *templates: str, share: float = 0
         created_at={d.name: LONG_AGO for d in deployments},
         owned=tuple(owned("launch template", name) for name in templates),
     )
-    return sweep.looks_wrong(found, sweep.find(found, ()), share)
+    return sweep_plausible.looks_wrong(found, sweep.find(found, ()), share)
 
 
 def test_a_sweep_stops_itself_when_its_input_looks_wrong() -> None:

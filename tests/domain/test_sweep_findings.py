@@ -85,7 +85,12 @@ def test_a_suspension_that_was_left_is_found_behind_what_needs_nothing() -> None
 
 def test_what_is_removed_is_removed_in_the_name_of_the_release_that_made_it() -> None:
     never = deployment("v1", state=None).model_copy(update={"release": "ended"})
-    kinds = (("launch template", "t1"), ("instance", "i-1"), ("security group", "sg-1"))
+    kinds = (
+        ("launch template", "t1"),
+        ("instance", "i-1"),
+        ("security group", "sg-1"),
+        ("snapshot", "snap-1"),
+    )
     owned = tuple(
         sweep.Owned(kind=kind, id=name, name=name, release="ended") for kind, name in kinds
     )
@@ -96,6 +101,7 @@ def test_what_is_removed_is_removed_in_the_name_of_the_release_that_made_it() ->
         ("remove group", "v1", "ended"),
         ("remove template", "t1", "ended"),
         ("remove bake", "i-1, sg-1", "ended"),
+        ("remove snapshot", "snap-1", "ended"),
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import names, sweep
+from domain import names, sweep, sweep_plausible
 from domain.errors import Conflict
 from domain.live import refuse_where_another_serves
 from domain.models import State
@@ -57,7 +57,7 @@ def after(inventory: sweep.Inventory) -> tuple[set[str], dict[str, dict[str, int
     """
     found = sweep.find(inventory, ())
     healthy = {name: dict(there) for name, there in inventory.healthy.items()}
-    if dispute(inventory, found) or sweep.looks_wrong(inventory, found, 1):
+    if dispute(inventory, found) or sweep_plausible.looks_wrong(inventory, found, 1):
         return carrying(inventory), healthy
     gone = {f.name for f in found if f.action in ("park", "remove group")}
     weighed = [f.name for f in found if f.action == "weigh"]

@@ -29,8 +29,8 @@ from domain.requests import Message, StackRequest
 from domain.status import Bullet, Status, checklist_markdown
 from tests.domain import odd
 from tests.fuzz import counted, look
-from workflows.admission import parsed
 from workflows.contract import DATA_CONVERTER, WORKER_CONVERTER
+from workflows.parsing import parsed
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 RECORDED = Path(__file__).parent / "recorded"

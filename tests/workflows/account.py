@@ -80,6 +80,7 @@ class Account:
     builders: dict[str, Owned] = field(default_factory=dict)
     builder_states: dict[str, str] = field(default_factory=dict)
     security_groups: dict[str, Owned] = field(default_factory=dict)
+    snapshots: dict[str, Owned] = field(default_factory=dict)
     rules: dict[str, Rule] = field(default_factory=dict)
     targets: dict[str, dict[str, str]] = field(default_factory=dict)
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))

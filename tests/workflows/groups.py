@@ -76,7 +76,7 @@ class GroupsInMemory:
                 max=request.max,
                 desired=request.desired,
                 image=launches[request.launch],
-                tags=dict(request.tags),
+                tags=request.tags | request.marks,
                 launch_template=None if request.configuration else request.launch,
                 launch_configuration=request.launch if request.configuration else None,
                 mixed=request.mixed,
@@ -115,11 +115,15 @@ class GroupsInMemory:
     @activity.defn
     async def mark(self, request: MarkGroups) -> None:
         for name, tags in request.tags.items():
-            self._known(name).tags.update(tags)
+            group = self._known(name)
+            if len(group.tags | tags) > names.TAGS_LIMIT:
+                raise AwsRefused("AWS refused LimitExceeded: too many tags on the group")
+            group.tags.update(tags)
 
     @activity.defn
     async def pin_minimum(self, request: Pin) -> None:
         group = self._known(request.group)
+        group.tags |= request.marks
         if request.minimum is not None:
             group.tags[names.RESTORE_MIN] = str(request.original)
             self._set_sizes(group, request.minimum, None, None)

@@ -16,6 +16,7 @@ from activities.images import (
     FindUsers,
     ImageRef,
     ResolveBaseImage,
+    SnapshotRef,
 )
 from activities.provisioning import CommandRef, StartProvisioner
 from domain import names
@@ -61,6 +62,10 @@ class ImagesInMemory:
         if known and known.protection and not request.unprotect:
             raise AwsRefused(f"AWS refused OperationNotPermitted: {request.id} is protected")
         self._account.images.pop(request.id, None)
+
+    @activity.defn
+    async def delete_snapshot(self, request: SnapshotRef) -> None:
+        self._account.snapshots.pop(request.id, None)
 
     @activity.defn
     async def protect_image(self, request: ProtectImage) -> None:

@@ -79,6 +79,7 @@ class StacksInMemory:
                 *account.templates.values(),
                 *account.builders.values(),
                 *account.security_groups.values(),
+                *account.snapshots.values(),
             ),
             target_groups=request.target_groups,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from domain import names
 from tests.workflows.blueprint import STRATEGIES, commit
 from tests.workflows.case import Case, refusal, rolled_back
 from tests.workflows.conftest import MakeCase
@@ -78,7 +79,10 @@ async def test_a_pause_at_the_last_look_holds_before_the_parking_and_an_abort_is
 
     assert await case.says("abort_and_roll_back") == "aborted: what served before is restored"
     await rolled_back(handle, "aborted by an operator")
-    assert not case.world.named("mark")
+    assert not case.world.named("move_schedule")
+    assert (
+        case.world.named("mark")[-1].request.tags[case.group("v1").name][names.STATE] == "serving"
+    )
 
 
 async def test_behind_the_point_of_no_return_an_abort_is_refused_with_the_reason(
@@ -92,7 +96,7 @@ async def test_behind_the_point_of_no_return_an_abort_is_refused_with_the_reason
         said.append(await refusal(case, "pause"))
         await case.client.get_workflow_handle(case.lock).cancel(reason="too late")
 
-    case.world.at("mark", ask)
+    case.world.at("move_schedule", ask)
     notes = (await (await case.release()).result())["notes"]
 
     assert any("had no effect" in note for note in notes)

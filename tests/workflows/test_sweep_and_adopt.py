@@ -56,6 +56,17 @@ async def test_blue_comes_back_healthy_before_a_dead_green_goes(make_case: MakeC
     assert green.name not in case.account.template_images
 
 
+async def test_a_snapshot_whose_image_is_gone_is_deleted(make_case: MakeCase) -> None:
+    case = await make_case()
+    bake = names.owner("bake-app-v0-1234", "a-run")
+    case.account.snapshots["snap-1"] = Owned(
+        kind="snapshot", id="snap-1", name="snap-1", release=bake, created_at=LONG_AGO
+    )
+
+    assert await sweep(case) == {"cleared": ["snap-1"], "left": []}
+    assert case.account.snapshots == {}
+
+
 async def test_the_weights_go_back_to_what_serves(make_case: MakeCase) -> None:
     case = await make_case(load_balancer=STRATEGIES["weighted"])
     (rule,) = case.account.rules.values()

@@ -14,6 +14,7 @@ from domain import lifecycle
 from domain.answering import Place, Wiring, places
 from domain.errors import AwsRefused, InvalidRequest
 from domain.group_health import group_health
+from domain.marks import mark
 from domain.models import Drain, Group, TargetGroup, TargetState
 from domain.observation import Observation
 from domain.traffic import Rule, drain_of
@@ -100,7 +101,7 @@ class TrafficInMemory:
             request.groups[group.name],
             known=request.known if wants_ids else None,
         )
-        return facts.model_copy(update={"tags": {}, "weights": {}, "health": found})
+        return facts.model_copy(update={"tags": mark(facts), "weights": {}, "health": found})
 
     def _drain(self, request: Observe) -> Drain:
         """Whoever drains was of the group that leaves, or is of the other one."""

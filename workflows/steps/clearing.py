@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.fleets import DeleteWarmPool, Fleets
     from activities.group_requests import EmptyGroup, MarkGroups, RemoveGroup, Unpin
     from activities.groups import Groups
+    from activities.images import Images, SnapshotRef
     from activities.templates import TemplateRef, Templates
     from domain import lifecycle, names
     from domain.capacity import own_minimum
@@ -45,6 +46,9 @@ class Clearing:
                 await self._unpin(finding.name)
             case "remove bake":
                 await self._remove_bake(finding.release)
+            case "remove snapshot":
+                snapshot = SnapshotRef(region=self._stack.region, id=finding.name)
+                await self._polled(Images.delete_snapshot, snapshot, f"Delete {finding.name}")
             case _:
                 raise AssertionError(f"{finding.action} is not cleared by itself")
 

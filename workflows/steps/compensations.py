@@ -9,6 +9,7 @@ from temporalio import workflow
 from workflows.run import Run
 from workflows.steps.last_look import LastLook
 from workflows.steps.shared_bake import SharedBake
+from workflows.world import World
 
 with workflow.unsafe.imports_passed_through():
     from activities.fleets import Distribute, Fleets
@@ -23,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
         UndoBake,
         UndoDetach,
         UndoGroup,
+        UndoMark,
         UndoPin,
         UndoPreview,
         UndoShift,
@@ -37,10 +39,16 @@ class Compensations:
     """`bake` is None in a rollback, which bakes nothing."""
 
     def __init__(
-        self, run: Run, facts: Facts, last_look: LastLook, bake: SharedBake | None
+        self,
+        run: Run,
+        facts: Facts,
+        world: World,
+        last_look: LastLook,
+        bake: SharedBake | None,
     ) -> None:
         self._run = run
         self._facts = facts
+        self._world = world
         self._last_look = last_look
         self._bake = bake
 
@@ -58,6 +66,8 @@ class Compensations:
                 await self._unpin(undo)
             case UndoWake():
                 await self._park_again(undo)
+            case UndoMark():
+                await self._mark_as_before(undo)
             case UndoPreview():
                 await self._point_preview(undo)
             case UndoShift():
@@ -117,10 +127,15 @@ class Compensations:
         if undo.mixed and (mixed := self._facts.stack.instance.mixed):
             spot = Distribute(region=region, group=undo.name, mixed=mixed, on_demand=False)
             await self._run.certainly(Fleets.distribute, spot)
-        cleared = {names.WOKEN_BY: "", names.RESTORE_REBALANCE: ""}
+        cleared = {names.WOKEN_BY: ""} | ({names.RESTORE_REBALANCE: ""} if undo.resume else {})
         tags = MarkGroups(region=region, tags={undo.name: cleared})
         await self._run.certainly(Groups.mark, tags)
         self._run.ledger.gone(GROUP, f"{undo.name} awake")
+
+    async def _mark_as_before(self, undo: UndoMark) -> None:
+        if self._world.now.marked:
+            marks = MarkGroups(region=self._facts.region, tags=undo.tags)
+            await self._run.certainly(Groups.mark, marks, what="Mark who served before")
 
     async def _point_preview(self, undo: UndoPreview) -> None:
         weights = {rule.arn: rule.weights for rule in undo.rules}

@@ -84,7 +84,7 @@ class Fleet:
         blue = self._world.group_of(facts.blue)
         size = capacity.needed(blue, stack.capacity)
         least, most = capacity.bounds(size, stack.capacity)
-        to_restore = {
+        marks = dict.fromkeys(names.MARKS, "") | {
             names.RESTORE_MIN: str(facts.green_min),
             names.RESTORE_REBALANCE: "true" if facts.blue else "",
         }
@@ -98,7 +98,8 @@ class Fleet:
             max=most,
             desired=size,
             health_check_grace=stack.load_balancer.health_check_grace,
-            tags=facts.tags | to_restore,
+            tags=facts.tags,
+            marks=marks,
             warmup=stack.capacity.warmup,
             mixed=stack.instance.mixed,
             lifecycle_hooks=stack.lifecycle_hooks,

@@ -9,9 +9,9 @@ from workflows.way_back import Registers
 from workflows.world import World
 
 with workflow.unsafe.imports_passed_through():
-    from activities.group_requests import Pin
+    from activities.group_requests import MarkGroups, Pin
     from activities.groups import REBALANCE, Groups
-    from domain import capacity
+    from domain import capacity, marks
     from domain.facts import Facts
     from domain.models import Group
     from domain.undo import UndoPin
@@ -32,9 +32,11 @@ class Pinning:
         blue = self._world.group_of(self._facts.blue)
         if blue is None:
             return
-        raise_minimum = blue.min < blue.desired
+        raise_minimum = capacity.is_below_its_size(blue)
         suspend = REBALANCE not in blue.suspended
+        lacking = marks.missing(self._facts.blue.group) if self._facts.blue else {}
         if not (raise_minimum or suspend):
+            await self._reserve(blue.name, lacking)
             return
         original = self._own_minimum(blue) if raise_minimum else None
         self._way_back.register(UndoPin(name=blue.name, minimum=original, resume=suspend))
@@ -44,9 +46,16 @@ class Pinning:
             minimum=blue.desired if raise_minimum else None,
             original=original,
             suspend_az_rebalance=suspend,
+            marks=lacking,
         )
         what = f"Pin the minimum of {blue.name} while both serve"
         await self._run.do(Groups.pin_minimum, pin, what=what)
+
+    async def _reserve(self, name: str, lacking: dict[str, str]) -> None:
+        """Somebody's tags could take the room that the marks of the cutover need."""
+        if lacking:
+            tags = MarkGroups(region=self._facts.region, tags={name: lacking})
+            await self._run.do(Groups.mark, tags, what=f"Reserve room for the marks of {name}")
 
     def _own_minimum(self, blue: Group) -> int:
         """A look leaves out the tags: they are as they were at admission."""

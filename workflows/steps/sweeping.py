@@ -18,7 +18,7 @@ from workflows.steps.sweep_looks import SweepLooks
 with workflow.unsafe.imports_passed_through():
     from activities.inventory import Inventories, TakeInventory, WhenClosed, WhichRun
     from activities.rules import FindRules, ReturnWeights, Rules
-    from domain import names, sweep, sweep_ages, sweep_traffic
+    from domain import names, sweep, sweep_ages, sweep_plausible, sweep_traffic
     from domain.answering import Wiring
     from domain.config import Stack
     from domain.errors import NotRestored
@@ -75,7 +75,7 @@ class Sweeping:
         if dispute:
             found = [finding for finding in found if finding.name not in dispute.names]
         self._findings = await self._dated(found)
-        wrong = sweep.looks_wrong(self._inventory, self._ripe, self._stack.sweeping.share)
+        wrong = sweep_plausible.looks_wrong(self._inventory, self._ripe, self._stack.sweeping.share)
         self._stopped = dispute.words if dispute else wrong
         self.run.checklist.note(self._stopped or f"{len(self._findings)} findings")
 
@@ -181,7 +181,10 @@ class Sweeping:
         """
         clearing = Clearing(self.run, self._stack, self._inventory)
         looks = SweepLooks(self.run, self._stack, self._wiring, self._serving)
-        for action in ("park", "remove group", "remove template", "unpin", "remove bake"):
+        for action in (
+            *("park", "remove group", "remove template", "unpin", "remove bake"),
+            "remove snapshot",
+        ):
             for finding in self._of(action):
                 try:
                     if action in TAKES_AWAY:

@@ -12,6 +12,7 @@ from workflows.steps.compensations import GROUP
 from workflows.steps.draining import Draining, Leaves
 from workflows.steps.hooks import Hooks
 from workflows.steps.looks import Looks
+from workflows.steps.marking import Marking
 from workflows.steps.scaling import ScalingPolicies
 from workflows.steps.watching import Watching
 from workflows.steps.windows import Windows
@@ -58,6 +59,7 @@ class Traffic:
         draining: Draining,
         policies: ScalingPolicies,
         hooks: Hooks,
+        marking: Marking,
     ) -> None:
         self.run = run
         self._facts = facts
@@ -69,6 +71,7 @@ class Traffic:
         self._draining = draining
         self._policies = policies
         self._hooks = hooks
+        self._marking = marking
 
     @sentence("Attach it to the load balancer", phase="launching")
     async def attach(self) -> None:
@@ -95,6 +98,7 @@ class Traffic:
         if self._facts.approval:
             await self._watching.confirm_healthy()
         await self._watching.just_seen()
+        self._marking.prepare()
         if self._facts.blue:
             if self._facts.stack.watch.alarms:
                 # An alarm that rings before green has any traffic is not its fault, and a reason
@@ -105,11 +109,17 @@ class Traffic:
 
     @sentence(DRAIN_AND_PARK, phase="draining", continued=True)
     async def drain(self) -> None:
-        """Until no request is in flight at blue. It can still be undone: blue is attached again."""
+        """
+        Until no request is in flight at blue, and AWS shows green as what serves. It can still be
+        undone: blue is attached again.
+        """
         if self._facts.blue:
             await self._strategy.leave()
+        await self._marking.mark()
+        if self._facts.blue:
             await self._draining.until_drained()
             self.run.checklist.note("drained")
+        await self._marking.until_seen()
         # Parking comes next and has no way back: an abort or a pause comes before it.
         await self.run.operator.gate()
 

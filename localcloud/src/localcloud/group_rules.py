@@ -11,13 +11,16 @@ from localcloud.patches import Original, corrects, replaces
 from localcloud.upstream import AutoscalingClientError
 
 _AUTOSCALING = "moto.autoscaling.models:AutoScalingBackend."
+# https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-tagging.html
+TAGS = 50
 _NO_GROUP = "A group that does not exist is a validation error; moto answers an internal error."
 
 
 class GroupRules:
     @corrects(
         _AUTOSCALING + "create_auto_scaling_group",
-        "A group has a free name; its launch configuration and its target groups exist.",
+        "A group has a free name, and 50 tags at most; its launch configuration and its target"
+        " groups exist.",
         pages.autoscaling("CreateAutoScalingGroup"),
     )
     def create(
@@ -29,6 +32,7 @@ class GroupRules:
             )
         if configuration := named.get("launch_config_name"):
             require_launch_configuration(autoscaling, configuration)
+        _require_room([tag["Key"] for tag in named.get("tags") or []])
         _require_target_groups(autoscaling, named.get("target_group_arns") or [])
         return original(autoscaling, name, *more, **named)
 
@@ -66,11 +70,14 @@ class GroupRules:
         return original(autoscaling, group_name, *more, **named)
 
     @corrects(
-        _AUTOSCALING + "create_or_update_tags", _NO_GROUP, pages.autoscaling("CreateOrUpdateTags")
+        _AUTOSCALING + "create_or_update_tags",
+        _NO_GROUP + " A group has 50 tags at most.",
+        pages.autoscaling("CreateOrUpdateTags"),
     )
     def tag(self, original: Original, autoscaling: Any, tags: list[dict[str, str]]) -> Any:
-        for tag in tags:
-            require_group(autoscaling, tag["ResourceId"])
+        for name in dict.fromkeys(tag["ResourceId"] for tag in tags):
+            there = [tag["Key"] for tag in require_group(autoscaling, name).tags]
+            _require_room([*there, *(tag["Key"] for tag in tags if tag["ResourceId"] == name)])
         return original(autoscaling, tags)
 
     @corrects(
@@ -124,6 +131,12 @@ def require_group(autoscaling: Any, name: str) -> Any:
     if group is None:
         raise AutoscalingClientError("ValidationError", f"AutoScalingGroup name not found - {name}")
     return group
+
+
+def _require_room(keys: list[str]) -> None:
+    """AWS's own tags do not count."""
+    if len({key for key in keys if not key.lower().startswith("aws:")}) > TAGS:
+        raise AutoscalingClientError("LimitExceeded", f"A group has {TAGS} tags at most.")
 
 
 def _require_target_groups(autoscaling: Any, arns: list[str]) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import unquote_plus
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from localcloud import control, metadata, wire
+from localcloud import call_limits, control, metadata, wire
 from localcloud.control import Control
 from localcloud.envoy import require_platform
 from localcloud.faults import API_KINDS
@@ -102,6 +102,9 @@ class LocalCloud:
         return request.finish(*answer, fault)
 
     def _ask_moto(self, environ: dict[str, Any], call: wire.Call) -> tuple[str, Headers, bytes]:
+        code, words = call_limits.refusal(call)
+        if code:
+            return wire.error(call, code, words, 400)
         reply: dict[str, Any] = {}
 
         def start(status: str, headers: Headers, _error: Any = None) -> None:

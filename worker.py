@@ -21,6 +21,7 @@ from temporalio.envconfig import ClientConfig
 from temporalio.worker import Worker, WorkerDeploymentConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.attempts import AttemptInterceptor
 from activities.aws import Aws
 from activities.bakes import Bakes
 from activities.balancers import Balancers
@@ -133,7 +134,7 @@ def make_worker(client: Client, settings: Settings) -> Worker:
         activity_executor=ThreadPoolExecutor(SLOTS),
         max_concurrent_activities=SLOTS,
         max_concurrent_workflow_tasks=WORKFLOW_TASKS,
-        interceptors=[HeartbeatInterceptor(), ExpectedInterceptor()],
+        interceptors=[HeartbeatInterceptor(), ExpectedInterceptor(), AttemptInterceptor()],
         graceful_shutdown_timeout=SHUTDOWN_GRACE,
         deployment_config=versioning(settings),
         # A workflow that a killed worker had cached waits this long for that worker.

@@ -13,6 +13,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from activities.attempts import in_thread
 from activities.aws import Aws, translated
 from activities.builders import BuilderRef, Builders, OfRelease
 from activities.heartbeat import progress
@@ -80,18 +81,16 @@ class Packer:
         a killed run still shuts down, and TransientError where Packer was killed or another try may
         succeed. A cancellation kills Packer; its resources are found by tag and by name.
         """
-        if image := await asyncio.to_thread(
-            self._take_over, request, first=activity.info().attempt == 1
-        ):
+        if image := await in_thread(self._take_over, request, first=activity.info().attempt == 1):
             return image
         mine = hash_with_template(self._recipe, request.made_of, request.settings)
         if mine != request.recipe:
             raise BakeFailed(OTHER_TEMPLATE.format(was=request.recipe, mine=mine))
-        await asyncio.to_thread(self._admit_this_server, request)
+        await in_thread(self._admit_this_server, request)
         with Directory(self._recipe, request) as directory:
             build, code = await self._watch(directory, request)
         image = ended(build, code, request.region, f"s3://{request.bucket}/{request.log}")
-        await asyncio.to_thread(self._tag, request, image)
+        await in_thread(self._tag, request, image)
         return image
 
     async def _watch(self, directory: Directory, request: PackerBuild) -> tuple[Build, int]:
@@ -114,7 +113,7 @@ class Packer:
                     await self._keep_log(request, bytes(log))
                 if build.stage is Stage.IMAGING and directory.manifest.exists():
                     # Before the image exists: a later run that adopts it finds its manifest.
-                    await asyncio.to_thread(
+                    await in_thread(
                         self._keep, request, request.manifest, directory.manifest.read_bytes()
                     )
                     directory.manifest.unlink()
@@ -189,7 +188,7 @@ class Packer:
     async def _keep_log(self, request: PackerBuild, log: bytes) -> None:
         """An error here must not hide the error of the build."""
         try:
-            await asyncio.to_thread(self._keep, request, request.log, log)
+            await in_thread(self._keep, request, request.log, log)
         except OvenbirdError as error:
             activity.logger.warning("could not keep Packer's log: %s", error)
 

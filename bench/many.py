@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import statistics
 import tempfile
 import time
@@ -39,15 +40,19 @@ STARTED, SCHEDULED = (
 
 @dataclass
 class Seen:
-    """Of all histories: seconds from the scheduling to the start of each first attempt."""
+    """Of all histories: seconds from the scheduling to the start of each first attempt; bytes."""
 
     waits: list[float] = field(default_factory=list)
     heartbeats: int = 0
     late: int = 0
+    tasks: int = 0
+    size: int = 0
 
     def add(self, history: WorkflowHistory) -> None:
         scheduled: dict[int, datetime] = {}
         for event in history.events:
+            self.size += event.ByteSize()
+            self.tasks += event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
             if event.event_type == SCHEDULED:
                 scheduled[event.event_id] = event.event_time.ToDatetime()
             if event.event_type != STARTED:
@@ -79,15 +84,17 @@ async def measure(count: int) -> bool:
         client = await Client.connect(stage.temporal_address)
         repository.release("v1")
         await bake(client, "v1")
-        began = time.monotonic()
+        began, before = time.monotonic(), _processor_times(stage)
         await asyncio.gather(*(_release(client, f"many{number}") for number in range(count)))
         seconds = time.monotonic() - began
-        memory = _peak(worker.popen.pid)
+        memory, after = _peak(worker.popen.pid), _processor_times(stage)
         seen = Seen()
         for number in range(count):
             handle = client.get_workflow_handle(f"release-many{number}")
             seen.add(await handle.fetch_history())
-    return _report(count, seconds, memory, seen)
+    return _report(
+        count, seconds, memory, {name: after[name] - before[name] for name in after}, seen
+    )
 
 
 def _stacks(
@@ -119,14 +126,31 @@ def _peak(process: int) -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
-def _report(count: int, seconds: float, memory: float, seen: Seen) -> bool:
+def _processor_times(stage: Stage) -> dict[str, float]:
+    """Seconds. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html"""
+    processes = {
+        "the worker": stage.workers[0],
+        "the local cloud": stage.cloud,
+        "Temporal": stage.temporal,
+    }
+    second, found = os.sysconf("SC_CLK_TCK"), {}
+    for name, process in processes.items():
+        fields = Path(f"/proc/{process.popen.pid}/stat").read_text().rpartition(")")[2].split()
+        found[name] = (int(fields[11]) + int(fields[12])) / second
+    return found
+
+
+def _report(count: int, seconds: float, memory: float, spent: dict[str, float], seen: Seen) -> bool:
     rate, p95 = count / seconds, statistics.quantiles(seen.waits, n=20)[-1]
     kept = rate >= BUDGET_RATE and seen.heartbeats <= BUDGET_TIMEOUTS and memory <= BUDGET_MEMORY
+    used = ", ".join(f"{each / count:.2f} s of {name}" for name, each in spent.items())
     print(
         f"{count} releases in {seconds:.1f} s: {rate:.2f} a second; heartbeat time-outs: "
         f"{seen.heartbeats}, other time-outs: {seen.late}; schedule to start: median "
         f"{statistics.median(seen.waits):.2f} s, p95 {p95:.2f} s; the worker's memory at its "
-        f"peak: {memory:.0f} MB"
+        f"peak: {memory:.0f} MB; a release: {used}; "
+        f"{seen.tasks / count:.0f} workflow tasks, {len(seen.waits) / count:.0f} activities, "
+        f"{seen.size / count / 1000:.0f} kB"
     )
     print(
         f"budget: {BUDGET_RATE} a second, {BUDGET_TIMEOUTS} heartbeat time-outs, "

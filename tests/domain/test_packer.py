@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import BakeFailed, NoCapacity, TransientError
-from domain.packer import Build, Line, Stage, ended, parse
+from domain.packer import Build, Line, Stage, ended, parse, variables
 
 RECORDED = Path(__file__).parent / "recorded"
 REGION = "eu-west-1"
@@ -28,6 +28,16 @@ def read(name: str) -> tuple[Build, list[Stage]]:
 
 def failed(*errors: str) -> Build:
     return Build(errors=errors)
+
+
+def said(*lines: str) -> Build:
+    """A build of these lines, without their time and target."""
+    build = Build()
+    for line in lines:
+        parsed = parse(f"1795544836,amazon-ebs.image,{line}")
+        assert parsed
+        build = build.with_line(parsed)
+    return build
 
 
 def test_a_build_that_made_an_image() -> None:
@@ -49,7 +59,7 @@ def test_a_build_whose_script_failed_says_so_in_packers_own_words() -> None:
         ended(build, 1, REGION, "s3://log")
 
 
-@pytest.mark.parametrize("code", [-9, 137, 143])
+@pytest.mark.parametrize("code", [-9, 128, 137, 143])
 def test_one_that_was_killed_is_run_again(code: int) -> None:
     with pytest.raises(TransientError):
         ended(failed("Script exited with non-zero exit status: 7"), code, REGION)
@@ -64,6 +74,7 @@ def test_one_that_was_killed_is_run_again(code: int) -> None:
             "Error stopping instance: RequestLimitExceeded: Request limit exceeded. "
             "status code: 503, request id: x"
         ),
+        "read tcp 10.0.0.1:443: Connection reset by peer",
     ],
 )
 def test_what_passes_is_no_verdict(words: str) -> None:
@@ -91,6 +102,104 @@ def test_an_image_elsewhere_is_not_the_one_that_was_asked_for() -> None:
     assert ended(build, 0, REGION) == "ami-2"
     with pytest.raises(BakeFailed, match="no image in eu-north-1"):
         ended(build, 0, "eu-north-1")
+
+
+@pytest.mark.parametrize(
+    "line", ["", "a warning of a plugin", "one,two", "1795544836,two", "now,,ui,say,Hello"]
+)
+def test_a_line_of_another_format_is_none(line: str) -> None:
+    assert parse(line) is None
+
+
+def test_a_line_has_its_target_its_kind_and_its_data() -> None:
+    line = parse("1795544836,amazon-ebs.image,ui,message,one\\ntwo\\rthree\r\n")
+
+    assert line == Line("amazon-ebs.image", "ui", ("message", "one\ntwo\rthree"))
+    assert parse("1795544836,,version") == Line("", "version", ())
+
+
+@pytest.mark.parametrize(
+    ("lines", "stage"),
+    [
+        (["ui,say,==> one: Launching a source AWS instance..."], Stage.LAUNCHING),
+        (["ui,say,==> one: Uploading /recipe => /tmp/recipe"], Stage.COPYING),
+        (["ui,say,==> one: Provisioning with shell script: a"], Stage.COPYING),
+        (["ui,say,==> one: Provisioning with shell script: a"] * 2, Stage.PULLING),
+        (["ui,say,==> one: Stopping the source instance..."], Stage.IMAGING),
+        (["ui,say,==> one: Creating AMI a from instance i-1"], Stage.IMAGING),
+        (["ui,say,==> one: Creating unencrypted AMI a from instance i-1"], Stage.IMAGING),
+        (
+            ["ui,say,==> one: Creating AMI a from i-1", "ui,say,==> one: Uploading a log"],
+            Stage.IMAGING,
+        ),
+        # What a script prints is no stage.
+        (["ui,message,    one: Creating AMI: not by Packer"], Stage.STARTED),
+        (["ui,message,one: Uploading the results"], Stage.STARTED),
+        (["error,==> one: Creating AMI"], Stage.STARTED),
+    ],
+)
+def test_packers_own_sentences_are_the_stages(lines: list[str], stage: Stage) -> None:
+    assert said(*lines).stage is stage
+
+
+def test_the_tail_is_what_ran_and_not_what_packer_says() -> None:
+    build = said(
+        "ui,say,==> one: Provisioning with shell script: a",
+        "ui,message,    one: a\\n    one: b",
+        "ui,error,==> one: c: d",
+        "ui,error,Build 'one' errored after 2 seconds: x",
+        "ui,error,\\n==> Some builds didn't complete successfully and had errors:",
+        "ui,error,--> one: x",
+    )
+
+    last = "==> Some builds didn't complete successfully and had errors:"
+    assert build.tail == ("a", "b", "c: d", last)
+
+
+def test_the_tail_and_the_errors_are_bounded() -> None:
+    build = said(
+        *(f"ui,message,    one: {number}" for number in range(20)),
+        *(f"error,{number}" for number in range(60)),
+        f"ui,message,    one: {'x' * 100_000}",
+        f"error,{'x' * 100_000}",
+    )
+
+    assert build.tail[:-1] == tuple(str(number) for number in range(6, 20))
+    assert build.errors[:-1] == tuple(str(number) for number in range(11, 60))
+    assert len(build.tail[-1]) < 10_000
+    assert len(build.errors[-1]) < 10_000
+
+
+def test_a_failure_has_each_of_packers_errors_once() -> None:
+    with pytest.raises(BakeFailed) as caught:
+        ended(said("error,no such type\\n", "error, ", "error,no such type"), 1, REGION, "s3://log")
+
+    assert str(caught.value) == (
+        "Packer ended with exit code 1:\n  no such type\n"
+        "the whole log is s3://log; the last lines of what ran:\n"
+    )
+
+
+def test_an_image_of_a_build_that_failed_is_not_the_result() -> None:
+    build = said("artifact,0,id,eu-west-1:ami-1", "error,a post-processor failed")
+
+    with pytest.raises(BakeFailed, match="a post-processor failed"):
+        ended(build, 1, REGION)
+    assert ended(build, 0, REGION) == "ami-1"
+
+
+def test_only_an_artifacts_id_names_images() -> None:
+    assert said("artifact,0,builder-id,mitchellh.amazonebs").images == ()
+
+
+def test_a_teams_variables_override_ours() -> None:
+    ours = {"region": REGION, "size": 8, "tags": {"a": "b"}, "subnet": None}
+
+    assert variables(ours, more={"region": "eu-north-1", "own": "x"}) == {
+        "region": "eu-north-1",
+        "size": "8",
+        "own": "x",
+    }
 
 
 @given(st.text())

@@ -33,6 +33,13 @@ _numbers = itertools.count(1)
 MakeCase = Callable[..., Awaitable[Case]]
 # Few enough that most releases are continued as new, some of them several times.
 FEW_EVENTS = "limit.historyCount.suggestContinueAsNew=45"
+# Temporal terminates a run that has more: 51,200 events and 50 MB, if nothing else is set.
+MOST_EVENTS, MOST_BYTES = 150, 150_000
+LOW_LIMITS = (
+    FEW_EVENTS,
+    f"limit.historyCount.error={MOST_EVENTS}",
+    f"limit.historySize.error={MOST_BYTES}",
+)
 
 
 class Mode(NamedTuple):
@@ -76,6 +83,12 @@ async def server() -> AsyncIterator[Client]:
 @pytest_asyncio.fixture(scope="session")
 async def server_that_continues() -> AsyncIterator[Client]:
     async with _server(FEW_EVENTS) as client:
+        yield client
+
+
+@pytest_asyncio.fixture(scope="session")
+async def server_with_low_limits() -> AsyncIterator[Client]:
+    async with _server(*LOW_LIMITS) as client:
         yield client
 
 

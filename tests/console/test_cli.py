@@ -1,4 +1,9 @@
-"""The command line as a process: its output and its exit codes."""
+"""
+The command line as a process: its output and its exit codes.
+
+Without console.ending.leave, Temporal's runtime crashes one such process in four. Each exit code
+that is expected here also shows that it does not.
+"""
 
 from __future__ import annotations
 
@@ -184,8 +189,3 @@ async def test_following_survives_a_killed_worker_and_ctrl_c_leaves_the_release_
         return bool((await approving.status())["phase"] == "rolled_back")
 
     await eventually(ended)
-
-
-def test_a_short_lived_client_never_crashes_at_its_end(run_cli: Cli) -> None:
-    """Without console.ending.leave, Temporal's runtime crashes one such process in four."""
-    assert [run_cli("status").returncode for _ in range(8)] == [0] * 8

@@ -55,6 +55,7 @@ async def serving_v1(stack: StackUnderTest) -> dict[str, Any]:
 async def test_green_is_seen_in_the_preview_alone_until_the_approval_and_then_step_by_step(
     make_stack: MakeStack,
 ) -> None:
+    """A rollback takes the other target group again."""
     stack = make_stack(balancer="weighted", load_balancer=STEPS, top="approval = true")
     new_tags(stack, "v1", "v2")
     await stack.release("v1")
@@ -71,32 +72,22 @@ async def test_green_is_seen_in_the_preview_alone_until_the_approval_and_then_st
         await handle.signal("approve_cutover", {"by": "ann"})
         await until_weighs(stack, 10)
         await until_weighs(stack, 50)
-        result = await handle.result()
+        serves_alone(stack, await handle.result())
+        back = await (await stack.start_rollback()).result()
         tally = visitors.stop()
 
-    assert result["deployment"] in stack.groups()["v2"]["AutoScalingGroupName"]
+    assert (back["tag"], weights(stack)) == ("v1", {"one": 100, "two": 0})
     assert tally.failed == 0, tally.failures
+
+
+def serves_alone(stack: StackUnderTest, result: dict[str, Any]) -> None:
+    assert result["deployment"] in stack.groups()["v2"]["AutoScalingGroupName"]
     assert weights(stack) == {"one": 0, "two": 100}
     assert (ask(stack), ask(stack, preview=True)) == ("v2", "v2")
     assert (stack.groups()["v1"]["DesiredCapacity"], stack.groups()["v1"]["TargetGroupARNs"]) == (
         0,
         [],
     )
-
-
-async def test_a_rollback_takes_the_other_target_group_again(make_stack: MakeStack) -> None:
-    stack = make_stack(balancer="weighted", load_balancer="steps = [100]")
-    new_tags(stack, "v1", "v2")
-    for tag in ("v1", "v2"):
-        await stack.release(tag)
-    assert weights(stack) == {"one": 0, "two": 100}
-    with stack.visitors() as visitors:
-        handle = await stack.start_rollback()
-        result = await handle.result()
-        tally = visitors.stop()
-
-    assert (result["tag"], weights(stack)) == ("v1", {"one": 100, "two": 0})
-    assert tally.failed == 0, tally.failures
 
 
 async def test_an_abort_while_watched_is_one_call_away_from_as_before(

@@ -90,33 +90,6 @@ def serves_alone(stack: StackUnderTest, result: dict[str, Any]) -> None:
     )
 
 
-async def test_an_abort_while_watched_is_one_call_away_from_as_before(
-    make_stack: MakeStack,
-) -> None:
-    stack = make_stack(
-        balancer="weighted", load_balancer="steps = [50, 100]", timeouts={"step": 60}
-    )
-    before = await serving_v1(stack)
-    with stack.visitors() as visitors:
-        handle = await stack.start("v2")
-        await until_weighs(stack, 50)
-        stack.account.forget_calls()
-        await handle.signal("abort_and_roll_back", {"by": "ann"})
-        error = await stack.fails(handle)
-        tally = visitors.stop()
-
-    calls = aws_calls(stack.account.calls())
-    changing = [call for call in calls if not call.startswith(("Describe", "Get"))]
-    assert (error.type, changing[0], changing.count("ModifyListener")) == (
-        "RolledBack",
-        "ModifyListener",
-        1,
-    )
-    assert tally.failed == 0, tally.failures
-    assert weights(stack) == {"one": 100, "two": 0}
-    assert stack.account.snapshot(only=stack.name).groups == before
-
-
 async def test_what_cannot_be_understood_is_refused(make_stack: MakeStack) -> None:
     stack = make_stack(balancer="weighted")
     stack.repository.release("v1")
@@ -146,7 +119,7 @@ async def test_what_cannot_be_understood_is_refused(make_stack: MakeStack) -> No
     assert stack.groups() == {}
 
 
-async def test_what_a_terminated_release_leaves_between_two_weights_is_put_right_by_the_sweep(
+async def test_between_two_weights_an_abort_is_one_call_away_from_as_before_and_so_is_a_sweep(
     make_stack: MakeStack, run_cli: Callable[..., Any]
 ) -> None:
     stack = make_stack(
@@ -157,17 +130,41 @@ async def test_what_a_terminated_release_leaves_between_two_weights_is_put_right
     )
     before = await serving_v1(stack)
     with stack.visitors() as visitors:
-        handle = await stack.start("v2")
-        await until_weighs(stack, 50)
-        await handle.terminate("a person was in a hurry")
-        refused = await stack.fails(await stack.start("v2"))
-        assert refused.type == "Refused"
-        dry = await asyncio.to_thread(run_cli, "sweep", stack.name)
-        done = await asyncio.to_thread(run_cli, "sweep", stack.name, "--apply")
+        await abort_between_two_weights(stack)
+        assert stack.account.snapshot(only=stack.name).groups == before
+        await terminate_between_two_weights_and_sweep(stack, run_cli)
         tally = visitors.stop()
 
-    assert "does not get all of the traffic" in dry.stdout
-    assert done.returncode == 0, done.stdout + done.stderr
     assert weights(stack) == {"one": 100, "two": 0}
     assert stack.account.snapshot(only=stack.name).groups == before
     assert tally.failed == 0, tally.failures
+
+
+async def abort_between_two_weights(stack: StackUnderTest) -> None:
+    handle = await stack.start("v2")
+    await until_weighs(stack, 50)
+    stack.account.forget_calls()
+    await handle.signal("abort_and_roll_back", {"by": "ann"})
+    error = await stack.fails(handle)
+    calls = aws_calls(stack.account.calls())
+    changing = [call for call in calls if not call.startswith(("Describe", "Get"))]
+    assert (error.type, changing[0], changing.count("ModifyListener")) == (
+        "RolledBack",
+        "ModifyListener",
+        1,
+    )
+    assert weights(stack) == {"one": 100, "two": 0}
+
+
+async def terminate_between_two_weights_and_sweep(
+    stack: StackUnderTest, run_cli: Callable[..., Any]
+) -> None:
+    handle = await stack.start("v2")
+    await until_weighs(stack, 50)
+    await handle.terminate("a person was in a hurry")
+    refused = await stack.fails(await stack.start("v2"))
+    assert refused.type == "Refused"
+    dry = await asyncio.to_thread(run_cli, "sweep", stack.name)
+    assert "does not get all of the traffic" in dry.stdout
+    done = await asyncio.to_thread(run_cli, "sweep", stack.name, "--apply")
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -171,7 +171,7 @@ async def test_the_calls_of_a_release_do_not_grow_with_the_instances(
     counts = []
     stack = make_stack(
         capacity="min = 2\nmax = 24",
-        retention="deployments = 2",
+        retention="deployments = 3",
         top='scaling = [{ metric = "cpu", target = 50 }]',
     )
     new_tags(stack, "v1")

@@ -24,13 +24,13 @@ from tests.shared_images import SharedRepository
 from workflows.contract import TASK_QUEUE, release_id
 
 # Requests a second of each visitor. More would take the CPU from what is tested.
-RATE = 20.0
+RATE = 10.0
 # Seconds between two looks of a test. Each look at a release is a query: 13 ms of a processor.
 LOOK_EVERY = 0.15
-# Seconds. The local cloud boots in a moment, and every second is paid by every run of the tests.
+# Seconds. The local cloud boots in a moment. A look costs a tenth of a second of a processor.
 TIMEOUTS: dict[str, float] = {
-    "first_poll": 0.15,
-    "poll": 0.4,
+    "first_poll": 0.3,
+    "poll": 0.6,
     "confirm": 0.1,
     "healthy": 60,
     "approval": 600,

@@ -6,8 +6,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import boto3
+from botocore.loaders import create_loader
+from botocore.session import Session
 
 from activities.aws import Aws
+
+# It reads AWS's description of each service once for all tests: that of EC2 takes half a second.
+_LOADER = create_loader()
 
 
 class Replies:
@@ -16,7 +21,11 @@ class Replies:
     def __init__(self, **answers: Any) -> None:
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self._answers = answers
-        session = boto3.Session(aws_access_key_id="id", aws_secret_access_key="key")
+        core = Session()
+        core.register_component("data_loader", _LOADER)
+        session = boto3.Session(
+            aws_access_key_id="id", aws_secret_access_key="key", botocore_session=core
+        )
         session.events.register("before-parameter-build", self._note)
         # botocore takes an answer from such a handler; its type stubs do not know.
         answer: Any = self._answer

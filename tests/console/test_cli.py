@@ -1,4 +1,9 @@
-"""The command line as a process: its output and its exit codes."""
+"""
+The command line as a process: its output and its exit codes.
+
+Without console.ending.leave, Temporal's runtime crashes one such process in four. Each exit code
+that is expected here also shows that it does not.
+"""
 
 from __future__ import annotations
 
@@ -88,8 +93,6 @@ async def test_an_aborted_release_ends_with_10(approving: StackUnderTest, run_cl
         (("release", "STACK", "v404"), "has no tag 'v404'"),
         (("watch", "neverheard"), "nothing was ever released"),
         (("abort", "neverheard"), "nothing is under way"),
-        (("plan", "STACK", "v404"), "has no tag 'v404'"),
-        (("history", "nostack"), "there is no stack"),
         (("release", "STACK"), "Missing argument"),
     ],
 )
@@ -123,13 +126,6 @@ def test_a_configuration_with_three_mistakes_lists_all_three(run_cli: Cli, tmp_p
         "stacks.x.capacity: is required",
     ):
         assert words in ended.stderr
-
-
-def test_the_documented_stacks_are_listed(run_cli: Cli) -> None:
-    ended = run_cli("stacks", OVENBIRD_STACKS=str(ROOT / "deploy/stacks.toml"))
-
-    assert ended.returncode == 0
-    assert "production\tshop\teu-west-1\t4 to 40\tyes" in ended.stdout
 
 
 def test_no_temporal_is_said_with_what_to_do(run_cli: Cli) -> None:
@@ -184,8 +180,3 @@ async def test_following_survives_a_killed_worker_and_ctrl_c_leaves_the_release_
         return bool((await approving.status())["phase"] == "rolled_back")
 
     await eventually(ended)
-
-
-def test_a_short_lived_client_never_crashes_at_its_end(run_cli: Cli) -> None:
-    """Without console.ending.leave, Temporal's runtime crashes one such process in four."""
-    assert [run_cli("status").returncode for _ in range(8)] == [0] * 8

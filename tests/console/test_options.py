@@ -19,15 +19,16 @@ def test_the_program_says_its_version() -> None:
     assert (shown.exit_code, shown.stdout) == (0, f"ovenbird {version('ovenbird')}\n")
 
 
-@pytest.mark.parametrize("option", ["-h", "--help"])
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help(command: str, option: str) -> None:
-    shown = CliRunner().invoke(app, [command, option], prog_name="ovenbird")
+def test_every_command_has_help_and_answers_in_json(command: str) -> None:
+    shown = CliRunner().invoke(app, [command, "-h"], prog_name="ovenbird")
 
     assert shown.exit_code == 0, shown.output
-    assert f"ovenbird {command}" in shown.stdout
+    for words in (f"ovenbird {command}", "--help", "--json"):
+        assert words in shown.stdout
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_answers_in_json(command: str) -> None:
-    assert "--json" in CliRunner().invoke(app, [command, "-h"]).stdout
+def test_help_has_a_long_name() -> None:
+    short, long = (CliRunner().invoke(app, ["release", option]) for option in ("-h", "--help"))
+
+    assert (long.exit_code, long.stdout) == (0, short.stdout)

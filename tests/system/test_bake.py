@@ -41,16 +41,6 @@ async def test_a_service_that_is_not_fit_to_serve_becomes_no_image(stack: StackU
     assert of(stack) == Snapshot()
 
 
-async def test_a_service_that_cannot_run_on_a_builder_says_so(stack: StackUnderTest) -> None:
-    stack.repository.release(
-        "v1",
-        ovenbird__env=NEVER_ON_A_BUILDER,
-    )
-    await stack.release("v1")
-
-    assert len(stack.groups()["v1"]["Instances"]) == 2
-
-
 async def test_a_secret_in_the_image_fails_the_bake_by_name_and_is_not_told(
     stack: StackUnderTest,
 ) -> None:

@@ -29,10 +29,15 @@ def suspended(stack: StackUnderTest) -> dict[str, list[str]]:
     }
 
 
+def minimums(stack: StackUnderTest) -> dict[str, int]:
+    return {tag: group["MinSize"] for tag, group in stack.groups().items()}
+
+
 async def test_while_both_serve_no_zone_is_rebalanced_and_the_schedule_follows_who_serves(
     make_stack: MakeStack,
 ) -> None:
-    stack = make_stack(top="approval = true")
+    """Blue's minimum is pinned meanwhile, and recorded when blue is parked."""
+    stack = make_stack(top="approval = true", capacity="min = 1\nmax = 8\ndesired = 2")
     new_tags(stack, "v1", "v2")
     await stack.release("v1")
     blue = stack.groups()["v1"]["AutoScalingGroupName"]
@@ -48,6 +53,7 @@ async def test_while_both_serve_no_zone_is_rebalanced_and_the_schedule_follows_w
     handle = await stack.start("v2")
     await stack.until_phase("waiting_approval")
     assert suspended(stack) == {"v1": ["AZRebalance"], "v2": ["AZRebalance"]}
+    assert minimums(stack)["v1"] == 2
     green = stack.groups()["v2"]["AutoScalingGroupName"]
     assert (schedule(stack, blue), schedule(stack, green)) == (["fair", "morning"], [])
     await handle.signal("abort_and_roll_back")
@@ -59,68 +65,13 @@ async def test_while_both_serve_no_zone_is_rebalanced_and_the_schedule_follows_w
     assert suspended(stack) == {"v1": [], "v2": []}
     assert (schedule(stack, blue), schedule(stack, green)) == ([], ["fair", "morning"])
     assert any("the scheduled actions" in note for note in result["notes"])
+    assert minimums(stack) == {"v1": 0, "v2": 1}
+    tags = {tag["Key"]: tag["Value"] for tag in stack.groups()["v1"]["Tags"]}
+    assert (tags["ovenbird:restore-min"], tags["ovenbird:restore-desired"]) == ("1", "2")
     handle = await stack.start_rollback()
     await handle.result()
     assert suspended(stack) == {"v1": [], "v2": []}
     assert (schedule(stack, blue), schedule(stack, green)) == (["fair", "morning"], [])
-
-
-async def test_blue_grows_to_nine_during_the_approval_and_green_has_nine_before_the_shift(
-    make_stack: MakeStack,
-) -> None:
-    """Blue grows by its policy, because of the requests. Green grows after it."""
-    stack = make_stack(top="approval = true", capacity="min = 2\nmax = 12\ndesired = 4")
-    new_tags(stack, "v1", "v2")
-    await stack.release("v1")
-    arn = stack.infrastructure.target_group_arn
-    with stack.visitors() as visitors:
-        handle = await stack.start("v2")
-        await stack.until_phase("waiting_approval")
-        assert stack.groups()["v2"]["DesiredCapacity"] == 4
-        scale_out_with_the_requests(stack, stack.groups()["v1"]["AutoScalingGroupName"])
-        await eventually(lambda: has_healthy(stack, "v1", 9), 40)
-        stack.account.clear_watermark(arn)
-        await handle.signal("approve_cutover", {"by": "ann"})
-        await handle.result()
-        tally = visitors.stop()
-
-    assert len(stack.groups()["v2"]["Instances"]) == 9
-    assert stack.account.least_healthy(arn) >= 9
-    assert tally.failed == 0, tally.failures
-
-
-def scale_out_with_the_requests(stack: StackUnderTest, group: str) -> None:
-    """By five instances, at more than one request a second."""
-    policy = stack.account.autoscaling.put_scaling_policy(
-        AutoScalingGroupName=group,
-        PolicyName=f"{group}-rush",
-        PolicyType="SimpleScaling",
-        AdjustmentType="ChangeInCapacity",
-        ScalingAdjustment=5,
-    )
-    target_group = stack.infrastructure.target_group_arn.rsplit(":", 1)[-1]
-    stack.account.cloudwatch.put_metric_alarm(
-        AlarmName=f"{group}-rush",
-        AlarmActions=[policy["PolicyARN"]],
-        Namespace="AWS/ApplicationELB",
-        MetricName="RequestCount",
-        Dimensions=[{"Name": "TargetGroup", "Value": target_group}],
-        Statistic="Sum",
-        Period=1,
-        EvaluationPeriods=3,
-        DatapointsToAlarm=1,
-        ComparisonOperator="GreaterThanThreshold",
-        Threshold=1,
-    )
-
-
-async def has_healthy(stack: StackUnderTest, tag: str, count: int) -> bool:
-    members = {instance["InstanceId"] for instance in stack.groups()[tag]["Instances"]}
-    targets = stack.account.elbv2.describe_target_health(
-        TargetGroupArn=stack.infrastructure.target_group_arn
-    )["TargetHealthDescriptions"]
-    healthy = {t["Target"]["Id"] for t in targets if t["TargetHealth"]["State"] == "healthy"}
-    return len(members & healthy) == count
 
 
 async def test_first_instances_wait_for_a_lifecycle_hook_too(make_stack: MakeStack) -> None:

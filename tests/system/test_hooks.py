@@ -1,4 +1,4 @@
-"""Hooks, cutover windows, and releases after which the database has no way back."""
+"""Hooks are called in their moments, and a hook that says no ends the release."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ import hmac
 import json
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 from temporalio.client import WorkflowHandle
 
-from demo.account import aws_calls
 from tests.stacks import StackUnderTest, new_tags
 
 MakeStack = Callable[..., StackUnderTest]
@@ -144,23 +142,3 @@ async def test_a_hook_that_never_answers_is_given_up(make_stack: MakeStack) -> N
 
     assert "the hook nobody cannot be reached at http://127.0.0.1:9/" in error.message
     assert stack.groups() == {}
-
-
-@pytest.mark.shared_images
-async def test_a_freeze_holds_the_cutover_and_an_urgent_release_does_not_wait(
-    make_stack: MakeStack,
-) -> None:
-    """With the strategy attach, green gets requests once it is attached: it waits before that."""
-    stack = make_stack()
-    new_tags(stack, "v1", "v2")
-    await stack.release("v1")
-    begin, end = (datetime.now(UTC) + timedelta(hours=hours) for hours in (-1, 1))
-    freeze = f"begin = {begin.isoformat()}\nend = {end.isoformat()}"
-    add(stack, f"[[stacks.STACK.cutover.freezes]]\n{freeze}\n")
-    stack.account.forget_calls()
-    handle = await stack.start("v2")
-    await stack.until(lambda status: "the cutover may begin at" in str(status["bullets"]))
-    assert "AttachLoadBalancerTargetGroups" not in aws_calls(stack.account.calls())
-    await handle.signal("abort_and_roll_back")
-    await stack.fails(handle)
-    assert (await stack.release("v2", urgent=True))["tag"] == "v2"

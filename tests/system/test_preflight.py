@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 from collections.abc import Callable
 
@@ -69,10 +70,11 @@ async def test_a_group_that_somebody_made_is_adopted_and_is_the_first_blue(
     make_stack: MakeStack, run_cli: Cli
 ) -> None:
     """None of its instances is touched. A release replaces it, and a rollback goes back to it."""
-    maker, stack = make_stack(), make_stack()
+    stack = make_stack()
     new_tags(stack, "v1", "v2")
     group = f"{stack.name}-by-hand"
-    make_group(stack, group, (await maker.release("v1"))["image"])
+    baked = await asyncio.to_thread(run_cli, "bake", stack.name, "v1", "--json")
+    make_group(stack, group, json.loads(baked.stdout.splitlines()[-1])["image"]["id"])
     await eventually(lambda: has_healthy_targets(stack, 3))
     with stack.visitors() as visitors:
         before = instances(stack, group)
@@ -128,7 +130,5 @@ def instances(stack: StackUnderTest, group: str) -> set[str]:
 async def adopt(stack: StackUnderTest, group: str, run_cli: Cli) -> None:
     refused = await asyncio.to_thread(run_cli, "adopt", stack.name, "nobody", "v1")
     adopted = await asyncio.to_thread(run_cli, "adopt", stack.name, group, "v1", "--by", "ann")
-    again = await asyncio.to_thread(run_cli, "adopt", stack.name, group, "v1")
-    codes = (refused.returncode, adopted.returncode, again.returncode)
-    assert codes == (2, 0, 2), adopted.stderr
+    assert (refused.returncode, adopted.returncode) == (2, 0), adopted.stderr
     assert "there is no Auto Scaling group nobody" in refused.stderr

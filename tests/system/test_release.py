@@ -63,8 +63,11 @@ async def test_two_releases_under_traffic(stack: StackUnderTest) -> None:
     assert second["parked"] == first["deployment"]
 
 
-async def test_what_is_made_says_whose_it_is(stack: StackUnderTest) -> None:
-    """I3: tags on group, template, instances, image and snapshot."""
+async def test_what_is_made_says_whose_it_is(make_stack: Callable[..., StackUnderTest]) -> None:
+    """I3: tags on group, template, instances, image and snapshot; policies by the group's name."""
+    stack = make_stack(
+        top='scaling = [{ metric = "cpu", target = 50 }, { metric = "requests", target = 900 }]'
+    )
     commit = stack.repository.release("v1/é+x")
     result = await stack.release("v1/é+x")
     image = stack.account.ec2.describe_images(ImageIds=[result["image"]])["Images"][0]
@@ -83,6 +86,19 @@ async def test_what_is_made_says_whose_it_is(stack: StackUnderTest) -> None:
         assert tags["ovenbird:release"]
     assert instance["MetadataOptions"]["HttpTokens"] == "required"
     assert group["LaunchTemplate"]["Version"] == "1"
+    # AWS refuses a policy on requests before the attach.
+    assert metrics(stack, result["deployment"]) == {
+        "ASGAverageCPUUtilization",
+        "ALBRequestCountPerTarget",
+    }
+
+
+def metrics(stack: StackUnderTest, group: str) -> set[str]:
+    policies = stack.account.autoscaling.describe_policies(AutoScalingGroupName=group)
+    return {
+        p["TargetTrackingConfiguration"]["PredefinedMetricSpecification"]["PredefinedMetricType"]
+        for p in policies["ScalingPolicies"]
+    }
 
 
 async def test_the_sixth_oldest_is_pruned_and_an_image_in_use_is_not(
@@ -118,27 +134,6 @@ async def test_the_sixth_oldest_is_pruned_and_an_image_in_use_is_not(
 
 
 @pytest.mark.shared_images
-async def test_scaling_policies_are_set_each_when_it_can_be(
-    make_stack: Callable[..., StackUnderTest],
-) -> None:
-    """A policy on requests is refused by AWS before the attach."""
-    stack = make_stack(
-        top='scaling = [{ metric = "cpu", target = 50 }, { metric = "requests", target = 900 }]'
-    )
-    stack.repository.release("v1")
-    result = await stack.release("v1")
-    policies = stack.account.autoscaling.describe_policies(
-        AutoScalingGroupName=result["deployment"]
-    )["ScalingPolicies"]
-
-    metrics = {
-        p["TargetTrackingConfiguration"]["PredefinedMetricSpecification"]["PredefinedMetricType"]
-        for p in policies
-    }
-    assert metrics == {"ASGAverageCPUUtilization", "ALBRequestCountPerTarget"}
-
-
-@pytest.mark.shared_images
 async def test_launch_configurations_where_the_stack_says_so(
     make_stack: Callable[..., StackUnderTest],
 ) -> None:
@@ -169,39 +164,20 @@ async def test_two_stacks_share_one_bake_when_they_start_at_the_same_moment(
 
 
 @pytest.mark.shared_images
-async def test_blues_minimum_is_pinned_while_both_serve_and_recorded_when_it_is_parked(
-    make_stack: Callable[..., StackUnderTest],
-) -> None:
-    stack = make_stack(top="approval = true", capacity="min = 1\nmax = 8\ndesired = 2")
-    new_tags(stack, "v1", "v2")
-    await stack.release("v1")
-    assert stack.groups()["v1"]["MinSize"] == 1
-    handle = await stack.start("v2")
-    await stack.until(lambda status: bool(status["waiting_for"]))
-    pinned = stack.groups()["v1"]
-    await handle.signal("approve_cutover")
-    await handle.result()
-
-    assert pinned["MinSize"] == 2
-    tags = {tag["Key"]: tag["Value"] for tag in stack.groups()["v1"]["Tags"]}
-    assert (tags["ovenbird:restore-min"], tags["ovenbird:restore-desired"]) == ("1", "2")
-    assert stack.groups()["v2"]["MinSize"] == 1
-
-
-@pytest.mark.shared_images
 async def test_the_calls_of_a_release_do_not_grow_with_the_instances(
     make_stack: Callable[..., StackUnderTest],
 ) -> None:
     """bench/ measures how many calls there are. Here it matters that they do not become more."""
     counts = []
+    stack = make_stack(
+        capacity="min = 2\nmax = 24",
+        retention="deployments = 3",
+        top='scaling = [{ metric = "cpu", target = 50 }]',
+    )
+    new_tags(stack, "v1")
+    await stack.release("v1")
     for size in (2, 6):
-        stack = make_stack(
-            capacity=f"min = {size}\nmax = 24",
-            retention="deployments = 2",
-            top='scaling = [{ metric = "cpu", target = 50 }]',
-        )
-        stack.repository.release("v1")
-        await stack.release("v1")
+        stack.configure("min = 2", f"min = {size}")
         stack.account.forget_calls()
         await stack.release("v1", force=True)
         actions = aws_calls(stack.account.calls())

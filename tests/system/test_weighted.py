@@ -55,6 +55,7 @@ async def serving_v1(stack: StackUnderTest) -> dict[str, Any]:
 async def test_green_is_seen_in_the_preview_alone_until_the_approval_and_then_step_by_step(
     make_stack: MakeStack,
 ) -> None:
+    """A rollback takes the other target group again."""
     stack = make_stack(balancer="weighted", load_balancer=STEPS, top="approval = true")
     new_tags(stack, "v1", "v2")
     await stack.release("v1")
@@ -71,59 +72,22 @@ async def test_green_is_seen_in_the_preview_alone_until_the_approval_and_then_st
         await handle.signal("approve_cutover", {"by": "ann"})
         await until_weighs(stack, 10)
         await until_weighs(stack, 50)
-        result = await handle.result()
+        serves_alone(stack, await handle.result())
+        back = await (await stack.start_rollback()).result()
         tally = visitors.stop()
 
-    assert result["deployment"] in stack.groups()["v2"]["AutoScalingGroupName"]
+    assert (back["tag"], weights(stack)) == ("v1", {"one": 100, "two": 0})
     assert tally.failed == 0, tally.failures
+
+
+def serves_alone(stack: StackUnderTest, result: dict[str, Any]) -> None:
+    assert result["deployment"] in stack.groups()["v2"]["AutoScalingGroupName"]
     assert weights(stack) == {"one": 0, "two": 100}
     assert (ask(stack), ask(stack, preview=True)) == ("v2", "v2")
     assert (stack.groups()["v1"]["DesiredCapacity"], stack.groups()["v1"]["TargetGroupARNs"]) == (
         0,
         [],
     )
-
-
-async def test_a_rollback_takes_the_other_target_group_again(make_stack: MakeStack) -> None:
-    stack = make_stack(balancer="weighted", load_balancer="steps = [100]")
-    new_tags(stack, "v1", "v2")
-    for tag in ("v1", "v2"):
-        await stack.release(tag)
-    assert weights(stack) == {"one": 0, "two": 100}
-    with stack.visitors() as visitors:
-        handle = await stack.start_rollback()
-        result = await handle.result()
-        tally = visitors.stop()
-
-    assert (result["tag"], weights(stack)) == ("v1", {"one": 100, "two": 0})
-    assert tally.failed == 0, tally.failures
-
-
-async def test_an_abort_while_watched_is_one_call_away_from_as_before(
-    make_stack: MakeStack,
-) -> None:
-    stack = make_stack(
-        balancer="weighted", load_balancer="steps = [50, 100]", timeouts={"step": 60}
-    )
-    before = await serving_v1(stack)
-    with stack.visitors() as visitors:
-        handle = await stack.start("v2")
-        await until_weighs(stack, 50)
-        stack.account.forget_calls()
-        await handle.signal("abort_and_roll_back", {"by": "ann"})
-        error = await stack.fails(handle)
-        tally = visitors.stop()
-
-    calls = aws_calls(stack.account.calls())
-    changing = [call for call in calls if not call.startswith(("Describe", "Get"))]
-    assert (error.type, changing[0], changing.count("ModifyListener")) == (
-        "RolledBack",
-        "ModifyListener",
-        1,
-    )
-    assert tally.failed == 0, tally.failures
-    assert weights(stack) == {"one": 100, "two": 0}
-    assert stack.account.snapshot(only=stack.name).groups == before
 
 
 async def test_what_cannot_be_understood_is_refused(make_stack: MakeStack) -> None:
@@ -155,7 +119,7 @@ async def test_what_cannot_be_understood_is_refused(make_stack: MakeStack) -> No
     assert stack.groups() == {}
 
 
-async def test_what_a_terminated_release_leaves_between_two_weights_is_put_right_by_the_sweep(
+async def test_between_two_weights_an_abort_is_one_call_away_from_as_before_and_so_is_a_sweep(
     make_stack: MakeStack, run_cli: Callable[..., Any]
 ) -> None:
     stack = make_stack(
@@ -166,17 +130,41 @@ async def test_what_a_terminated_release_leaves_between_two_weights_is_put_right
     )
     before = await serving_v1(stack)
     with stack.visitors() as visitors:
-        handle = await stack.start("v2")
-        await until_weighs(stack, 50)
-        await handle.terminate("a person was in a hurry")
-        refused = await stack.fails(await stack.start("v2"))
-        assert refused.type == "Refused"
-        dry = await asyncio.to_thread(run_cli, "sweep", stack.name)
-        done = await asyncio.to_thread(run_cli, "sweep", stack.name, "--apply")
+        await abort_between_two_weights(stack)
+        assert stack.account.snapshot(only=stack.name).groups == before
+        await terminate_between_two_weights_and_sweep(stack, run_cli)
         tally = visitors.stop()
 
-    assert "does not get all of the traffic" in dry.stdout
-    assert done.returncode == 0, done.stdout + done.stderr
     assert weights(stack) == {"one": 100, "two": 0}
     assert stack.account.snapshot(only=stack.name).groups == before
     assert tally.failed == 0, tally.failures
+
+
+async def abort_between_two_weights(stack: StackUnderTest) -> None:
+    handle = await stack.start("v2")
+    await until_weighs(stack, 50)
+    stack.account.forget_calls()
+    await handle.signal("abort_and_roll_back", {"by": "ann"})
+    error = await stack.fails(handle)
+    calls = aws_calls(stack.account.calls())
+    changing = [call for call in calls if not call.startswith(("Describe", "Get"))]
+    assert (error.type, changing[0], changing.count("ModifyListener")) == (
+        "RolledBack",
+        "ModifyListener",
+        1,
+    )
+    assert weights(stack) == {"one": 100, "two": 0}
+
+
+async def terminate_between_two_weights_and_sweep(
+    stack: StackUnderTest, run_cli: Callable[..., Any]
+) -> None:
+    handle = await stack.start("v2")
+    await until_weighs(stack, 50)
+    await handle.terminate("a person was in a hurry")
+    refused = await stack.fails(await stack.start("v2"))
+    assert refused.type == "Refused"
+    dry = await asyncio.to_thread(run_cli, "sweep", stack.name)
+    assert "does not get all of the traffic" in dry.stdout
+    done = await asyncio.to_thread(run_cli, "sweep", stack.name, "--apply")
+    assert done.returncode == 0, done.stdout + done.stderr

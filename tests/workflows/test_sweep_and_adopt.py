@@ -164,6 +164,7 @@ async def test_a_group_that_somebody_made_is_adopted_and_is_the_first_blue(
     assert case.world.names()[-1] == "mark"
     result = await (await case.release()).result()
     assert result["parked"] == by_hand.name
+    assert (await (await case.rollback()).result())["deployment"] == by_hand.name
 
 
 async def test_what_belongs_to_a_stack_already_is_not_adopted(make_case: MakeCase) -> None:

@@ -45,7 +45,7 @@ def test_without_a_wish_the_one_that_served_before_is_chosen() -> None:
     [
         ({}, True, "its image is gone"),
         ({"target_groups": ("arn",)}, False, "attached it to a load balancer"),
-        ({"desired": 3}, False, "its desired size is 3; `ovenbird sweep` parks it"),
+        ({"desired": 3}, False, "its desired size is 3; `ovenbird sweep STACK --apply` parks it"),
         ({"suspended": ("Launch",)}, False, "suspended Launch"),
     ],
 )

@@ -147,7 +147,7 @@ async def test_a_stacks_file_leaves_room_for_every_tag_that_a_group_gets(
     assert adopted | case.group("v2").tags.keys() | by_hand.tags.keys() == OF_A_GROUP
 
 
-@pytest.mark.parametrize("refused", ["move_schedule", "resume_az_rebalance", "unprotect"])
+@pytest.mark.parametrize("refused", ["move_schedule", "resume_az_rebalance", "empty_group"])
 async def test_what_aws_refuses_after_the_mark_is_noted_and_keeps_nothing_else(
     make_case: MakeCase, refused: str
 ) -> None:

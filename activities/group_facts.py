@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from activities.aws import Aws, tag_dict
 from domain import lifecycle, names
@@ -24,6 +24,18 @@ def described(aws: Aws, region: str, name: str) -> AutoScalingGroupTypeDef | Non
     found = aws.autoscaling(region).describe_auto_scaling_groups(AutoScalingGroupNames=[name])
     groups = found["AutoScalingGroups"]
     return groups[0] if groups and not groups[0].get("Status") else None
+
+
+def of_stack(aws: Aws, region: str, stack: str) -> list[AutoScalingGroupTypeDef]:
+    """All groups of the stack, by tag, without those that AWS is deleting."""
+    by_stack: Any = {"Name": f"tag:{names.STACK}", "Values": [stack]}
+    pages = (
+        aws.autoscaling(region)
+        .get_paginator("describe_auto_scaling_groups")
+        .paginate(Filters=[by_stack])
+    )
+    groups = [group for page in pages for group in page["AutoScalingGroups"]]
+    return [group for group in groups if not group.get("Status")]
 
 
 def members(group: AutoScalingGroupTypeDef) -> tuple[Instance, ...]:

@@ -11,7 +11,7 @@ from activities import group_tags
 from activities.aws import Aws, code, nothing_there, sentence, translated
 from activities.emptying import require_empty, require_out_of_traffic
 from activities.fleets import end_warm_pool
-from activities.group_facts import deployment, described, facts, known_group
+from activities.group_facts import deployment, described, facts, known_group, of_stack
 from activities.group_parameters import creation, scaling_policy
 from activities.group_requests import (
     EmptyGroup,
@@ -41,14 +41,8 @@ class Groups:
     @translated
     def find_deployments(self, request: OfStack) -> list[Deployment]:
         """All deployments of the stack, by tag, without groups that AWS is deleting."""
-        by_stack: Any = {"Name": f"tag:{names.STACK}", "Values": [request.stack]}
-        pages = (
-            self._aws.autoscaling(request.region)
-            .get_paginator("describe_auto_scaling_groups")
-            .paginate(Filters=[by_stack])
-        )
-        groups = [group for page in pages for group in page["AutoScalingGroups"]]
-        return [deployment(facts(group)) for group in groups if not group.get("Status")]
+        groups = of_stack(self._aws, request.region, request.stack)
+        return [deployment(facts(group)) for group in groups]
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated

@@ -9,7 +9,8 @@ from temporalio import activity
 
 from activities.aws import MOST_FILTERED, Aws, chunks, translated
 from activities.classic import Classic
-from activities.group_facts import facts, members
+from activities.group_facts import deployment, facts, members, of_stack
+from activities.group_requests import OfStack
 from activities.rules import FindRules, Rules
 from domain import lifecycle
 from domain.answering import Place, Wiring, places, with_weight
@@ -17,7 +18,7 @@ from domain.group_health import LONGEST, group_health
 from domain.marks import mark
 from domain.models import Drain, Group, Instance, Model, TargetState
 from domain.names import split
-from domain.observation import Observation
+from domain.observation import Observation, Parking
 from domain.traffic import drain_of
 
 # Failed scaling activities are among the latest ones, if a group lacks instances for them.
@@ -47,6 +48,13 @@ class Observe(Model):
     @property
     def target_groups(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(arn for arns in self.groups.values() for arn in arns))
+
+
+class ObserveParking(OfStack):
+    """`parked` is the group that is to become empty; None where nothing served before."""
+
+    parked: str | None
+    wiring: Wiring
 
 
 class Observer:
@@ -83,6 +91,19 @@ class Observer:
             drain=self._drain(request, instances, targets) if request.drains else None,
             places=answering,
         )
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def observe_parking(self, request: ObserveParking) -> Parking:
+        """One call for the groups; once the parked one is empty, also what tells who answers."""
+        groups = of_stack(self._aws, request.region, request.stack)
+        deployments = tuple(deployment(facts(group)) for group in groups)
+        parked = next((d.group for d in deployments if d.name == request.parked), None)
+        if parked and not lifecycle.is_empty(parked):
+            return Parking(deployments=deployments)
+        instances = {group["AutoScalingGroupName"]: members(group) for group in groups}
+        answering = self._places(request.region, request.wiring, instances, {})
+        return Parking(deployments=deployments, places=answering)
 
     def _targets(
         self, region: str, keys: Iterable[str], instances: Iterable[tuple[Instance, ...]]

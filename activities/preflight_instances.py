@@ -83,7 +83,7 @@ def vcpus(aws: Aws, world: World) -> str:
     if first is None or re.split(r"\d", first["InstanceType"])[0] not in STANDARD:
         return "of no standard family"
     needed = first["VCpuInfo"]["DefaultVCpus"] * world.instances
-    used = _vcpus_in_use(aws, world.stack.region)
+    used = _used(aws, world, needed)
     quota = world.remembered.answer(
         ("quota", world.stack.region, STANDARD_QUOTA),
         lambda: _quota(aws, world.stack.region),
@@ -101,6 +101,17 @@ def vcpus(aws: Aws, world: World) -> str:
             "ask AWS for more"
         )
     return f"{needed} beside {beside}, of {quota:.0f}"
+
+
+def _used(aws: Aws, world: World, needed: int) -> float | None:
+    """Asked once an hour while half of the quota is free, as no hour of releases uses that up."""
+    region = world.stack.region
+    quota = world.remembered.answer(("quota", region, STANDARD_QUOTA), lambda: _quota(aws, region))
+    return world.remembered.answer(
+        ("vCPUs in use", region),
+        lambda: _vcpus_in_use(aws, region),
+        lambda known: known is not None and (known + needed) * 2 <= quota,
+    )
 
 
 def _quota(aws: Aws, region: str) -> float:

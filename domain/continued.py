@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from domain.answering import Place
 from domain.config import Timeouts
 from domain.facts import Facts
 from domain.health import Seen
@@ -81,6 +82,7 @@ class WorldState(Model):
     `blue_missing` is how many units of blue were not healthy when it was at its best; None where no
     look has told. `drains_for` is how many seconds the balancers give what leaves them. `red` does
     not judge a rollback: it breached before that began. `marked`: AWS was told that green serves.
+    `places` told at `answered_at` who answers.
     """
 
     groups: dict[str, Group] = {}
@@ -99,6 +101,8 @@ class WorldState(Model):
     drains_for: float = 0
     red: Red = Red()
     marked: bool = False
+    places: tuple[Place, ...] = ()
+    answered_at: datetime | None = None
 
 
 class WayBackState(Model):

@@ -115,6 +115,11 @@ def has_size(group: Group) -> bool:
     return bool(group.desired) or group.instances > group.leaving
 
 
+def is_empty(group: Group) -> bool:
+    """But for what waits for a lifecycle hook: that ends without us."""
+    return group.instances == group.lingering and not group.desired
+
+
 def holds(group: Group) -> str:
     """Why the group does not become empty at size zero; empty where AWS ends all of it."""
     found = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from domain.answering import Place
-from domain.models import Drain, Group, Model
+from domain.models import Deployment, Drain, Group, Model
 
 
 class Observation(Model):
@@ -12,3 +12,10 @@ class Observation(Model):
     groups: dict[str, Group] = {}
     drain: Drain | None = None
     places: tuple[Place, ...] = ()
+
+
+class Parking(Model):
+    """All deployments of the stack. `places` tell who answers; None while one is being parked."""
+
+    deployments: tuple[Deployment, ...]
+    places: tuple[Place, ...] | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from temporalio import workflow
 
@@ -73,6 +73,12 @@ class Chain:
 
     def restore(self, waits: dict[str, Wait], done: dict[str, Found | Image | None]) -> None:
         self._waits, self._done, self._ended_before = waits, done, frozenset(done)
+
+    @property
+    def age(self) -> timedelta:
+        """Of this run; a chain with earlier runs is long."""
+        info = workflow.info()
+        return timedelta.max if info.continued_run_id else workflow.now() - info.start_time
 
     def continues_with(self, continue_as_new: Callable[[], None]) -> None:
         """From now on a long history is continued by that call, before a wait."""

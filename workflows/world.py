@@ -7,6 +7,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from domain.answering import Place
     from domain.continued import WorldState
     from domain.health import Seen
     from domain.models import Deployment, Group
@@ -83,6 +84,18 @@ class World:
             missing = max(0, group.desired - group.health.units)
             best = self._state.blue_missing
             self._write(blue_missing=missing if best is None else min(best, missing))
+
+    def saw_who_answers(self, places: tuple[Place, ...] | None) -> None:
+        """None where the look did not ask for it."""
+        if places is not None:
+            self._write(places=places, answered_at=workflow.now())
+
+    @property
+    def who_answers_now(self) -> tuple[Place, ...] | None:
+        """None where the last look at it is not only just over."""
+        then = self._state.answered_at
+        fresh = then is not None and workflow.now() - then <= FRESH
+        return self._state.places if fresh else None
 
     def wired(self, rules: tuple[Rule, ...], sticky: float) -> None:
         """The rules as they were before this run changed them, and how long they keep a client."""

@@ -178,7 +178,7 @@ async def test_a_size_that_is_raised_while_blue_is_parked_is_set_to_zero_again_a
         blue.min, blue.desired, blue.max = 1, 1, 3
 
     case.world.when(
-        "find_deployments", lambda: case.group("v1").max == 0 < len(case.account.groups), at_night
+        "observe_parking", lambda: case.group("v1").max == 0 < len(case.account.groups), at_night
     )
 
     result = await (await case.release()).result()

@@ -26,7 +26,7 @@ async def test_nothing_is_pruned_until_aws_shows_that_green_serves(make_case: Ma
 
     def old_tags_are_shown() -> None:
         shown = case.account.copy()
-        case.world.shown["find_deployments"] = shown
+        case.world.shown["observe_parking"] = shown
         blue = shown.groups[case.group("v1").name]
         blue.min, blue.desired, blue.max, blue.machines = 0, 0, 0, []
 

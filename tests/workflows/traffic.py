@@ -7,16 +7,18 @@ from temporalio import activity
 from activities.aws import nothing_there
 from activities.balancers import FindTargetGroups, Membership
 from activities.draining import Drainage, FindDrainage
+from activities.group_facts import deployment
 from activities.metrics import ReadWatch
-from activities.observer import Observe
+from activities.observer import Observe, ObserveParking
 from activities.rules import FindRules, PointRules, ReturnWeights, Shifted, ShiftWeights
 from domain import lifecycle
 from domain.answering import Place, Wiring, places
 from domain.errors import AwsRefused, InvalidRequest
 from domain.group_health import group_health
+from domain.lifecycle import is_empty
 from domain.marks import mark
 from domain.models import Drain, Group, TargetGroup, TargetState
-from domain.observation import Observation
+from domain.observation import Observation, Parking
 from domain.traffic import Rule, drain_of
 from domain.watch import Counted, Watched
 from domain.weights import back, forward
@@ -78,6 +80,17 @@ class TrafficInMemory:
             drain=self._drain(request) if request.drains else None,
             places=self._places(request.wiring, found) if request.wiring else (),
         )
+
+    @activity.defn
+    async def observe_parking(self, request: ObserveParking) -> Parking:
+        self._world.account.look()
+        shown = self._world.shown.get("observe_parking", self._world.account)
+        groups = shown.deployments(request.stack)
+        deployments = tuple(deployment(shown.facts(group)) for group in groups)
+        parked = next((d.group for d in deployments if d.name == request.parked), None)
+        if parked and not is_empty(parked):
+            return Parking(deployments=deployments)
+        return Parking(deployments=deployments, places=self._places(request.wiring, groups))
 
     def _places(self, wiring: Wiring, groups: list[ScalingGroup]) -> tuple[Place, ...]:
         account = self._world.account

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from temporalio import workflow
 
 from workflows.run import Run
 from workflows.steps.watching import Watching
 from workflows.way_back import Registers
 from workflows.world import World
+
+# Settings are not read again so soon after the pre-flight checks.
+JUST_BEGUN = timedelta(minutes=1)
 
 with workflow.unsafe.imports_passed_through():
     from activities.balancers import Balancers, Membership
@@ -42,7 +47,9 @@ class Leaving:
         self._world.has_left()
 
     async def _read_drainage(self) -> None:
-        """Somebody may have changed it since the release began, which may be days ago."""
+        """Somebody may have changed it since the release began, unless that was a moment ago."""
+        if self._run.chain.age <= JUST_BEGUN:
+            return
         find = FindDrainage(region=self._facts.region, target_groups=self._facts.blue_arns)
         what = "How long does blue drain?"
         found = await self._run.do(Balancers.find_drainage, find, what=what)

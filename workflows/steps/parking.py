@@ -17,8 +17,9 @@ from workflows.steps.traffic import DRAIN_AND_PARK
 from workflows.world import World
 
 with workflow.unsafe.imports_passed_through():
-    from activities.group_requests import EmptyGroup, GroupsRef, MarkGroups, OfStack, Resize
+    from activities.group_requests import EmptyGroup, GroupsRef, MarkGroups, Resize
     from activities.groups import REBALANCE, Groups
+    from activities.observer import ObserveParking, Observer
     from activities.schedules import MoveSchedule, Schedules
     from domain import lifecycle, names
     from domain.facts import Facts
@@ -175,14 +176,21 @@ class Parking:
         interval, freed = min(timeouts.first_poll, FIRST_LOOK), False
         started = workflow.time()
         deadline = started + timeouts.drain
-        stack = OfStack(region=self._facts.region, stack=self._facts.stack.name)
+        look = ObserveParking(
+            region=self._facts.region,
+            stack=self._facts.stack.name,
+            parked=name or None,
+            wiring=self._facts.wiring,
+        )
         while True:
             if name:
                 await workflow.sleep(interval, summary="until blue is looked at again")
             what = "Wait until blue is empty"
-            seen[:] = await self.run.certainly(Groups.find_deployments, stack, what=what)
+            found = await self.run.certainly(Observer.observe_parking, look, what=what)
+            seen[:] = found.deployments
+            self._world.saw_who_answers(found.places)
             blue = next((d.group for d in seen if d.name == name), None)
-            if blue is None or (blue.instances == blue.lingering and not blue.desired):
+            if blue is None or lifecycle.is_empty(blue):
                 break
             if self._was_raised(blue, workflow.time() - started):
                 await self._zero_again(blue)

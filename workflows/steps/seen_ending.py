@@ -47,7 +47,8 @@ class SeenEnding:
                 pause = self._run.timeouts.confirm
                 await workflow.sleep(pause, summary="until it is looked at again who answers")
             try:
-                ending = judged(await self._look())
+                places = self._world.who_answers_now if not number else None
+                ending = judged(await self._look() if places is None else places)
             except FAILURES as error:
                 unknown = f"nobody could look who answers: {describe(error)}"
                 return Ending(unknown, unknown)

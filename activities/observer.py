@@ -136,7 +136,12 @@ class Observer:
         """A target group whose targets the look has read already is not read again."""
         if wiring is None:
             return ()
-        find = FindRules(region=region, target_groups=wiring.target_groups, preview=wiring.preview)
+        find = FindRules(
+            region=region,
+            target_groups=wiring.target_groups,
+            preview=wiring.preview,
+            known=wiring.known,
+        )
         rules = self._rules.find_rules(find) if wiring.weighted else []
         missing = [arn for arn in with_weight(wiring, rules) if arn not in targets]
         read = targets | self._targets(region, missing, instances.values())

@@ -19,11 +19,15 @@ GONE = ("RuleNotFound", "ListenerNotFound", "LoadBalancerNotFound")
 
 
 class FindRules(Model):
-    """`preview` are the ARNs of rules that are left out."""
+    """
+    `preview` are the ARNs of rules that are left out; `known` are those that are wanted also where
+    they forward to none of the target groups any more.
+    """
 
     region: str
     target_groups: tuple[TargetGroup, ...]
     preview: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
 
 
 class ShiftWeights(Model):
@@ -104,7 +108,8 @@ class Rules:
         return [
             found
             for found in rules
-            if wanted & found.rule.weights.keys() and found.rule.arn not in request.preview
+            if found.rule.arn not in request.preview
+            and (wanted & found.rule.weights.keys() or found.rule.arn in request.known)
         ]
 
     @activity.defn(no_thread_cancel_exception=True)
@@ -162,6 +167,7 @@ class Rules:
                 region=request.region,
                 target_groups=request.target_groups,
                 preview=request.preview,
+                known=tuple(rule.arn for rule in request.before),
             )
         )
 

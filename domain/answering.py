@@ -13,12 +13,14 @@ class Wiring(Model):
     Where a stack's traffic comes in.
 
     With `weighted`, at each rule of the balancers that forwards to one of the target groups, but
-    for those of the `preview`; else in each target group or classic balancer.
+    for those of the `preview`; else in each target group or classic balancer. At a rule that is
+    `known`, requests come in also where it forwards to none of the target groups any more.
     """
 
     target_groups: tuple[TargetGroup, ...]
     weighted: bool = False
     preview: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
 
     @property
     def arns(self) -> tuple[str, ...]:

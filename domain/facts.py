@@ -68,9 +68,13 @@ class Facts(Admitted):
 
     @property
     def wiring(self) -> Wiring:
-        preview = tuple(rule.arn for rule in self.routing.preview) if self.routing else ()
+        if not self.routing:
+            return Wiring(target_groups=self.target_groups)
         return Wiring(
-            target_groups=self.target_groups, weighted=bool(self.routing), preview=preview
+            target_groups=self.target_groups,
+            weighted=True,
+            preview=tuple(rule.arn for rule in self.routing.preview),
+            known=tuple(rule.arn for rule in self.routing.rules),
         )
 
     @property

@@ -71,7 +71,8 @@ def forward(
     weights, kept, objections = {}, [], []
     for rule in found:
         if not {live, idle} <= rule.weights.keys():
-            objections.append(f"{rule.arn} forwards to one of the two target groups alone")
+            alone = "one of the two target groups alone" if rule.weights else "no target group"
+            objections.append(f"{rule.arn} forwards to {alone}")
             continue
         original = known.get(rule.arn) or _unknown(rule, live, idle, reached, percent)
         kept.append(original or _returned(rule, live, idle))

@@ -8,7 +8,7 @@ from domain.errors import DIRTY, ROLLED_BACK
 from tests.workflows.blueprint import STRATEGIES
 from tests.workflows.case import failure, rolled_back
 from tests.workflows.conftest import MakeCase
-from tests.workflows.meddling import at_percent, blue, is_out, set_rule, weights
+from tests.workflows.meddling import at_percent, is_out, set_rule, weights
 
 WEIGHTED = STRATEGIES["weighted"]
 
@@ -88,7 +88,7 @@ async def test_a_maintenance_page_is_said_and_waited_for(make_case: MakeCase) ->
     await case.says("approve_cutover")
 
     status = await case.until(lambda status: bool(status["paused"]))
-    assert "no rule forwards to the two target groups any more" in status["paused"]["reason"]
+    assert "arn:rule/1 forwards to no target group" in status["paused"]["reason"]
     set_rule(case, 100, 0)
     await case.says("resume")
     await handle.result()
@@ -165,7 +165,7 @@ async def test_a_release_that_somebody_else_undoes_is_not_called_completed(
         case.world.needed = 0
         set_rule(case, 100, 0)
 
-    case.world.when("observe", lambda: not blue(case.account).machines, an_apply)
+    case.world.at("observe_parking", an_apply)
 
     error = await failure(await case.release())
 

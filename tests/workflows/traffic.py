@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from temporalio import activity
 
 from activities.aws import nothing_there
@@ -96,7 +98,7 @@ class TrafficInMemory:
         account = self._world.account
         return places(
             wiring,
-            self._rules(wiring.target_groups, wiring.preview),
+            self._rules(wiring.target_groups, wiring.preview, wiring.known),
             {group.name: account.members(group, ()) for group in groups},
             {arn: self._states(arn) for arn in wiring.arns},
         )
@@ -135,18 +137,25 @@ class TrafficInMemory:
 
     @activity.defn
     async def find_rules(self, request: FindRules) -> list[Rule]:
-        return self._rules(request.target_groups, request.preview)
+        return self._rules(request.target_groups, request.preview, request.known)
 
     def _rules(
-        self, target_groups: tuple[TargetGroup, ...], preview: tuple[str, ...]
+        self,
+        target_groups: tuple[TargetGroup, ...],
+        preview: tuple[str, ...],
+        known: Collection[str] = (),
     ) -> list[Rule]:
         wanted = {group.arn for group in target_groups}
-        rules = self._world.account.rules.values()
-        return [r for r in rules if wanted & r.weights.keys() and r.arn not in preview]
+        return [
+            rule
+            for rule in self._world.account.rules.values()
+            if (wanted & rule.weights.keys() or rule.arn in known) and rule.arn not in preview
+        ]
 
     @activity.defn
     async def shift_weights(self, request: ShiftWeights) -> Shifted:
-        found = self._rules(request.target_groups, request.preview)
+        known = {rule.arn for rule in request.before}
+        found = self._rules(request.target_groups, request.preview, known)
         step = forward(
             found,
             request.before,

@@ -48,7 +48,7 @@ class Leaving:
 
     async def _read_drainage(self) -> None:
         """Somebody may have changed it since the release began, unless that was a moment ago."""
-        if self._run.chain.age <= JUST_BEGUN:
+        if self._run.chain.age <= JUST_BEGUN and not self._facts.approval:
             return
         find = FindDrainage(region=self._facts.region, target_groups=self._facts.blue_arns)
         what = "How long does blue drain?"

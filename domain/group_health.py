@@ -34,6 +34,7 @@ def group_health(
     return GroupHealth(
         units=units,
         targets=len(fit),
+        registered=sum(_is_registered(i, target_groups) for i in instances),
         heaviest=max((i.weight for i in instances), default=1),
         asked=any(arn in i.targets for i in instances for arn in target_groups),
         complete=units >= group.desired and fit == to_serve,
@@ -68,6 +69,11 @@ def is_healthy(instance: Instance, target_groups: tuple[str, ...]) -> bool:
             for arn in target_groups
         )
     )
+
+
+def _is_registered(instance: Instance, target_groups: tuple[str, ...]) -> bool:
+    states = [instance.targets[arn].state for arn in target_groups if arn in instance.targets]
+    return any(state != "unused" for state in states)
 
 
 def _explain(

@@ -133,14 +133,16 @@ class GroupHealth(Model):
 
     `units` are the healthy ones, in units of weight; `targets` is how many they are: a balancer
     gives each of them the same share, whatever its weight. `heaviest` is the greatest weight of an
-    instance. `asked`: did the look read those targets? `complete`: all are healthy, and as many as
-    the group wants. `explained` is one line for a person. `unused` is a target group on no
-    listener. `healthy` and `present` are digests of the ids of the healthy ones, and of all that
+    instance. `registered` counts the instances that are targets of any of them. `asked`: did the
+    look read those targets? `complete`: all are healthy, and as many as the group wants.
+    `explained` is one line for a person. `unused` is a target group on no listener.
+    `healthy` and `present` are digests of the ids of the healthy ones, and of all that
     do not leave. `ids` are the latter, None where the caller has them. `example` is a healthy one.
     """
 
     units: int
     targets: int
+    registered: int = 0
     heaviest: int
     asked: bool
     complete: bool

@@ -14,7 +14,9 @@ SWEPT, ASKS = "Swept", "Asks"
 _VERSIONS = re.compile(r"\bv[123]\b")
 # What says who serves, as people read it: "… serves v1", "v1 and v2 answer", "nobody answers".
 _SERVES = re.compile(r"\b(?:serves|serve|answers|answer|goes on serving|go on serving)\b")
-_NOT_SAID = re.compile(r"\b(?:not fit to serve|both versions serve until|that serves?)\b")
+_NOT_SAID = re.compile(
+    r"\b(?:not fit to serve|does not answer|both versions serve until|that serves?)\b"
+)
 _NOBODY = re.compile(r"\b(?:nobody|nothing|no version|none)\b", re.IGNORECASE)
 
 
@@ -67,17 +69,15 @@ def says(ending: Ending, old: str, new: str) -> frozenset[str] | None:
 
 
 def _in_words(words: str) -> frozenset[str] | None:
-    """The clause that says it, from the last sentence that does."""
-    for sentence in reversed(re.split(r"[.;\n](?:\s|$)", words)):
-        if not _SERVES.search(sentence) or _NOT_SAID.search(sentence):
-            continue
-        clause = next(part for part in sentence.split(", ") if _SERVES.search(part))
-        named = frozenset(_VERSIONS.findall(clause))
-        if named:
-            return named
-        if _NOBODY.search(clause):
-            return frozenset({NOBODY})
-    return None
+    """All who answer by the words that tell it: before the list of what is left to do."""
+    told = words.split("Left to do", maxsplit=1)[0]
+    for begins in ("and yet", "The way back failed:"):
+        told = told.rsplit(begins, 1)[-1]
+    found: set[str] = set()
+    for clause in re.split(r"[;:,()\n]| and |\. ", told):
+        if _SERVES.search(clause) and not _NOT_SAID.search(clause):
+            found |= {NOBODY} if _NOBODY.search(clause) else set(_VERSIONS.findall(clause))
+    return frozenset(found) or None
 
 
 def judge(

@@ -131,9 +131,22 @@ async def perform(stack: MeddledStack, plan: Plan, new: str, meddle: Meddle) -> 
         if plan.order == AFTER:
             await asyncio.sleep(plan.pause)
             await meddle()
-    kind = await ended
+    kind = await _answered(stack, handle, ended)
     words = stack.last_words if kind != "Completed" else ""
     return Ending(kind, words)
+
+
+async def _answered(
+    stack: MeddledStack, handle: WorkflowHandle[Any, Any], ended: asyncio.Task[str]
+) -> str:
+    """Where it asks a person, the answer is an abort: what served before shall go on serving."""
+    while not ended.done():
+        paused = (await stack.status(handle)).get("paused") or {}
+        if paused.get("by") == "Ovenbird":
+            await stack.signal(handle, "abort_and_roll_back")
+            return await ended
+        await asyncio.wait([ended], timeout=LOOK)
+    return await ended
 
 
 async def _came(

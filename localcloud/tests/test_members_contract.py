@@ -113,3 +113,19 @@ def test_a_member_on_standby_is_out_of_the_balancer_and_is_not_counted(
         InstanceId=aside, ShouldDecrementDesiredCapacity=False
     )
     until(lambda: not members(account, group))
+
+
+def test_a_member_that_is_detached_leaves_the_balancer_and_lives_on(
+    account: Account, front: Front, group: str
+) -> None:
+    leaves, stays = in_service(account, group)
+    until(lambda: len(health(account, front)) == 2)
+
+    account.autoscaling.detach_instances(
+        AutoScalingGroupName=group, InstanceIds=[leaves], ShouldDecrementDesiredCapacity=True
+    )
+
+    until(lambda: list(health(account, front)) == [stays])
+    assert [member["InstanceId"] for member in members(account, group)] == [stays]
+    found = account.ec2.describe_instances(InstanceIds=[leaves])["Reservations"][0]["Instances"]
+    assert found[0]["State"]["Name"] == "running"

@@ -26,11 +26,17 @@ SEEDS = (6, 8)
         ("Dirty", "aborted. The way back failed: shop serves v1 as before. Left to do", {BLUE}),
         (
             "Dirty",
-            "v2 is sick. The way back failed: m1-v2-aa (v2) goes on serving, as it must. Left:\n x",
+            "v2 is sick. The way back failed: v2 still answers: v2 answers with 2 healthy. "
+            "Left to do, once AWS lets you:\n  remove v1",
             {GREEN},
         ),
-        ("Dirty", "aborted. Both v1 and v2 answer at the listener, v2 at 13 of 26", {BLUE, GREEN}),
-        ("Dirty", "aborted. Nobody answers, since a fixed response does", {NOBODY}),
+        (
+            "Dirty",
+            "aborted. Everything is undone, and yet v2 still answers: v1 answers with 2 healthy "
+            "and v2 answers with 1 healthy",
+            {BLUE, GREEN},
+        ),
+        ("Dirty", "v2 took over, and yet v2 does not answer: nobody answers", {NOBODY}),
         ("Dirty", "AWS refused", None),
         ("Asks", "marks and traffic disagree: v1 serves, says the mark", None),
     ],

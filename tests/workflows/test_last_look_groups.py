@@ -124,3 +124,23 @@ async def test_what_green_would_take_away_is_seen_first_also_before_the_cutover(
 
     await rolled_back(handle, "aborted")
     assert case.world.named("attach")[-1].at < case.world.named("remove_group")[0].at
+
+
+async def test_a_blue_whose_instances_somebody_deregistered_is_attached_anew(
+    make_case: MakeCase,
+) -> None:
+    case = await make_case(approval=True)
+    handle = await case.release()
+    await case.until_waiting()
+    for arn in case.world.arns:
+        for machine in blue(case.account).machines:
+            case.account.targets[arn].pop(machine.id)
+    blue(case.account).suspended.add("AddToLoadBalancer")
+    case.settle()
+    case.world.needed = 2
+    case.world.at("detach", lambda: blue(case.account).suspended.remove("AddToLoadBalancer"))
+
+    await case.says("abort_and_roll_back")
+
+    await rolled_back(handle, "aborted")
+    assert [call.name for call in case.world.calls if call.name == "detach"] == ["detach"]

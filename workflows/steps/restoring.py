@@ -43,6 +43,25 @@ class Back:
     has_left: bool = False
 
 
+class _Way:
+    """
+    How far one is back. It must be fit `wanted` times in a row: once, where it never left.
+
+    `registers`: it may be attached anew, so that Auto Scaling registers its instances again.
+    """
+
+    def __init__(self, reads: int, back: Back) -> None:
+        self._reads = reads
+        self.asked = not back.has_left
+        self.wanted = reads if back.has_left else 1
+        self.missing = back.missing
+        self.registers = True
+        self.streak = 0
+
+    def attached(self) -> None:
+        self.asked, self.streak, self.wanted = True, 0, self._reads
+
+
 class Restoring:
     """`time_limit` is how many seconds AWS may refuse."""
 
@@ -66,28 +85,37 @@ class Restoring:
         NotRestored after the time limit, or where the group is gone. Time in which no worker was up
         does not count.
         """
-        interval, streak, missing = self._run.timeouts.first_poll, 0, back.missing
-        asked, wanted = not back.has_left, self._stack.health.reads if back.has_left else 1
+        interval, way = self._run.timeouts.first_poll, _Way(self._stack.health.reads, back)
         with self._run.timed(f"{back.name} back") as stopwatch:
             waited, pause = stopwatch.seconds, 0.0
             while True:
                 seen = await self._look(back)
                 group = seen.groups[back.name]
                 waited = stopwatch.without_outage(waited + pause)
-                if not asked or not set(back.target_groups) <= set(group.target_groups):
+                if not way.asked or not set(back.target_groups) <= set(group.target_groups):
                     await self._attach(back)
-                    asked, streak, wanted, pause = True, 0, self._stack.health.reads, 0.0
+                    way.attached()
+                    pause = 0.0
                     continue
                 if not back.has_left and not _answer(seen, back.beside):
                     return seen
-                grows = await self._grown(back, seen)
-                missing = self._missing(missing, back, group, waited)
-                streak = streak + 1 if not grows and self._serves(back, seen, missing) else 0
-                if streak >= wanted:
+                if await self._serves(back, seen, way, waited):
                     return seen
-                self._refuse_when_late(group, streak, waited)
-                pause = await self._pause(streak, interval)
+                self._refuse_when_late(group, way.streak, waited)
+                pause = await self._pause(way.streak, interval)
                 interval = longer(interval, LONGEST_INTERVAL)
+
+    async def _serves(self, back: Back, seen: Observation, way: _Way, waited: float) -> bool:
+        """Often enough in a row?"""
+        group = seen.groups[back.name]
+        if way.registers and self._lost_its_targets(group, waited):
+            await self._detach(back)
+            way.asked = way.registers = False
+        grows = await self._grown(back, seen)
+        way.missing = self._missing(way.missing, back, group, waited)
+        fit = way.asked and not grows and self._is_fit(back, seen, way.missing)
+        way.streak = way.streak + 1 if fit else 0
+        return way.streak >= way.wanted
 
     def _missing(self, known: int | None, back: Back, group: Group, waited: float) -> int | None:
         """
@@ -100,7 +128,7 @@ class Restoring:
             return known
         return group.desired - units
 
-    def _serves(self, back: Back, seen: Observation, missing: int | None) -> bool:
+    def _is_fit(self, back: Back, seen: Observation, missing: int | None) -> bool:
         """In a target group that no listener uses, no health check will ever run."""
         group = seen.groups[back.name]
         found = health.health_of(group)
@@ -130,11 +158,23 @@ class Restoring:
             raise NotRestored(f"{back.name} is gone: somebody deleted it")
         return seen
 
+    def _lost_its_targets(self, group: Group, waited: float) -> bool:
+        """What a person deregistered, Auto Scaling registers only where it is attached anew."""
+        found = health.health_of(group)
+        long_enough = waited >= self._run.timeouts.consistency_grace
+        return bool(long_enough and group.units and not (found.registered or found.unused))
+
+    async def _detach(self, back: Back) -> None:
+        self._run.note(f"somebody deregistered all instances of {back.name}: it is attached anew")
+        await self._run.certainly(Balancers.detach, self._membership(back))
+
     async def _attach(self, back: Back) -> None:
-        membership = Membership(
+        await self._run.certainly(Balancers.attach, self._membership(back))
+
+    def _membership(self, back: Back) -> Membership:
+        return Membership(
             region=self._stack.region, group=back.name, target_groups=back.target_groups
         )
-        await self._run.certainly(Balancers.attach, membership)
 
     async def _grown(self, back: Back, seen: Observation) -> bool:
         """Somebody may have made it smaller, or what serves meanwhile may have grown."""

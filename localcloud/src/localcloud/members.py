@@ -71,6 +71,23 @@ class Members:
             self._region.later(max(waits, default=0), partial(_stand_by, member))
         return [EnterStandbyActivity(member.instance, before) for member in found]
 
+    @corrects(
+        _AUTOSCALING + "detach_instances",
+        "An instance that is detached from its group leaves the group's load balancers.",
+        pages.autoscaling("DetachInstances"),
+    )
+    def detach(
+        self,
+        original: Original,
+        autoscaling: Any,
+        group_name: str,
+        instance_ids: list[str],
+        should_decrement: bool,
+    ) -> Any:
+        for arn in joined(require_group(autoscaling, group_name)):
+            self._targets.deregister(arn, instance_ids)
+        return original(autoscaling, group_name, instance_ids, should_decrement)
+
     @replaces(
         _AUTOSCALING + "exit_standby_instances",
         "An instance that leaves Standby is pending first, and joins the balancer again.",

@@ -119,13 +119,17 @@ def test_a_member_that_is_detached_leaves_the_balancer_and_lives_on(
     account: Account, front: Front, group: str
 ) -> None:
     leaves, stays = in_service(account, group)
-    until(lambda: len(health(account, front)) == 2)
+    account.autoscaling.attach_load_balancer_target_groups(
+        AutoScalingGroupName=group, TargetGroupARNs=[front.target_group]
+    )
+    until(lambda: {leaves, stays} <= health(account, front).keys())
 
     account.autoscaling.detach_instances(
-        AutoScalingGroupName=group, InstanceIds=[leaves], ShouldDecrementDesiredCapacity=True
+        AutoScalingGroupName=group, InstanceIds=[leaves], ShouldDecrementDesiredCapacity=False
     )
 
-    until(lambda: list(health(account, front)) == [stays])
-    assert [member["InstanceId"] for member in members(account, group)] == [stays]
+    until(lambda: leaves not in health(account, front))
+    assert stays in health(account, front)
+    assert leaves not in [member["InstanceId"] for member in members(account, group)]
     found = account.ec2.describe_instances(InstanceIds=[leaves])["Reservations"][0]["Instances"]
     assert found[0]["State"]["Name"] == "running"

@@ -26,14 +26,12 @@ SEEDS = (6, 8)
         ("Dirty", "aborted. The way back failed: shop serves v1 as before. Left to do", {BLUE}),
         (
             "Dirty",
-            "v2 is sick. The way back failed: v2 still answers: v2 answers with 2 healthy. "
-            "Left to do, once AWS lets you:\n  remove v1",
+            "v2 is sick. The way back failed: v2 still answers: v2 answers with 2. Left to do: x",
             {GREEN},
         ),
         (
             "Dirty",
-            "aborted. Everything is undone, and yet v2 still answers: v1 answers with 2 healthy "
-            "and v2 answers with 1 healthy",
+            "aborted, and yet v2 still answers: v1 answers with 2 healthy and v2 answers with 1",
             {BLUE, GREEN},
         ),
         ("Dirty", "v2 took over, and yet v2 does not answer: nobody answers", {NOBODY}),

@@ -82,7 +82,7 @@ class WorldState(Model):
     `blue_missing` is how many units of blue were not healthy when it was at its best; None where no
     look has told. `drains_for` is how many seconds the balancers give what leaves them. `red` does
     not judge a rollback: it breached before that began. `marked`: AWS was told that green serves.
-    `places` told at `answered_at` who answers.
+    `places` told at `answered_at` who answers. The rules were read last at `rules_read_at`.
     """
 
     groups: dict[str, Group] = {}
@@ -103,6 +103,7 @@ class WorldState(Model):
     marked: bool = False
     places: tuple[Place, ...] = ()
     answered_at: datetime | None = None
+    rules_read_at: datetime | None = None
 
 
 class WayBackState(Model):

@@ -38,7 +38,7 @@ class Registers(Protocol):
 class WayBack:
     """
     `compensate` carries out one compensation. `tell` is called with the reason after the last one,
-    and then `look`: the run ends by what it sees.
+    and then `look`, with whether all was undone: the run ends by what it sees.
 
     The stack of compensations is data, so that a run can continue as new and still go back.
     """
@@ -49,7 +49,7 @@ class WayBack:
         facts: Facts,
         compensate: Callable[[AnyUndo], Awaitable[None]],
         tell: Callable[[str], Awaitable[None]],
-        look: Callable[[], Coroutine[Any, Any, Ending]],
+        look: Callable[[bool], Coroutine[Any, Any, Ending]],
         state: WayBackState,
     ) -> None:
         self.run = run
@@ -98,7 +98,7 @@ class WayBack:
         self._reason = reason
         self.run.operator.no_way_back = ROLLING_BACK
         await shielded(self._roll_back(reason), self.run.note)
-        ending = await shielded(self._look(), self.run.note)
+        ending = await shielded(self._look(not self._left), self.run.note)
         return self._ended_badly(reason, ending)
 
     @sentence(ROLL_BACK, phase="rolling_back")

@@ -99,7 +99,9 @@ class World:
 
     def wired(self, rules: tuple[Rule, ...], sticky: float) -> None:
         """The rules as they were before this run changed them, and how long they keep a client."""
-        self._write(rules=rules, sticky=max(sticky, self._state.sticky))
+        self._write(
+            rules=rules, sticky=max(sticky, self._state.sticky), rules_read_at=workflow.now()
+        )
 
     def drains_for(self, seconds: float) -> None:
         """The balancers give what leaves them so long."""
@@ -136,9 +138,9 @@ class World:
         self._write(green_percent=green_percent, shifted_at=workflow.now())
 
     @property
-    def has_just_shifted(self) -> bool:
-        """Then reading the rules again would tell the same."""
-        then = self._state.shifted_at
+    def knows_the_rules(self) -> bool:
+        """Were they read only just now? Then reading them again would tell the same."""
+        then = self._state.rules_read_at
         return then is not None and workflow.now() - then <= FRESH
 
     def _write(self, **facts: object) -> None:

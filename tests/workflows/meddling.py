@@ -25,7 +25,8 @@ def set_rule(case: Case, *weights: int, arn: str = "arn:rule/1") -> None:
 
 
 def weights(case: Case, arn: str = "arn:rule/1") -> tuple[int, ...]:
-    return tuple(case.account.rules[arn].weights.values())
+    found = case.account.rules[arn].weights
+    return tuple(found[each] for each in (*case.world.arns, "arn:third") if each in found)
 
 
 def at_percent(case: Case, percent: int, action: Callable[[], object]) -> None:

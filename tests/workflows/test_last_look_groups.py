@@ -144,3 +144,26 @@ async def test_a_blue_whose_instances_somebody_deregistered_is_attached_anew(
 
     await rolled_back(handle, "aborted")
     assert [call.name for call in case.world.calls if call.name == "detach"] == ["detach"]
+
+
+@every_strategy
+async def test_what_somebody_takes_away_after_the_way_back_is_put_right_once(
+    make_case: MakeCase, strategy: str
+) -> None:
+    case = await make_case(load_balancer=STRATEGIES[strategy], timeouts={"soak": 30})
+    ready = lambda: weights(case)[1] == 100 if case.account.rules else is_out(case)  # noqa: E731
+    case.world.when("observe", ready, lambda: case.says("abort_and_roll_back"))
+
+    def office_hours() -> None:
+        group = blue(case.account)
+        group.min = group.max = group.desired = 0
+        case.world.before.groups[group.name].min = 0
+        case.settle()
+        case.world.needed = 0
+
+    case.world.at("delete_launch_template", office_hours)
+
+    handle = await case.release()
+
+    await rolled_back(handle, "aborted")
+    assert case.world.capacity() == 2

@@ -87,6 +87,9 @@ class Attach:
     async def leave_again(self) -> None:
         await self._leaving.detach_blue()
 
+    async def keep_rules(self) -> None:
+        """There are none."""
+
     async def hold(self, *, insist: bool = False) -> None:  # noqa: ARG002 (there are no weights)
         await self._watching.just_seen()
 

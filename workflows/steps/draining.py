@@ -30,6 +30,9 @@ class Leaves(Protocol):
     async def leave_again(self) -> None:
         """Somebody attached blue again: it leaves once more."""
 
+    async def keep_rules(self) -> None:
+        """Blue is out: a rule that sends anybody there is put right."""
+
     async def hold(self, *, insist: bool = False) -> None:
         """
         The last look: green is fit, and has all of the traffic. With `insist`, a rule that somebody
@@ -67,6 +70,7 @@ class Draining:
                 await self._run.operator.wait(pause, summary=UNTIL_NEXT_LOOK)
                 await self._looks.serving()
                 await self._detach_again(stopwatch)
+                await self._strategy.keep_rules()
                 pause = interval = longer(interval, timeouts.poll_interval(timeouts.drain))
         await self._follow_blue()
         drain = self._world.now.drain

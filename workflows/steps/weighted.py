@@ -20,6 +20,9 @@ with workflow.unsafe.imports_passed_through():
     from domain.weights import pointed
 
 
+KEEP = "Does green have all of the traffic?"
+
+
 class Weighted:
     """`gradually`: in the stack's steps, each of them watched."""
 
@@ -83,17 +86,22 @@ class Weighted:
         while True:
             await self._watching.just_seen()
             shifted = await self._shift_weights(percent, what, insist=insist)
-            if not shifted.objections:
-                return
-            words = "; ".join(shifted.objections)
-            self._run.note(f"somebody changed the rules: {words}")
-            if insist and shifted.found:
+            words = self._note(shifted)
+            if not words or (insist and shifted.found):
                 return
             insist = True
             self._run.operator.ask(
-                f"somebody changed the rules: {words}. Resume it to give green {percent} % at "
+                f"{words}. Resume it to give green {percent} % at "
                 "every rule all the same, or abort it"
             )
+
+    def _note(self, shifted: Shifted) -> str:
+        """What somebody changed; empty where nobody did."""
+        if not shifted.objections:
+            return ""
+        words = f"somebody changed the rules: {'; '.join(shifted.objections)}"
+        self._run.note(words)
+        return words
 
     async def _shift_weights(self, percent: int, what: str, *, insist: bool) -> Shifted:
         known = self._world.now.rules or self._routing.rules
@@ -120,8 +128,7 @@ class Weighted:
 
     async def leave(self) -> None:
         """A client that sticks to blue's target group would get 503 once nobody is in it."""
-        if not self._world.has_just_shifted:
-            await self.hold()
+        await self.hold()
         while await self._have_let_go():
             await self.hold()
         await self._leaving.detach_blue()
@@ -131,7 +138,14 @@ class Weighted:
 
     async def hold(self, *, insist: bool = False) -> None:
         """Also at a rule that was added since."""
-        await self._at_every_rule(100, "Does green have all of the traffic?", insist=insist)
+        if self._world.knows_the_rules:
+            await self._watching.just_seen()
+        else:
+            await self._at_every_rule(100, KEEP, insist=insist)
+
+    async def keep_rules(self) -> None:
+        if not self._world.knows_the_rules:
+            self._note(await self._shift_weights(100, KEEP, insist=True))
 
     async def _have_let_go(self) -> bool:
         """Waits for clients that stick to blue's target group. Was there anything to wait for?"""

@@ -167,16 +167,9 @@ def _way_back(
     limit = facts.stack.timeouts.way_back
     restoring = Restoring(run, facts.stack, facts.wiring, world, limit)
     compensations = Compensations(run, facts, world, LastLook(run, facts, world, restoring), bake)
-    look = _seen_ending(run, facts, world).after_way_back
+    look = SeenEnding(run, facts, world, Mending(run, facts, world)).after_way_back
     tell = hooks.tell_of_rollback
     return WayBack(run, facts, compensations.carry_out, tell, look, state.way_back)
-
-
-def _seen_ending(run: Run, facts: Facts, world: World) -> SeenEnding:
-    timeouts = facts.stack.timeouts
-    limit = min(timeouts.healthy, timeouts.way_back)
-    restoring = Restoring(run, facts.stack, facts.wiring, world, limit)
-    return SeenEnding(run, facts, world, Mending(run, facts, world, restoring))
 
 
 def _cutover(
@@ -199,7 +192,7 @@ def _cutover(
         strategy = Weighted(
             run, facts, world, routing, way_back, leaving, watching, gradually=gradually
         )
-    seen_ending = _seen_ending(run, facts, world)
+    seen_ending = SeenEnding(run, facts, world, Mending(run, facts, world))
     draining = Draining(run, facts, world, strategy, looks, watching)
     return Cutover(
         run=run,

@@ -160,7 +160,7 @@ async def test_the_outcome_says_who_answers_and_not_what_was_intended(
     make_case: MakeCase, refused: bool
 ) -> None:
     """After the cutover somebody gives blue the traffic back: nobody but green can answer."""
-    case = await make_case(load_balancer=WEIGHTED)
+    case = await make_case(load_balancer=WEIGHTED, timeouts={"healthy": 3})
 
     def an_apply() -> None:
         case.world.needed = 0

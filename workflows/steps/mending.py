@@ -15,16 +15,19 @@ with workflow.unsafe.imports_passed_through():
 
 
 class Mending:
-    """`restoring` has no longer than a new deployment has to become healthy: the lock is held."""
+    """It has no longer than a new deployment has to become healthy: the lock is held."""
 
-    def __init__(self, run: Run, facts: Facts, world: World, restoring: Restoring) -> None:
+    def __init__(self, run: Run, facts: Facts, world: World) -> None:
+        timeouts = facts.stack.timeouts
+        self._limit = min(timeouts.healthy, timeouts.way_back)
         self._run = run
         self._facts = facts
         self._world = world
-        self._restoring = restoring
+        self._restoring = Restoring(run, facts.stack, facts.wiring, world, self._limit)
 
     async def bring_blue_back(self) -> None:
         """Raises NotRestored where it cannot."""
+        self._run.uses(self._facts.stack, way_back=self._limit)
         if self._facts.blue:
             back = LastLook(self._run, self._facts, self._world, self._restoring)
             await back.blue_is_back()
@@ -33,6 +36,7 @@ class Mending:
     async def bring_green_back(self) -> None:
         """After the cutover nobody else can serve. Raises NotRestored where it cannot."""
         facts, routing = self._facts, self._facts.routing
+        self._run.uses(facts.stack, way_back=self._limit)
         await self._restoring.restore(
             Back(name=facts.green, target_groups=facts.green_arns, has_left=True)
         )

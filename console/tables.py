@@ -82,6 +82,8 @@ def show_plan(plan: dict[str, Any]) -> None:
         print(f"  - {step}")
     for problem in plan["problems"]:
         print(f"✗ it would be refused: {problem}")
+    for warning in plan.get("warnings", ()):
+        print(f"! {warning}")
     for question in plan["unknown"]:
         print(f"? {question}")
 

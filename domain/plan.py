@@ -27,7 +27,7 @@ class Plan(Model):
     What a release would do. `soak` is in seconds.
 
     `image` would be reused; else `bake` is the id of the bake that would make one. `problems`
-    would have the release refused. `unknown` could not be determined.
+    would have the release refused; `warnings` stop nothing. `unknown` could not be determined.
     """
 
     stack: str
@@ -46,3 +46,4 @@ class Plan(Model):
     strategy: str = "attach"
     problems: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()

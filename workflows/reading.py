@@ -66,6 +66,7 @@ def _plan(
         strategy=stack.load_balancer.strategy,
         problems=tuple(check.problem for check in checks if check.problem),
         unknown=tuple(f"{check.what}: {check.found}" for check in unknown),
+        warnings=tuple(check.warning for check in checks if check.warning),
     )
 
 

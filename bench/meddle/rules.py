@@ -23,27 +23,27 @@ def _weigh(scene: Scene, blue: int, green: int, **more: Any) -> None:
         scene.elb.modify_rule(RuleArn=scene.api_rule, Actions=[action])
 
 
-@kind("an apply writes 100/0 back", WEIGHTED)
+@kind("an apply writes 100/0 back", WEIGHTED, hurts=MOMENT)
 def weights_back(scene: Scene) -> None:
     _weigh(scene, 100, 0)
 
 
-@kind("an apply writes 1/0, which means the same as 100/0", WEIGHTED)
+@kind("an apply writes 1/0, which means the same as 100/0", WEIGHTED, hurts=MOMENT)
 def odd_weights(scene: Scene) -> None:
     _weigh(scene, 1, 0)
 
 
-@kind("somebody gives green everything by hand", WEIGHTED)
+@kind("somebody gives green everything by hand", WEIGHTED, hurts=MOMENT)
 def all_to_green(scene: Scene) -> None:
     _weigh(scene, 0, 100)
 
 
-@kind("somebody gives both half by hand", WEIGHTED)
+@kind("somebody gives both half by hand", WEIGHTED, hurts=MOMENT)
 def half_and_half(scene: Scene) -> None:
     _weigh(scene, 50, 50)
 
 
-@kind("the rule alone goes back to 100/0, the default action does not", WEIGHTED)
+@kind("the rule alone goes back to 100/0, the default action does not", WEIGHTED, hurts=MOMENT)
 def rule_back(scene: Scene) -> None:
     arns = {scene.target_group_of("blue"): 100, scene.target_group_of("green"): 0}
     scene.elb.modify_rule(RuleArn=scene.api_rule, Actions=[forward(arns)])
@@ -122,7 +122,7 @@ def listener_reset(scene: Scene) -> None:
     _weigh(scene, 100, 0)
 
 
-@kind("a second listener is added, wired like the first", MODERN)
+@kind("a second listener is added, wired like the first", MODERN, hurts=MOMENT)
 def second_listener(scene: Scene) -> None:
     first = scene.listener
     scene.elb.create_listener(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from bench.meddle.kinds import AFTER_CUTOVER, FOREVER, MOMENT, UNTIL_BACK, kind
+from bench.meddle.kinds import AFTER_CUTOVER, FOREVER, UNTIL_BACK, kind
 from bench.meddle.scene import NothingThere, Scene
 
 # Blue has left the balancer, and carries nothing any more.
@@ -119,7 +119,7 @@ def green_detached(scene: Scene) -> None:
     scene.detach("green")
 
 
-@kind("green is detached by hand, and attached again after two seconds", hurts=MOMENT + 2)
+@kind("green is detached by hand, and attached again after two seconds", hurts=UNTIL_BACK)
 def green_detached_awhile(scene: Scene) -> None:
     scene.detach("green")
     scene.wait()

@@ -167,3 +167,23 @@ async def test_what_somebody_takes_away_after_the_way_back_is_put_right_once(
 
     await rolled_back(handle, "aborted")
     assert case.world.capacity() == 2
+
+
+async def test_a_blue_that_grows_between_two_weights_makes_green_grow_first(
+    make_case: MakeCase,
+) -> None:
+    weighted = STRATEGIES["weighted"] | {"steps": [10, 100]}
+    case = await make_case(load_balancer=weighted)
+
+    def grows() -> None:
+        blue(case.account).desired = 5
+        case.settle()
+
+    case.world.when("observe", lambda: weights(case)[1] == 10, grows)
+
+    await (await case.release()).result()
+
+    grown = next(call for call in case.world.named("resize") if call.request.desired == 5)
+    shifts = [call for call in case.world.named("shift_weights") if call.request.percent == 100]
+    assert grown.request.group == case.group("v2").name
+    assert grown.at < shifts[0].at

@@ -100,6 +100,7 @@ PARTS = (
     "ledger",
     "notes",
     "operator",
+    "parsing",
     "parts",
     "policies",
     "replies",

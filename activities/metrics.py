@@ -67,7 +67,9 @@ class Metrics:
         found: dict[str, str] = {}
         for names_ in chunks(request.watch.alarms, MOST_ALARMS):
             described: Any = self._aws.cloudwatch(request.region).describe_alarms(
-                AlarmNames=names_, AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+                AlarmNames=names_,
+                AlarmTypes=["MetricAlarm", "CompositeAlarm"],
+                MaxRecords=MOST_ALARMS,
             )
             for alarm in (
                 *described.get("MetricAlarms", []),

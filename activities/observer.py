@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from botocore.exceptions import ClientError
 from temporalio import activity
 
-from activities.aws import MOST_FILTERED, Aws, chunks, translated
+from activities.aws import MOST_FILTERED, Aws, chunks, code, translated
 from activities.classic import Classic
 from activities.group_facts import deployment, facts, members, of_stack
 from activities.group_requests import OfStack
@@ -116,7 +117,13 @@ class Observer:
         _, balancers = split([key])
         if balancers:
             return self._classic.health(region, balancers[0], ids)
-        health = self._aws.elbv2(region).describe_target_health(TargetGroupArn=key)
+        try:
+            health = self._aws.elbv2(region).describe_target_health(TargetGroupArn=key)
+        except ClientError as error:
+            # Somebody deleted it: nobody answers there.
+            if code(error) != "TargetGroupNotFound":
+                raise
+            return {}
         return {
             item["Target"]["Id"]: TargetState(
                 state=item["TargetHealth"].get("State", ""),

@@ -98,12 +98,7 @@ class Rules:
         elb = self._aws.elbv2(request.region)
         wanted = {group.arn for group in request.target_groups}
         balancers = dict.fromkeys(arn for g in request.target_groups for arn in g.load_balancers)
-        listeners = [
-            listener["ListenerArn"]
-            for balancer in balancers
-            for page in elb.get_paginator("describe_listeners").paginate(LoadBalancerArn=balancer)
-            for listener in page["Listeners"]
-        ]
+        listeners = [arn for balancer in balancers for arn in _listeners_of(elb, balancer)]
         rules = [rule for listener in listeners for rule in _rules_of(elb, listener)]
         return [
             found
@@ -194,6 +189,17 @@ class Rules:
                     refused = refused or error
         if refused:
             raise refused
+
+
+def _listeners_of(elb: Any, balancer: str) -> list[str]:
+    """None where somebody deleted the balancer."""
+    try:
+        pages = list(elb.get_paginator("describe_listeners").paginate(LoadBalancerArn=balancer))
+    except ClientError as error:
+        if code(error) not in GONE:
+            raise
+        return []
+    return [listener["ListenerArn"] for page in pages for listener in page["Listeners"]]
 
 
 def _rules_of(elb: Any, listener: str) -> list[Found]:

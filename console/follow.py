@@ -89,6 +89,13 @@ class _Follower:
         self.view.show(status, bake, trying_again(description))
 
     def _stop_at_approval(self, status: Status) -> None:
+        asks = status.paused and status.paused.by == "Ovenbird"
+        if asks and status.paused and not self.wait_for_approval:
+            raise Stop(
+                WAITING_FOR_APPROVAL,
+                f"{status.stack} asks a person: {status.paused.reason}",
+                status=status.model_dump(),
+            )
         if status.waiting_for and not self.wait_for_approval:
             raise Stop(
                 WAITING_FOR_APPROVAL,

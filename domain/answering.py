@@ -103,11 +103,12 @@ def _share(
 
 def _unused(states: Mapping[str, TargetState]) -> bool:
     """
-    No listener uses the target group.
+    No listener uses the target group: then all of its targets say so. One of them alone is in a
+    zone that is not enabled for the balancer.
 
     https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetHealth.html
     """
-    return any(state.reason == "Target.NotInUse" for state in states.values())
+    return bool(states) and all(s.reason == "Target.NotInUse" for s in states.values())
 
 
 def answers(seen: Iterable[Place], name: str) -> bool:

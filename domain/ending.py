@@ -11,10 +11,15 @@ from domain.models import Deployment, Model
 
 @dataclass(frozen=True)
 class Ending:
-    """`who` says who answers; `broken` why that is not what was promised, empty where it is."""
+    """
+    `who` says who answers; `broken` why that is not what was promised, empty where it is.
+
+    `unknown`: nobody could look.
+    """
 
     who: str
     broken: str = ""
+    unknown: bool = False
 
 
 class Promise(Model):
@@ -25,6 +30,7 @@ class Promise(Model):
 
     missing: int | None
     was_touched: bool
+    weighted: bool = False
 
 
 def labels(green: str, tag: str, blue: Deployment | None) -> dict[str, str]:
@@ -63,7 +69,11 @@ def gone_back(
     if blue is None:
         return Ending(who)
     its_own = within(places, blue_arns)
-    elsewhere = any(not place.shares for place in places) or not its_own
+    # With weights, a share of anybody else's target group answers nobody.
+    strays = promise.weighted and any(
+        share.target_group not in blue_arns for place in places for share in place.shares
+    )
+    elsewhere = strays or not its_own or any(not place.shares for place in places)
     if promise.missing is None:
         was_well = promise.was_touched and blue.group.desired > 0
     else:

@@ -104,11 +104,13 @@ def _why_not(instance: Instance, target_groups: tuple[str, ...]) -> str:
 
 
 def _unused(instances: Sequence[Instance]) -> str:
+    """One of several targets alone is in a zone that is not enabled for the balancer."""
+    reasons: dict[str, set[str]] = {}
     for instance in instances:
         for arn, target in instance.targets.items():
-            if target.reason == "Target.NotInUse":
-                return arn.split("/")[-2] if "/" in arn else arn
-    return ""
+            reasons.setdefault(arn, set()).add(target.reason)
+    unused = [arn for arn, found in reasons.items() if found == {"Target.NotInUse"}]
+    return next((arn.split("/")[-2] if "/" in arn else arn for arn in unused), "")
 
 
 def count(number: int, noun: str) -> str:

@@ -142,8 +142,9 @@ def still_healthy(
         return Unhealthy("the Auto Scaling group is gone: somebody deleted it")
     found = health_of(group)
     # Fewer than it wants now is no fault: it may scale out, and new instances boot. Fewer than it
-    # had is none either: it may scale in.
-    floor = max(0, min(verified, group.desired) - may_lose * found.heaviest)
+    # had is none either: it may scale in. Nobody at all is always one.
+    wanted = min(verified, group.desired) - may_lose * found.heaviest
+    floor = max(min(1, verified), wanted)
     if found.units >= floor:
         return Healthy()
     if found.units >= max(1, floor - found.heaviest) and lacking < timeout:

@@ -73,6 +73,11 @@ def forward(
         if not {live, idle} <= rule.weights.keys():
             alone = "one of the two target groups alone" if rule.weights else "no target group"
             objections.append(f"{rule.arn} forwards to {alone}")
+            if rule.weights.get(live):
+                # Written only where the run is told to insist.
+                completed = rule.model_copy(update={"weights": rule.weights | {idle: 0}})
+                kept.append(known.get(rule.arn, completed))
+                weights[rule.arn] = divided(completed.weights, live, idle, percent)
             continue
         original = known.get(rule.arn) or _unknown(rule, live, idle, reached, percent)
         kept.append(original or _returned(rule, live, idle))

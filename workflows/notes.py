@@ -25,7 +25,10 @@ class Notes:
         return (*earlier, *self.kept)
 
     def add(self, words: str) -> None:
-        self.kept.append(shortened(words, LONGEST_NOTE))
+        words = shortened(words, LONGEST_NOTE)
+        if words in self.kept:
+            return
+        self.kept.append(words)
         if len(self.kept) > MOST_NOTES:
             del self.kept[0]
             self.left_out += 1

@@ -173,3 +173,27 @@ def test_a_first_deployment_that_failed_leaves_nobody() -> None:
 
 def test_the_same_tag_twice_is_told_apart_by_name() -> None:
     assert labels("green", "v1", blue()) == {"green": "v1 (green)", "blue": "v1 (blue)"}
+
+
+def test_one_target_in_a_zone_that_is_not_enabled_hides_nobody() -> None:
+    targets = {ONE: {"b": UNUSED, "g": HEALTHY}, TWO: {}}
+
+    found = places(wiring(), [], MEMBERS, targets)
+
+    assert [each.name for each in found] == [ONE, TWO]
+    assert answers(found, "green")
+
+
+def test_a_share_that_still_goes_to_greens_target_group_is_no_way_back() -> None:
+    half = Place(
+        name="rule",
+        shares=(
+            Share(target_group=ONE, weight=50, healthy={"blue": 2}),
+            Share(target_group=TWO, weight=50),
+        ),
+    )
+    promise = Promise(missing=0, was_touched=True, weighted=True)
+
+    found = gone_back([half], "green", blue(), (ONE,), CALLED, promise)
+
+    assert "nobody answers to 50 %" in found.broken

@@ -124,7 +124,7 @@ def test_while_it_serves_it_may_lack_may_lose_and_one_more_until_aws_has_replace
     )
 
     missing = min(verified, 5) - healthy
-    if missing <= may_lose:
+    if missing <= may_lose and (healthy or not verified):
         assert isinstance(result, Healthy)
     elif missing == may_lose + 1 and healthy and lacking < 60:
         assert isinstance(result, NotYet)
@@ -144,3 +144,12 @@ def test_a_mixed_group_is_complete_by_weight_and_only_with_every_instance_health
 
     whole = all(fit for _, fit in members) and sum(weight for weight, _ in members) >= desired
     assert (verdict(read, read) == Healthy()) is whole
+
+
+def test_nobody_at_all_is_never_healthy_whatever_size_somebody_gave_it() -> None:
+    """Office hours set it to zero while it serves alone."""
+    empty = still_healthy(group(desired=0), 3, may_lose=0, lacking=0, timeout=60)
+    allowed = still_healthy(group(desired=2), 2, may_lose=2, lacking=0, timeout=60)
+
+    assert isinstance(empty, Unhealthy)
+    assert isinstance(allowed, Unhealthy)

@@ -127,3 +127,15 @@ def test_a_rule_that_only_names_green_gets_blue() -> None:
 def test_a_preview_moves_to_the_other_target_group_alone() -> None:
     assert pointed(rule(live=1, third=2), LIVE, IDLE) == {IDLE: 1, THIRD: 2}
     assert pointed(rule(idle=4), LIVE, IDLE) == {IDLE: 4}
+
+
+def test_a_rule_with_blue_alone_is_written_where_the_run_insists() -> None:
+    """An objection, and yet no request may be left with nobody once blue is out."""
+    both, alone = rule("one", live=0, idle=100), rule("two", live=100)
+
+    found = step([both, alone], [rule("one", live=100, idle=0)], 100, 100)
+
+    assert found.objections == ("two forwards to one of the two target groups alone",)
+    assert found.weights == {"two": {LIVE: 0, IDLE: 100}}
+    again = step([both, rule("two", live=0, idle=100)], found.before, 100, 100)
+    assert (again.objections, again.weights) == ((), {})

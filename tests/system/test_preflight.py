@@ -90,7 +90,7 @@ async def test_a_group_that_somebody_made_is_adopted_and_is_the_first_blue(
     assert tally.failed == 0, tally.failures
     adopted = stack.groups()["v1"]
     sizes = (adopted["MinSize"], adopted["MaxSize"], adopted["DesiredCapacity"])
-    assert sizes == (1, 4, 3)
+    assert sizes == (2, 8, 3)
 
 
 def make_group(stack: StackUnderTest, name: str, image: str) -> None:

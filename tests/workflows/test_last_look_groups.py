@@ -38,7 +38,7 @@ async def test_an_empty_blue_is_not_restored(make_case: MakeCase, strategy: str)
 
 
 async def test_green_stays_where_an_empty_blue_cannot_come_back(make_case: MakeCase) -> None:
-    case = await make_case(approval=True, timeouts={"way_back": 0.3, "healthy": 0.1})
+    case = await make_case(approval=True, timeouts={"way_back": 0.3})
     handle = await case.release()
     await case.until_waiting()
     group = blue(case.account)

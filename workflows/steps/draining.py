@@ -99,6 +99,9 @@ class Draining:
         if blue is None or traffic.detached(blue, self._facts.blue_arns):
             self._seen_out = True
             return
+        if not (blue.health and blue.health.targets):
+            # AWS may go on naming a target group until the group has drained from it.
+            return
         if not self._seen_out and stopwatch.seconds < self._run.timeouts.consistency_grace:
             return
         self._run.note(f"somebody attached {blue.name} to the load balancer again")

@@ -43,7 +43,9 @@ class LastLook:
         if self._facts.blue:
             await self._restore(has_left=False)
         sticky = await self._return_weights(before)
-        if self._world.now.green_percent and (wait := max(sticky, self._world.now.sticky)):
+        # A weight may have been written although its call did not succeed at every rule.
+        kept = self._world.now.sticky if self._world.now.rules_read_at else 0
+        if wait := min(max(sticky, kept), self._run.timeouts.way_back):
             self._run.checklist.note(f"clients stay with green's target group for {wait:.0f} s")
             await workflow.sleep(timedelta(seconds=wait), summary="until sticky clients let go")
         self._world.shifted(0)
@@ -62,6 +64,10 @@ class LastLook:
                 await self._return_weights(self._world.now.rules)
             elif not why:
                 return
+            # AWS may show for a moment what was there before.
+            await workflow.sleep(
+                self._run.timeouts.confirm, summary="until blue is looked at again"
+            )
         raise NotRestored(why or f"somebody gives {self._facts.green} the traffic again and again")
 
     def _refusal(self, seen: Observation) -> str:
@@ -86,6 +92,7 @@ class LastLook:
                 before=blue.group,
                 missing=self._world.now.blue_missing,
                 has_left=has_left,
+                given=self._world.now.verified,
             )
         )
 

@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.groups import Groups
     from activities.observer import Observe, Observer
     from domain import capacity, health
-    from domain.answering import Wiring, answers
+    from domain.answering import Wiring, answers, fewest
     from domain.config import Stack
     from domain.errors import NotRestored
     from domain.models import Group
@@ -33,6 +33,7 @@ class Back:
 
     `before` is the group as it was before the run. `missing` is how many of its units were not
     healthy then, None where nobody looked. `has_left`: it was told to leave the load balancer.
+    What is beside it counts for its size only where it grew beyond `given`.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Back:
     before: Group | None = None
     missing: int | None = None
     has_left: bool = False
+    given: int = 0
 
 
 class _Way:
@@ -93,9 +95,15 @@ class Restoring:
                 group = seen.groups[back.name]
                 waited = stopwatch.without_outage(waited + pause)
                 if not way.asked or not set(back.target_groups) <= set(group.target_groups):
+                    first = not way.asked
                     await self._attach(back)
                     way.attached()
                     pause = 0.0
+                    if not first:
+                        # Somebody takes it out again and again, or AWS shows an old state.
+                        self._refuse_when_late(group, 0, waited)
+                        pause = await self._pause(0, interval)
+                        interval = longer(interval, LONGEST_INTERVAL)
                     continue
                 if not back.has_left and not _answer(seen, back.beside):
                     return seen
@@ -112,19 +120,25 @@ class Restoring:
             await self._detach(back)
             way.asked = way.registers = False
         grows = await self._grown(back, seen)
-        way.missing = self._missing(way.missing, back, group, waited)
+        way.missing = self._missing(way.missing, back, seen, waited)
         fit = way.asked and not grows and self._is_fit(back, seen, way.missing)
         way.streak = way.streak + 1 if fit else 0
         return way.streak >= way.wanted
 
-    def _missing(self, known: int | None, back: Back, group: Group, waited: float) -> int | None:
+    def _missing(
+        self, known: int | None, back: Back, seen: Observation, waited: float
+    ) -> int | None:
         """
         What serves already is as good as it was. Where nobody has looked before it left, it has as
-        long as a new deployment to become healthy, and is then as good as it is.
+        long as a new deployment to become healthy, and is then as good as it is; and so is what was
+        better, and answers with as many by then as what serves meanwhile.
         """
         long_enough = waited >= min(self._run.timeouts.healthy, self._time_limit)
+        group = seen.groups[back.name]
         units = health.health_of(group).units
-        if known is not None or not units or (back.has_left and not long_enough):
+        if not units or ((known is not None or back.has_left) and not long_enough):
+            return known
+        if known is not None and units < max(fewest(seen.places, name) for name in back.beside):
             return known
         return group.desired - units
 
@@ -180,7 +194,8 @@ class Restoring:
         """Somebody may have made it smaller, or what serves meanwhile may have grown."""
         group = seen.groups[back.name]
         others = [seen.groups[name].desired for name in back.beside if name in seen.groups]
-        sizes = capacity.restored(group, back.before, max(others, default=0))
+        grown = max((size for size in others if size > back.given), default=0)
+        sizes = capacity.restored(group, back.before, grown)
         if sizes is None:
             return False
         most, desired = sizes

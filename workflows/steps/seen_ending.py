@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from temporalio import workflow
 
 from workflows.failures import FAILURES, describe
+from workflows.policies import certain
 from workflows.run import Run
 from workflows.steps.mending import Mending
 from workflows.world import World
@@ -41,7 +42,9 @@ class SeenEnding:
         """Does blue answer as before, and green nowhere? `complete`: everything was undone."""
         facts, now = self._facts, self._world.now
         touched = bool(now.left_at or now.shifted_at)
-        promise = Promise(missing=now.blue_missing, was_touched=touched)
+        promise = Promise(
+            missing=now.blue_missing, was_touched=touched, weighted=bool(facts.routing)
+        )
 
         def judged(places: Sequence[Place]) -> Ending:
             called, arns = self._called, facts.blue_arns
@@ -54,7 +57,7 @@ class SeenEnding:
     async def _mended(self, judged: Judged, mend: Callable[[], Awaitable[None]]) -> Ending:
         """What somebody has changed since the run was done with it is put right once."""
         ending = await self._seen(judged)
-        if not ending.broken:
+        if not ending.broken or ending.unknown:
             return ending
         self._run.note(f"{ending.broken}: somebody changed what this run had left")
         try:
@@ -74,7 +77,7 @@ class SeenEnding:
                 ending = judged(await self._look() if known is None else known)
             except FAILURES as error:
                 unknown = f"nobody could look who answers: {describe(error)}"
-                return Ending(unknown, unknown)
+                return Ending(unknown, unknown, unknown=True)
             if not ending.broken:
                 break
         return ending
@@ -85,5 +88,8 @@ class SeenEnding:
         if facts.blue:
             groups[facts.blue.name] = () if self._world.now.left_at else facts.blue_arns
         look = Observe(region=facts.region, groups=groups, wiring=facts.wiring)
-        seen = await self._run.certainly(Observer.observe, look, what="Who answers now?")
+        # The lock is held meanwhile: no longer than a new deployment has to become healthy.
+        limit = min(self._run.timeouts.healthy, self._run.timeouts.way_back)
+        pace, what = certain(limit), "Who answers now?"
+        seen = await self._run.certainly(Observer.observe, look, pace, what=what)
         return seen.places

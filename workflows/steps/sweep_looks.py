@@ -33,6 +33,12 @@ class SweepLooks:
         and what serves cannot take over.
         """
         seen = await self._look([name])
+        leaving = seen.groups.get(name)
+        if leaving and leaving.units and self._serving and not self._answers(seen):
+            raise NotRestored(
+                f"{name} stays: {self._serving.name} is marked as serving and does not answer, so "
+                f"{name} may be all that could serve"
+            )
         group = seen.groups.get(self._serving.name) if self._serving else None
         least = capacity.least(group, missing) if group else 1
         staying = group.name if group else "nothing"
@@ -42,12 +48,17 @@ class SweepLooks:
     async def broken(self, cleared: Iterable[str]) -> dict[str, str]:
         """By deployment: what is not as the sweep was to leave it. `cleared` must not answer."""
         gone = set(cleared) - ({self._serving.name} if self._serving else set())
+        if not (gone or self._serving):
+            return {}
         seen = await self._look(sorted(gone))
         who = who_answers(seen.places, {})
         still = {name: f"it still answers: {who}" for name in gone if answers(seen.places, name)}
         if not self._serving or answers(seen.places, self._serving.name):
             return still
         return still | {self._serving.name: f"it is marked as serving, and does not answer: {who}"}
+
+    def _answers(self, seen: Observation) -> bool:
+        return self._serving is not None and answers(seen.places, self._serving.name)
 
     async def _look(self, names: Iterable[str]) -> Observation:
         groups: dict[str, tuple[str, ...]] = dict.fromkeys(names, ())

@@ -113,7 +113,8 @@ class Traffic:
         Until no request is in flight at blue, and AWS shows green as what serves. It can still be
         undone: blue is attached again.
         """
-        if self._facts.blue:
+        # A run that was continued as new while blue drained has left already.
+        if self._facts.blue and not self._world.now.left_at:
             await self._strategy.leave()
         await self._marking.mark()
         if self._facts.blue:

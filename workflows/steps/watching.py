@@ -52,13 +52,18 @@ class Watching:
             if self._world.is_fresh and self._is_enough():
                 return
             await self.confirm_healthy()
+            if not self._is_enough():
+                await self.run.operator.wait(self.run.timeouts.confirm, summary=UNTIL_NEXT_LOOK)
 
     def _is_enough(self) -> bool:
         stack, green = self._facts.stack, self._world.groups.get(self._facts.green)
+        needed = capacity.needed(self._world.group_of(self._facts.blue), stack.capacity)
+        if not needed:
+            return True
         if green is None or green.health is None or not green.health.asked:
             return False
-        needed = capacity.needed(self._world.group_of(self._facts.blue), stack.capacity)
-        return green.health.units >= needed - stack.health.may_lose * green.health.heaviest
+        least = needed - stack.health.may_lose * green.health.heaviest
+        return green.health.units >= max(1, least)
 
     @sentence("Shift the traffic, and watch it", phase="watching", continued=True)
     async def soak(self) -> None:
@@ -199,10 +204,10 @@ class Watching:
         facts = self._facts
         blue = self._world.group_of(facts.blue)
         size = capacity.needed(blue, facts.stack.capacity)
-        if facts.blue is None or size <= green.desired:
+        if size <= green.desired:
             return False
         least, most = capacity.bounds(size, facts.stack.capacity)
-        self.run.checklist.note(f"blue has grown to {size}: green follows")
+        self.run.checklist.note(f"{size} instances are needed by now: green grows")
         resize = Resize(region=facts.region, group=facts.green, min=least, max=most, desired=size)
         await self.run.do(Groups.resize, resize)
         return True

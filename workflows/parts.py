@@ -38,7 +38,7 @@ from workflows.way_back import WayBack
 from workflows.world import World
 
 with workflow.unsafe.imports_passed_through():
-    from domain import traffic
+    from domain import names, traffic
     from domain.continued import Continued
     from domain.errors import DIRTY
     from domain.facts import Facts
@@ -111,9 +111,16 @@ class Cutover:
             notes=self.run.operator.notes,
         )
 
+    def _by_hand(self) -> str:
+        """Blue keeps its size where green was not seen to answer before it was to be parked."""
+        facts, blue = self.facts, self.world.group_of(self.facts.blue)
+        if blue and blue.desired:
+            return names.membership_by_hand("attach", blue.name, facts.blue_arns)
+        return f"ovenbird sweep {facts.stack.name}"
+
     def _dirty(self, reason: str) -> ApplicationError:
         stack, tag = self.facts.stack.name, self.facts.version.tag
-        left = [{"what": reason, "by_hand": f"ovenbird sweep {stack}"}]
+        left = [{"what": reason, "by_hand": self._by_hand()}]
         details = {"stack": stack, "tag": tag, "reason": reason, "left": left}
         return ApplicationError(self.run.outcome, details, type=DIRTY, non_retryable=True)
 

@@ -109,7 +109,7 @@ def cleared(inventory: sweep.Inventory) -> sweep.Inventory:
         if ("attach", d.name) in found:
             group = group.model_copy(update={"target_groups": (home,) if home else PAIR})
         if ("park", d.name) in found:
-            empty = {"desired": 0, "instances": (), "target_groups": (), "tags": {}}
+            empty = {"desired": 0, "instances": 0, "target_groups": (), "tags": {}}
             group = group.model_copy(update=empty)
         if ("remove group", d.name) not in found:
             left.append(d.model_copy(update={"group": group}))

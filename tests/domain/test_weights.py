@@ -100,7 +100,7 @@ def test_without_a_rule_nothing_can_be_shifted() -> None:
 
 
 def test_a_rule_with_one_of_the_two_is_an_objection_and_stays() -> None:
-    found = step([rule(live=1)], [rule(live=100, idle=0)], 0, 100)
+    found = step([rule(idle=1)], [rule(live=100, idle=0)], 0, 100)
 
     assert "rule forwards to one of the two target groups alone" in found.objections
     assert found.weights == {}

@@ -12,7 +12,7 @@ from activities.aws import Aws, code, translated
 from activities.rule_actions import Found, as_found, with_weights
 from domain.models import Model, TargetGroup
 from domain.traffic import Rule
-from domain.weights import back, forward
+from domain.weights import back, forward, named
 
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_ModifyRule.html
 GONE = ("RuleNotFound", "ListenerNotFound", "LoadBalancerNotFound")
@@ -62,7 +62,11 @@ class Shifted(Model):
 
 
 class ReturnWeights(Model):
-    """`live` gets the traffic again at every rule, exactly as `before` where only we changed it."""
+    """
+    `live` gets the traffic again at every rule, exactly as `before` where only we changed it.
+
+    With `only_name`, it gets none yet: it is only named where somebody took it out of a rule.
+    """
 
     region: str
     target_groups: tuple[TargetGroup, ...]
@@ -70,6 +74,7 @@ class ReturnWeights(Model):
     live: str
     idle: str
     before: tuple[Rule, ...] = ()
+    only_name: bool = False
 
 
 class PointRules(Model):
@@ -138,11 +143,13 @@ class Rules:
         0 where no rule had to change.
         """
         rules = self._found_anew(request)
-        weights = back(
-            [found.rule for found in rules], request.before, live=request.live, idle=request.idle
-        )
+        found, live, idle = [each.rule for each in rules], request.live, request.idle
+        if request.only_name:
+            self._write(request.region, rules, named(found, live=live, idle=idle))
+            return 0
+        weights = back(found, request.before, live=live, idle=idle)
         self._write(request.region, rules, weights)
-        return max((found.rule.sticky for found in rules if weights), default=0)
+        return max((rule.sticky for rule in found if weights), default=0)
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated

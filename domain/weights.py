@@ -120,6 +120,19 @@ def back(
     return weights
 
 
+def named(found: Iterable[Rule], *, live: str, idle: str) -> dict[str, dict[str, int]]:
+    """
+    Of the rules that name `idle` alone: with `live` at weight 0, so that its health is checked.
+
+    A target group that no rule names is not in use, and its targets never become healthy.
+    """
+    return {
+        rule.arn: rule.weights | {live: 0}
+        for rule in found
+        if idle in rule.weights and live not in rule.weights
+    }
+
+
 def pointed(rule: Rule, live: str, idle: str) -> dict[str, int]:
     """The weights with which `idle` has all that `live` had, and `live` is not named."""
     both = rule.weights.get(live, 0) + rule.weights.get(idle, 0)

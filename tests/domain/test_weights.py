@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.traffic import Rule
-from domain.weights import MOST, Step, back, divided, forward, pointed
+from domain.weights import MOST, Step, back, divided, forward, named, pointed
 
 LIVE, IDLE, THIRD = "live", "idle", "third"
 WEIGHT = st.integers(1, MOST)
@@ -139,3 +139,9 @@ def test_a_rule_with_blue_alone_is_written_where_the_run_insists() -> None:
     assert found.weights == {"two": {LIVE: 0, IDLE: 100}}
     again = step([both, rule("two", live=0, idle=100)], found.before, 100, 100)
     assert (again.objections, again.weights) == ((), {})
+
+
+def test_blue_is_named_again_where_somebody_took_it_out_of_a_rule() -> None:
+    rules = [rule("one", idle=1), rule("two", live=0, idle=1), rule("three", live=1)]
+
+    assert named(rules, live=LIVE, idle=IDLE) == {"one": {LIVE: 0, IDLE: 1}}

@@ -23,7 +23,7 @@ from domain.models import Drain, Group, TargetGroup, TargetState
 from domain.observation import Observation, Parking
 from domain.traffic import Rule, drain_of
 from domain.watch import Counted, Watched
-from domain.weights import back, forward
+from domain.weights import back, forward, named
 from tests.workflows.account import ScalingGroup
 from tests.workflows.world import World
 
@@ -174,6 +174,9 @@ class TrafficInMemory:
     @activity.defn
     async def return_weights(self, request: ReturnWeights) -> float:
         found = self._rules(request.target_groups, request.preview)
+        if request.only_name:
+            self._write(named(found, live=request.live, idle=request.idle))
+            return 0
         weights = back(found, request.before, live=request.live, idle=request.idle)
         self._write(weights)
         return max((rule.sticky for rule in found if weights), default=0)

@@ -32,6 +32,7 @@ class LastLook:
 
     async def blue_is_back(self) -> None:
         """After it left: attached, healthy, large enough. Raises NotRestored where it cannot be."""
+        await self._return_weights((), only_name=True)
         await self._restore(has_left=True)
 
     async def give_blue_the_traffic(self, before: tuple[Rule, ...]) -> None:
@@ -41,6 +42,7 @@ class LastLook:
         A client that sticks to green's target group stays there, so green stays as long.
         """
         if self._facts.blue:
+            await self._return_weights((), only_name=True)
             await self._restore(has_left=False)
         sticky = await self._return_weights(before)
         # A weight may have been written although its call did not succeed at every rule.
@@ -96,7 +98,7 @@ class LastLook:
             )
         )
 
-    async def _return_weights(self, before: tuple[Rule, ...]) -> float:
+    async def _return_weights(self, before: tuple[Rule, ...], *, only_name: bool = False) -> float:
         routing = self._facts.routing
         if routing is None:
             return 0
@@ -107,6 +109,7 @@ class LastLook:
             live=routing.live,
             idle=routing.idle,
             before=before,
+            only_name=only_name,
         )
-        what = "All of the traffic to blue"
+        what = "Name blue at every rule" if only_name else "All of the traffic to blue"
         return await self._run.certainly(Rules.return_weights, weights, what=what)

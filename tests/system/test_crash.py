@@ -56,6 +56,8 @@ def hold_up(stack: StackUnderTest) -> None:
         TargetGroupArn=stack.infrastructure.target_group_arn,
         Attributes=[{"Key": "deregistration_delay.timeout_seconds", "Value": "60"}],
     )
+    # The mark is the second call of these: the first one is blue's, while green launches.
+    stack.account.fault("latency", "CreateOrUpdateTags", seconds=3, times=2)
     stack.account.fault("latency", "DeleteAutoScalingGroup", seconds=3)
 
 

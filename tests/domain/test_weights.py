@@ -137,7 +137,7 @@ def test_a_rule_with_blue_alone_is_written_where_the_run_insists() -> None:
 
     assert found.objections == ("two forwards to one of the two target groups alone",)
     assert found.weights == {"two": {LIVE: 0, IDLE: 100}}
-    again = step([both, rule("two", live=0, idle=100)], found.before, 100, 100)
+    again = step([both, rule("two", live=0, idle=100)], list(found.before), 100, 100)
     assert (again.objections, again.weights) == ((), {})
 
 

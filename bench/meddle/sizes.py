@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime, timedelta
+
+from botocore.exceptions import ClientError
 
 from bench.meddle.kinds import AFTER_CUTOVER, FOREVER, UNTIL_BACK, kind
 from bench.meddle.scene import NothingThere, Scene
@@ -85,20 +88,23 @@ def green_scheduled(scene: Scene) -> None:
     _schedule(scene, "green")
 
 
+def _office_hours(scene: Scene, side: str) -> None:
+    """Whoever closes the office opens it again only where the group is still there."""
+    was = scene.group(side)
+    scene.resize(side, least=0, desired=0)
+    scene.wait()
+    with contextlib.suppress(NothingThere, ClientError):
+        scene.resize(side, least=was["MinSize"], desired=was["DesiredCapacity"])
+
+
 @kind("office hours: blue is set to zero, and back after two seconds", hurts=UNTIL_BACK)
 def office_hours(scene: Scene) -> None:
-    was = scene.group("blue")
-    scene.resize("blue", least=0, desired=0)
-    scene.wait()
-    scene.resize("blue", least=was["MinSize"], desired=was["DesiredCapacity"])
+    _office_hours(scene, "blue")
 
 
 @kind("office hours: green is set to zero, and back after two seconds", hurts=UNTIL_BACK)
 def green_office_hours(scene: Scene) -> None:
-    was = scene.group("green")
-    scene.resize("green", least=0, desired=0)
-    scene.wait()
-    scene.resize("green", least=was["MinSize"], desired=was["DesiredCapacity"])
+    _office_hours(scene, "green")
 
 
 @kind("blue is attached again after it left", moments=LEFT)

@@ -14,7 +14,7 @@ def forward(weights: dict[str, int], *, sticky: bool = False) -> dict[str, Any]:
     groups = [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in weights.items()]
     config: dict[str, Any] = {"TargetGroups": groups}
     if sticky:
-        config["TargetGroupStickinessConfig"] = {"Enabled": True, "DurationSeconds": 600}
+        config["TargetGroupStickinessConfig"] = {"Enabled": True, "DurationSeconds": 5}
     return {"Type": "forward", "ForwardConfig": config}
 
 

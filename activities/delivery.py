@@ -8,10 +8,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 from temporalio import activity
 
-from activities.aws import Aws, code, tag_list, translated
+from activities.aws import Aws, code, sentence, tag_list, translated
 from activities.named_images import FAILED, NamedImages
 from domain import names
-from domain.errors import InvalidRequest, NotReady
+from domain.errors import Conflict, InvalidRequest, NotReady
 from domain.models import Image, Model
 from domain.sections import Copy
 
@@ -158,10 +158,23 @@ class Delivery:
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def protect_image(self, request: ProtectImage) -> None:
-        """Against deregistration. The tag says that Ovenbird may lift the protection."""
+        """
+        Against deregistration. The tag says that Ovenbird may lift the protection.
+
+        Raises Conflict where somebody deregistered the image: green was launched from it, so AWS
+        has shown it long since.
+        """
         ec2 = self._aws.ec2(request.region)
-        ec2.create_tags(Resources=[request.id], Tags=tag_list({names.PROTECTED: "true"}))
-        ec2.enable_image_deregistration_protection(ImageId=request.id, WithCooldown=False)
+        try:
+            ec2.create_tags(Resources=[request.id], Tags=tag_list({names.PROTECTED: "true"}))
+            ec2.enable_image_deregistration_protection(ImageId=request.id, WithCooldown=False)
+        except ClientError as error:
+            if code(error) not in ("InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"):
+                raise
+            raise Conflict(
+                f"somebody deregistered {request.id}: bake its tag again before the group has to "
+                f"launch ({sentence(error)})"
+            ) from None
 
     def _own_encryption(self, request: CheckSharing) -> tuple[bool, str]:
         """Would the bake's image be encrypted, and with which key?"""

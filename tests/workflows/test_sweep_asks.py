@@ -187,3 +187,19 @@ async def test_what_is_too_young_is_listed_with_the_time_from_which_it_may_be_to
     assert list(applied["left"]) == [green.name]
     assert found["not_before"] in applied["left"][green.name]
     assert green.name in case.account.groups
+
+
+async def test_what_serves_comes_back_as_good_as_it_is_where_nothing_is_beside_it(
+    make_case: MakeCase,
+) -> None:
+    """One of it stays ill: after the time of a new deployment that is no reason to wait longer."""
+    case = await make_case(timeouts={"healthy": 0.5})
+    blue = case.group("v1")
+    case.account.detach(blue, case.world.arns)
+    blue.machines[0].fit = False
+    case.settle()
+
+    swept = await sweep(case)
+
+    assert (swept["stopped"], swept["cleared"]) == ("", [blue.name])
+    assert case.account.healthy_units(case.world.arns[0]) == 1

@@ -138,7 +138,8 @@ class Restoring:
         units = health.health_of(group).units
         if not units or ((known is not None or back.has_left) and not long_enough):
             return known
-        if known is not None and units < max(fewest(seen.places, name) for name in back.beside):
+        meanwhile = max((fewest(seen.places, name) for name in back.beside), default=0)
+        if known is not None and units < meanwhile:
             return known
         return group.desired - units
 

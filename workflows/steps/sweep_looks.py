@@ -53,7 +53,7 @@ class SweepLooks:
         seen = await self._look(sorted(gone))
         who = who_answers(seen.places, {})
         still = {name: f"it still answers: {who}" for name in gone if answers(seen.places, name)}
-        if not self._serving or answers(seen.places, self._serving.name):
+        if not self._serving or self._answers(seen):
             return still
         return still | {self._serving.name: f"it is marked as serving, and does not answer: {who}"}
 
